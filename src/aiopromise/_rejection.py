@@ -1,0 +1,143 @@
+"""Why a promise did not fulfil, and the duty of somebody to take notice.
+
+A rejection that nobody took is reported when its promise dies, or, where `on_unhandled_rejection()` was
+called, as soon as the reaction queue has been drained without anybody taking it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from traceback import StackSummary
+from types import TracebackType
+from typing import Any, Final, NamedTuple, final
+
+from aiopromise._errors import needs_function
+
+__all__ = ["Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
+
+
+class UnhandledRejection(NamedTuple):
+    """What a callback of `on_unhandled_rejection()` is told.
+
+    *promise* is the rejected promise and *reason* its exception. *handled* is False when the rejection is
+    announced, and True in the second call, which says that somebody took it after all.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise, on_unhandled_rejection
+        >>> async def main():
+        ...     stop = on_unhandled_rejection(lambda event: print(repr(event.reason), event.handled))
+        ...     lost = Promise.reject(ValueError("lost"))
+        ...     await asyncio.sleep(0)
+        ...     await lost.catch(lambda error: None)
+        ...     stop()
+        >>> asyncio.run(main())
+        ValueError('lost') False
+        ValueError('lost') True
+    """
+
+    promise: Any
+    reason: BaseException
+    handled: bool
+
+
+listeners: Final[list[Callable[[UnhandledRejection], object]]] = []
+
+
+def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) -> Callable[[], None]:
+    """Call *callback* for every rejection that nobody handles, and return a function that stops it.
+
+    The callback is called with an `UnhandledRejection` once the handlers that were due have run, instead of
+    the report to the loop's exception handler when the promise dies; and again, with ``handled=True``, when
+    the rejection is taken late. It holds for the whole process; several callbacks may be registered, and are
+    called in that order. What a callback raises goes to the loop's exception handler.
+
+    The rule is that of the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
+
+    Raises:
+        TypeError: *callback* is not a function.
+
+    Example:
+        >>> from aiopromise import on_unhandled_rejection
+        >>> stop = on_unhandled_rejection(lambda event: print("nobody handled", event.reason))
+        >>> stop()
+    """
+    if not callable(callback):
+        raise needs_function("on_unhandled_rejection", callback)
+
+    # An own function for each registration, so that a callback registered twice is removed once.
+    def listener(event: UnhandledRejection) -> object:
+        return callback(event)
+
+    listeners.append(listener)
+
+    def remove() -> None:
+        if listener in listeners:
+            listeners.remove(listener)
+
+    return remove
+
+
+@final
+class Rejection:
+    """The reason of one promise; reports it, when it dies, unless somebody took it."""
+
+    __slots__ = ("_announced", "_loop", "_origin", "reason", "traceback")
+
+    def __init__(
+        self,
+        reason: BaseException,
+        loop: asyncio.AbstractEventLoop | None,
+        origin: StackSummary | None = None,
+    ) -> None:
+        self.reason = reason
+        # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
+        self.traceback: TracebackType | None = reason.__traceback__
+        # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
+        self._loop = loop
+        self._origin = origin
+        self._announced = False
+
+    def take(self, promise: object) -> BaseException:
+        """Return the reason to somebody who answers for it from now on."""
+        if self._announced:
+            self._announced = False
+            _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
+        self._loop = None
+        self.reason.__traceback__ = self.traceback
+        return self.reason
+
+    def announce_unless_taken(self, promise: object) -> None:
+        """Tell the listeners, who then answer for it: it is not reported again."""
+        if self._loop is not None and listeners:
+            _tell(UnhandledRejection(promise, self.reason, handled=False), promise)
+            self._loop = None
+            self._announced = True
+
+    def __del__(self) -> None:
+        if self._loop is not None:
+            report: dict[str, Any] = {
+                "message": "a promise was rejected and nobody handled it",
+                "exception": self.reason.with_traceback(self.traceback),
+            }
+            if self._origin is not None:
+                report["source_traceback"] = self._origin
+            self._loop.call_exception_handler(report)
+
+
+def announce(suspects: list[tuple[Any, Rejection]]) -> None:
+    """Tell the listeners of every suspect that nobody has taken by now."""
+    for promise, rejection in suspects:
+        rejection.announce_unless_taken(promise)
+
+
+def _tell(event: UnhandledRejection, promise: Any) -> None:
+    for listener in tuple(listeners):
+        try:
+            listener(event)
+        except Exception as error:
+            promise.get_loop().call_exception_handler(
+                {
+                    "message": f"a callback of on_unhandled_rejection() failed for {event.reason!r}",
+                    "exception": error,
+                }
+            )
