@@ -1,0 +1,193 @@
+"""Handlers: what may be one, what it is called, and what becomes of what it returns.
+
+"Sync or async?" is asked here, of the value that a handler returned and never of the handler itself, so that
+partials, bound methods, builtins and callable objects are all alike.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from inspect import CO_ITERABLE_COROUTINE
+from types import CoroutineType, GeneratorType, TracebackType
+from typing import Any, Final, final
+
+from aiopromise._errors import close_refused, needs_function, short
+
+__all__ = [
+    "PLAIN",
+    "Effect",
+    "Exactly",
+    "FinalEffect",
+    "Spread",
+    "as_coroutine",
+    "checked",
+    "is_awaitable",
+    "name_of",
+    "start",
+]
+
+Handler = Callable[..., Any]
+
+# Types whose values are never awaitable, so that the most common answers are told apart by one look.
+PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})
+
+_STARTS_EAGERLY: Final = sys.version_info >= (3, 12)
+
+# What a type checker knows of Task depends on the Python that it checks for.
+_Task: Final[Any] = asyncio.Task
+
+
+def is_awaitable(value: object) -> bool:
+    """Tell whether ``await value`` is possible."""
+    if hasattr(type(value), "__await__"):
+        return True
+    return isinstance(value, GeneratorType) and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
+
+
+async def _wait_for(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
+    """Return a coroutine, as a Task needs one, for any awaitable."""
+    if type(awaitable) is CoroutineType or isinstance(awaitable, Coroutine):
+        return awaitable
+    return _wait_for(awaitable)
+
+
+def start(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], name: str, context: Context
+) -> asyncio.Future[Any]:
+    """Start the Task of a handler that is a coroutine.
+
+    It begins at once where Python can do that. Not within ``context.run()``, though: an eager Task enters its
+    context itself, and cannot enter one that is entered already. A task factory need not know of contexts, so it
+    is called in this one; the Task then copies it.
+    """
+    if loop.get_task_factory() is not None:
+        task = context.run(loop.create_task, coroutine)
+        if isinstance(task, asyncio.Task):
+            task.set_name(name)
+        return task
+    if _STARTS_EAGERLY:
+        eager: asyncio.Future[Any] = _Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
+        return eager
+    return loop.create_task(coroutine, name=name, context=context)
+
+
+def name_of(handler: object) -> str:
+    """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
+    while isinstance(handler, partial):
+        handler = handler.func
+    if isinstance(handler, Effect | Spread):
+        return name_of(handler.handler)
+    owner = getattr(handler, "__self__", None)
+    if isinstance(owner, Effect):
+        return name_of(owner.handler)
+    name = getattr(handler, "__name__", None)
+    return name if isinstance(name, str) else type(handler).__name__
+
+
+@final
+class Exactly:
+    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
+
+    __slots__ = ("fulfilled", "value")
+
+    def __init__(self, fulfilled: bool, value: Any) -> None:
+        self.fulfilled = fulfilled
+        self.value = value
+
+
+@final
+class Spread:
+    """A handler that is called with the elements of the value as its arguments."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+    def __call__(self, value: Any) -> Any:
+        return self.handler(*value)
+
+
+class Effect:
+    """A handler that is called, and awaited, for its effect: the outcome that came goes on as it came."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+    def on_fulfilled(self, value: Any) -> Any:
+        result = self._call(value)
+        if is_awaitable(result):
+            return self._await_and_keep(result, Exactly(True, value))
+        return Exactly(True, value)
+
+    def on_rejected(self, reason: BaseException) -> Any:
+        traceback = reason.__traceback__
+        try:
+            # Raised here, so that Python makes it the __context__ of what the handler itself may raise.
+            raise reason
+        except BaseException:
+            result = self._call(reason)
+        finally:
+            reason.__traceback__ = traceback
+        if is_awaitable(result):
+            return self._await_and_keep_reason(result, reason, traceback)
+        return Exactly(False, reason)
+
+    def _call(self, outcome: Any) -> Any:
+        return self.handler(outcome)
+
+    async def _await_and_keep(self, result: Awaitable[Any], outcome: Exactly) -> Exactly:
+        await result
+        return outcome
+
+    async def _await_and_keep_reason(
+        self, result: Awaitable[Any], reason: BaseException, traceback: TracebackType | None
+    ) -> Exactly:
+        try:
+            raise reason
+        except BaseException:
+            await result
+        finally:
+            reason.__traceback__ = traceback
+        return Exactly(False, reason)
+
+
+@final
+class FinalEffect(Effect):
+    """An effect that is not told of the outcome."""
+
+    __slots__ = ()
+
+    def _call(self, outcome: Any) -> Any:
+        return self.handler()
+
+
+def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
+    """Return the exception types and the handler that `catch()` and its kin were given."""
+    if not 1 <= len(arguments) <= 2:
+        raise TypeError(f"{call}() takes a handler, or exception types and a handler, got {len(arguments)} arguments")
+    types, handler = (Exception, *arguments)[-2:]
+    if len(arguments) == 1 and _are_exceptions(handler):
+        name = handler.__name__ if isinstance(handler, type) else short(handler)
+        raise TypeError(
+            f"{call}({name}) has no handler\n\nYou wrote .{call}({name}). Write .{call}({name}, on_rejected)"
+        )
+    if not _are_exceptions(types):
+        close_refused(handler)
+        raise TypeError(f"{call}() needs exception classes first, got {short(types)}")
+    if not callable(handler):
+        raise needs_function(call, handler)
+    return types, handler
+
+
+def _are_exceptions(types: Any) -> bool:
+    classes = types if isinstance(types, tuple) else (types,)
+    return all(isinstance(one, type) and issubclass(one, BaseException) for one in classes)
