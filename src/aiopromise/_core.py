@@ -1,0 +1,233 @@
+"""How a promise settles, and how it follows another to its outcome."""
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any, Final, Self
+
+from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
+from aiopromise._handler import PLAIN, Exactly, as_coroutine, is_awaitable, name_of, start
+from aiopromise._rejection import Rejection, listeners
+from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
+
+__all__ = ["STARTING", "Core"]
+
+
+class Starting(Tie):
+    """The upstream while an eager Task takes its first step, before anybody has the Task."""
+
+    __slots__ = ()
+
+
+STARTING: Final = Starting()
+
+
+class Core(State):
+    """A promise that settles, calls its handlers and follows what they return."""
+
+    __slots__ = ()
+
+    def _link(
+        self,
+        on_fulfilled: Callable[[Any], Any] | None,
+        on_rejected: Callable[[Any], Any] | None,
+        catches: Types = Exception,
+    ) -> Self:
+        """Return a child whose handlers are called with the outcome of this promise."""
+        queue = self._queue
+        child = new(type(self))
+        child._state = PENDING
+        child._value = None
+        child._queue = queue
+        child._reactions = None
+        child._upstream = self
+        child._on_fulfilled = on_fulfilled
+        child._on_rejected = on_rejected
+        child._catches = catches
+        child._context = copy_context()
+        child._origin = here(queue) if queue.debug else None
+        self._subscribe(child)
+        return child
+
+    def _react(self) -> None:
+        """Call the handler that the outcome of the upstream asks for, and settle with what it makes of it."""
+        if self._state != PENDING:
+            return  # cancelled while it was in the queue
+        source = self._upstream
+        if source._state == FULFILLED:
+            handler = self._on_fulfilled
+            argument = source._value
+        else:
+            argument = source._value.take(source)
+            handler = self._on_rejected if isinstance(argument, self._catches) else None
+        context = self._context
+        self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
+        if handler is None:
+            self._settle_like(source)
+            return
+        try:
+            result = context.run(handler, argument)
+        except BaseException as error:
+            self._raised(error)
+            # The traceback refers to this frame, and would make a cycle of the promise and its reason.
+            del self, source, argument, handler, context
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            return
+        if type(result) in PLAIN and self._state == PENDING:
+            self._settle(FULFILLED, result)
+        else:
+            self._resolve(result, name_of(handler), context, source._state == CANCELLED)
+            del self, source, argument, handler, context, result
+
+    # --------------------------------------------------------------- settling
+
+    def _settle(self, state: int, value: Any) -> None:
+        self._state = state
+        self._value = value
+        self._upstream = None
+        reactions = self._reactions
+        if reactions is not None:
+            self._reactions = None
+            if type(reactions) is dict:
+                self._queue.extend(reactions)
+            else:
+                self._queue.push(reactions)
+
+    def _settle_like(self, source: "Core") -> None:
+        if source._state == REJECTED:
+            self._fail(source._value.take(source))
+        else:
+            self._settle(source._state, source._value)
+
+    def _fail(self, reason: BaseException) -> None:
+        """Reject, or be cancelled if that is what *reason* says."""
+        if isinstance(reason, CancelledError):
+            self._settle(CANCELLED, Rejection(reason, None))
+            return
+        if isinstance(reason, StopIteration):
+            # No coroutine can raise it: it would look like a return (PEP 479).
+            error = RuntimeError(f"a promise cannot be rejected with {reason!r}")
+            error.__cause__ = reason
+            reason = error
+        # These two have left the loop already; whoever stopped it knows of them.
+        loud = not isinstance(reason, KeyboardInterrupt | SystemExit)
+        rejection = Rejection(reason, self._queue.loop if loud else None, self._origin)
+        if loud and listeners:
+            self._queue.suspect(self, rejection)
+        self._settle(REJECTED, rejection)
+
+    def _raised(self, error: BaseException) -> None:
+        """Reject with what a handler raised; its traceback begins in the handler."""
+        if error.__traceback__ is not None:
+            error.__traceback__ = error.__traceback__.tb_next
+        if self._state == PENDING:
+            self._fail(error)
+        else:
+            self._queue.loop.call_exception_handler(
+                {"message": "a handler failed after it had cancelled its own promise", "exception": error}
+            )
+
+    # -------------------------------------------------------------- following
+
+    def _resolve(
+        self, value: Any, name: str = "resolve", context: Context | None = None, cleanup: bool = False
+    ) -> None:
+        """Fulfil with *value*, or follow it to what ``await value`` gives."""
+        if self._state != PENDING:
+            close_refused(value)
+        elif isinstance(value, Core):
+            self._follow_promise(value)
+        elif isinstance(value, Exactly):
+            self._settle_exactly(value)
+        elif isinstance(value, asyncio.Future):
+            self._follow_future(value)
+        elif is_awaitable(value):
+            self._start(value, name, context if context is not None else copy_context(), cleanup)
+            del self, value
+        else:
+            self._settle(FULFILLED, value)
+
+    def _follow_promise(self, other: "Core") -> None:
+        if other is self or self._is_awaited_by(other):
+            self._fail(waits_for_itself(self))
+        elif other._state != PENDING:
+            self._settle_like(other)
+        elif other._queue is not self._queue:
+            self._fail(foreign_loop(other, self._queue.loop))
+        else:
+            self._upstream = other
+            other._subscribe(self)
+
+    def _follow_future(self, future: "asyncio.Future[Any]") -> None:
+        if future.done():
+            self._adopt(future)
+        elif future.get_loop() is not self._queue.loop:
+            self._fail(foreign_loop(future, self._queue.loop))
+        elif isinstance(future, asyncio.Task):
+            self._wait_for(future, self._queue.works)
+        else:
+            self._wait_for(future, None)
+
+    def _start(self, awaitable: Any, name: str, context: Context, cleanup: bool) -> None:
+        """Run *awaitable* as a Task, from which this promise takes its outcome."""
+        queue = self._queue
+        coroutine = as_coroutine(awaitable)
+        self._upstream = STARTING
+        try:
+            task = start(queue.loop, coroutine, name, context)
+        except BaseException as error:
+            coroutine.close()
+            self._raised(error)
+            del self, awaitable, coroutine, context, queue
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            return
+        request, self._value = self._value, None
+        if task.done():
+            self._adopt(task)
+        else:
+            self._wait_for(task, queue.cleanups if cleanup else queue.works)
+            if request is not None:
+                task.cancel(*request.args)
+        # An eager Task that failed has this frame in its traceback.
+        del self, awaitable, coroutine, context, queue, task
+
+    def _wait_for(self, future: "asyncio.Future[Any]", keep: Any) -> None:
+        self._upstream = future
+        if keep is None:
+            self._queue.watch(self)
+        else:
+            keep.add(self)
+        future.add_done_callback(self._on_done, context=self._queue.context)
+
+    def _on_done(self, future: "asyncio.Future[Any]") -> None:
+        """Done callback of the upstream."""
+        queue = self._queue
+        queue.works.discard(self)
+        queue.cleanups.discard(self)
+        if self._upstream is future:
+            queue.hold()
+            try:
+                self._adopt(future)
+            finally:
+                queue.flush()
+
+    def _adopt(self, future: "asyncio.Future[Any]") -> None:
+        """Settle as *future* did."""
+        try:
+            value = future.result()
+        except BaseException as error:
+            self._raised(error)
+        else:
+            if isinstance(value, Exactly):
+                self._settle_exactly(value)
+            else:
+                self._settle(FULFILLED, value)
+
+    def _settle_exactly(self, outcome: Exactly) -> None:
+        if outcome.fulfilled:
+            self._settle(FULFILLED, outcome.value)
+        else:
+            self._fail(outcome.value)
