@@ -1,0 +1,99 @@
+"""How a request to end travels through promises, and where it stops."""
+
+import asyncio
+from asyncio import CancelledError
+from typing import Any, final
+
+from aiopromise._core import STARTING, Core
+from aiopromise._rejection import Rejection
+from aiopromise._state import CANCELLED, PENDING, Tie, settled
+
+__all__ = ["Shield", "cancel"]
+
+
+def cancel(promise: Core, message: Any) -> bool:
+    """Ask for *promise* to end: see `Promise.cancel`.
+
+    The request climbs from link to link as long as nobody else wants what is above:
+
+        a = Promise(work())     <-- the Task is cancelled here,
+        b = a.then(parse)           unless a has another consumer than b,
+        c = b.then(store)           or b another than c:
+        c.cancel()                  then the lower part is cut off, and ends at once
+    """
+    if promise._state != PENDING:
+        return False
+    if promise._queue.debug:
+        promise._queue.check_thread("cancel")
+    path: list[Core] = [promise]
+    upstream = promise._upstream
+    while isinstance(upstream, Core) and upstream._state == PENDING and upstream._has_only(path[-1]):
+        path.append(upstream)
+        upstream = upstream._upstream
+    top = path.pop()
+    if isinstance(upstream, asyncio.Future):
+        if not upstream.done():
+            upstream.cancel(msg=message)
+        if not upstream.done():
+            return True  # it runs its cleanup; what comes of that travels down as any outcome does
+        upstream.remove_done_callback(top._on_done)
+        promise._queue.works.discard(top)
+        promise._queue.cleanups.discard(top)
+        top._adopt(upstream)
+        if not path:
+            return promise._state == CANCELLED
+    elif upstream is STARTING:
+        top._value = _cancelled_error(message)
+        return True
+    else:
+        path.append(top)
+    _interrupt(path, _cancelled_error(message))
+    return True
+
+
+def _interrupt(path: list[Core], error: CancelledError) -> None:
+    """Cancel the links of *path*, its last one first, down to one whose handler is for cancellations."""
+    while path:
+        link = path.pop()
+        queued = _let_go(link)
+        if link._on_rejected is not None and isinstance(error, link._catches):
+            link._upstream = settled(type(link), link._queue, CANCELLED, Rejection(error, None))
+            if not queued:
+                link._queue.push(link)
+            return
+        link._on_fulfilled = link._on_rejected = link._context = None
+        link._settle(CANCELLED, Rejection(error, None))
+
+
+def _cancelled_error(message: Any) -> CancelledError:
+    return CancelledError() if message is None else CancelledError(message)
+
+
+def _let_go(promise: Core) -> bool:
+    """Leave the upstream, and tell whether it was in the queue already."""
+    upstream, promise._upstream = promise._upstream, None
+    if isinstance(upstream, Core):
+        upstream._withdraw(promise)
+        return upstream._state != PENDING
+    if isinstance(upstream, Tie):
+        upstream.detach()
+    return False
+
+
+@final
+class Shield(Tie):
+    """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
+
+    __slots__ = ("source", "target")
+
+    def __init__(self, source: Core, target: Core) -> None:
+        self.source = source
+        self.target = target
+
+    def detach(self) -> None:
+        self.source._withdraw(self)
+
+    def _react(self) -> None:
+        if self.target._upstream is self:
+            self.target._upstream = None
+            self.target._settle_like(self.source)
