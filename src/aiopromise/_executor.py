@@ -1,0 +1,47 @@
+"""The executor of a promise: what may be one, and its call."""
+
+from collections.abc import Callable
+from inspect import iscoroutinefunction
+from typing import Any
+
+from aiopromise._core import Core
+from aiopromise._errors import close_refused, not_a_source, short
+from aiopromise._handler import is_awaitable
+from aiopromise._resolvers import Reject, Resolve
+from aiopromise._state import PENDING
+
+__all__ = ["check_executor", "execute"]
+
+
+def check_executor(source: Any) -> None:
+    """Raise `TypeError` unless *source* can be called as an executor."""
+    if not callable(source):
+        raise not_a_source(source)
+    if iscoroutinefunction(source) or iscoroutinefunction(type(source).__call__):
+        raise TypeError(_coroutine_function(source))
+
+
+def execute(promise: Core, executor: Callable[..., object]) -> None:
+    """Call *executor* with the resolvers of *promise*."""
+    resolve, reject = Resolve[Any](promise), Reject(promise)
+    try:
+        result = executor(resolve, reject)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        if resolve._is_first():
+            promise._raised(error)
+        return
+    if is_awaitable(result):
+        close_refused(result)
+        raise TypeError(_coroutine_function(executor))
+    if promise._state == PENDING:
+        promise._queue.watch(promise)
+
+
+def _coroutine_function(executor: object) -> str:
+    name = getattr(executor, "__name__", short(executor))
+    return (
+        f"Promise() needs an executor that is no coroutine function, got {short(executor)}\n\n"
+        f"You wrote Promise({name}). Write Promise({name}(...)) to make a promise of its result"
+    )

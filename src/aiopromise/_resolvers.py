@@ -1,0 +1,120 @@
+"""The two functions that settle a promise from outside, from any thread."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Generic, NamedTuple, TypeVar, final
+
+from aiopromise._core import Core
+from aiopromise._errors import bad_reason, close_refused
+from aiopromise._state import PENDING
+
+__all__ = ["Reject", "Resolve", "Resolvers"]
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class _Resolver:
+    """One of a pair: the first of the two that is called decides, once its call has reached the loop."""
+
+    __slots__ = ("_promise", "_upstream")
+
+    def __init__(self, promise: Core, upstream: object = None, /) -> None:
+        self._promise = promise
+        # What the promise hung on when this pair was made. Once it hangs on something else, or on nothing since
+        # it has settled, it was resolved already.
+        self._upstream = upstream
+
+    def _is_first(self) -> bool:
+        return self._promise._state == PENDING and self._promise._upstream is self._upstream
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} of {self._promise!r}>"
+
+
+@final
+class Resolve(_Resolver, Generic[T_contra]):
+    """Fulfil a promise with a value, or let it follow an awaitable (ECMA-262 27.2.1.3.2, promise resolve functions).
+
+    Only the first call of ``resolve`` or ``reject`` counts; later ones are ignored, and a coroutine that comes too
+    late is closed. May be called from any thread.
+
+    Raises:
+        RuntimeError: called from another thread, or outside of the loop, after the loop was closed.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     promise, resolve, reject = Promise.with_resolvers()
+        ...     resolve(asyncio.sleep(0, "done"))
+        ...     return await promise
+        >>> asyncio.run(main())
+        'done'
+    """
+
+    __slots__ = ()
+
+    def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
+        loop = self._promise._queue.loop
+        if asyncio._get_running_loop() is loop:
+            self._decide(value)
+        elif loop.is_closed():
+            close_refused(value)
+            raise RuntimeError(f"resolve() came after the loop of {self._promise!r} was closed")
+        else:
+            loop.call_soon_threadsafe(self._decide, value)
+
+    def _decide(self, value: Any) -> None:
+        if self._is_first():
+            self._promise._upstream = None
+            self._promise._resolve(value)
+        else:
+            close_refused(value)
+
+
+@final
+class Reject(_Resolver):
+    """Reject a promise with an exception (ECMA-262 27.2.1.3.1, promise reject functions).
+
+    Only the first call of ``resolve`` or ``reject`` counts; later ones are ignored. The reason is never followed
+    or unwrapped; an `asyncio.CancelledError` cancels the promise. May be called from any thread.
+
+    Raises:
+        TypeError: the reason is not an exception instance.
+        RuntimeError: called from another thread, or outside of the loop, after the loop was closed.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     promise, resolve, reject = Promise.with_resolvers()
+        ...     reject(ValueError("no"))
+        ...     return await promise.catch(repr)
+        >>> asyncio.run(main())
+        "ValueError('no')"
+    """
+
+    __slots__ = ()
+
+    def __call__(self, reason: BaseException, /) -> None:
+        if not isinstance(reason, BaseException):
+            raise bad_reason("reject", reason)
+        loop = self._promise._queue.loop
+        if asyncio._get_running_loop() is loop:
+            self._decide(reason)
+        elif loop.is_closed():
+            raise RuntimeError(f"reject() came after the loop of {self._promise!r} was closed")
+        else:
+            loop.call_soon_threadsafe(self._decide, reason)
+
+    def _decide(self, reason: BaseException) -> None:
+        if self._is_first():
+            self._promise._fail(reason)
+
+
+class Resolvers(NamedTuple):
+    """What `Promise.with_resolvers()` gives: unpack it, or use the names."""
+
+    promise: Any
+    resolve: Resolve[Any]
+    reject: Reject
