@@ -1,0 +1,258 @@
+"""What asyncio sees of a promise: it can be awaited, and it has the methods of a Future.
+
+Each `await` of a pending promise waits through an `Awaiter` of its own, so that a Task that is cancelled withdraws
+one consumer instead of ending the promise for all.
+"""
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Callable, Generator
+from contextvars import Context, copy_context
+from typing import Any, ClassVar, Self, final
+
+from aiopromise._cancellation import cancel
+from aiopromise._core import Core
+from aiopromise._errors import needs_function, short
+from aiopromise._handler import name_of
+from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED
+
+__all__ = ["FutureLike"]
+
+_STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
+
+
+@final
+class Awaiter:
+    """One ``await`` of a promise that is pending: what the awaiting Task is given to wait for.
+
+    It is its own iterator and no generator: a generator would stand in every traceback between the line that awaits
+    and the line that failed.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_promise", "_wakeup")
+
+    def __init__(self, promise: Core) -> None:
+        self._promise = promise
+        self._asyncio_future_blocking = False
+        self._error: CancelledError | None = None
+        self._wakeup: Callable[[Any], object] | None = None
+        self._context: Any = None
+
+    def __iter__(self) -> "Awaiter":
+        return self
+
+    def __next__(self) -> "Awaiter":
+        promise = self._promise
+        if promise._state == FULFILLED:
+            raise StopIteration(promise._value)
+        if promise._state != PENDING:
+            raise promise._value.take(promise)
+        if self._wakeup is not None:
+            raise RuntimeError(f"await of {promise!r} was resumed by something else than its Task")
+        self._asyncio_future_blocking = True
+        return self
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._promise._queue.loop
+
+    def add_done_callback(self, wakeup: Callable[[Any], object], *, context: Context | None = None) -> None:
+        """Be told by the Task how to wake it; from now on it is a consumer of the promise."""
+        self._wakeup = wakeup
+        self._context = copy_context() if context is None else context
+        self._promise._subscribe(self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Give up waiting; end the promise itself, if nobody else wants it.
+
+        Two Tasks that await the same promise:
+
+            one = create_task(wait_for(promise))
+            two = create_task(wait_for(promise))
+            one.cancel()                          <-- one ends, the work of the promise goes on
+            two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
+        """
+        promise = self._promise
+        if self._wakeup is None:
+            return False
+        if promise._state == PENDING:
+            if promise._has_only(self):
+                return cancel(promise, msg)
+            promise._withdraw(self)
+            promise._queue.push(self)
+        # The Task is about to be woken. It gets the cancellation; the outcome is still for others to take.
+        self._error = CancelledError() if msg is None else CancelledError(msg)
+        return True
+
+    def result(self) -> None:
+        """Let the Task go on; `__next__` has the value."""
+
+    def _react(self) -> None:
+        run, wakeup = self._context.run, self._wakeup
+        self._wakeup = None
+        answer = self if self._error is None and self._promise._state == FULFILLED else self._failed()
+        try:
+            run(wakeup, answer)
+        finally:
+            # What the Task raises has this frame in its traceback.
+            del self, answer, run, wakeup
+
+    def _failed(self) -> "asyncio.Future[Any]":
+        promise = self._promise
+        error = self._error if self._error is not None else promise._value.take(promise)
+        return _failed_future(promise, error)
+
+    def __repr__(self) -> str:
+        return repr(self._promise)
+
+
+@final
+class DoneCallback:
+    """One callback of `add_done_callback()`."""
+
+    __slots__ = ("callback", "context", "promise")
+
+    def __init__(self, promise: "FutureLike", callback: Callable[[Any], object], context: Context | None) -> None:
+        self.promise = promise
+        self.callback = callback
+        self.context = copy_context() if context is None else context
+
+    def _react(self) -> None:
+        try:
+            self.context.run(self.callback, self.promise)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self.promise._queue.loop.call_exception_handler(
+                {"message": f"a done callback failed: {self!r}", "exception": error, "future": self.promise}
+            )
+
+    def __repr__(self) -> str:
+        return f"<done callback {name_of(self.callback)} of {self.promise!r}>"
+
+
+def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]":
+    """Return a Future that raises *reason*: written in C, it leaves no frame in the traceback."""
+    future: asyncio.Future[Any] = asyncio.Future(loop=promise._queue.loop)
+    future.set_exception(reason)
+    return future
+
+
+def _give(value: Any) -> Generator[Any, None, Any]:
+    yield from ()  # makes it a generator
+    return value
+
+
+class FutureLike(Core):
+    """A promise as asyncio knows it."""
+
+    __slots__ = ()
+
+    # asyncio takes for a Future what has this attribute; only an Awaiter ever sets it.
+    _asyncio_future_blocking: ClassVar[bool] = False
+
+    def __await__(self) -> Any:
+        if self._state == FULFILLED:
+            return _give(self._value)
+        if self._state != PENDING:
+            return _failed_future(self, self._value.take(self)).__await__()
+        if self._upstream is not None and self._upstream is asyncio.current_task():
+            raise RuntimeError(f"a Task cannot await the promise of its own result: {self!r}")
+        return Awaiter(self)
+
+    def done(self) -> bool:
+        """Return True once the promise has settled: fulfilled, rejected or cancelled."""
+        return self._state != PENDING
+
+    def cancelled(self) -> bool:
+        """Return True if the promise ended by cancellation."""
+        return self._state == CANCELLED
+
+    def result(self) -> Any:
+        """Return the value, or raise the reason.
+
+        Whoever asks a rejected promise answers for the rejection.
+
+        Raises:
+            asyncio.InvalidStateError: the promise is pending; write ``await promise``.
+            asyncio.CancelledError: the promise was cancelled.
+        """
+        if self._state == FULFILLED:
+            return self._value
+        raise self._reason("result")
+
+    def exception(self) -> BaseException | None:
+        """Return the reason of a rejected promise, and None for a fulfilled one.
+
+        Whoever asks a rejected promise answers for the rejection.
+
+        Raises:
+            asyncio.InvalidStateError: the promise is pending; write ``await promise``.
+            asyncio.CancelledError: the promise was cancelled.
+        """
+        if self._state == FULFILLED:
+            return None
+        reason = self._reason("exception")
+        if self._state == REJECTED:
+            return reason
+        raise reason
+
+    def _reason(self, call: str) -> BaseException:
+        if self._state == PENDING:
+            return asyncio.InvalidStateError(f"{call}() came before the end of {self!r}")
+        reason: BaseException = self._value.take(self)
+        return reason
+
+    def add_done_callback(self, callback: Callable[[Self], object], /, *, context: Context | None = None) -> None:
+        """Call *callback* with this promise once it has settled, in its turn among the handlers.
+
+        The callback runs in *context*, or in a copy of the current one. It is a consumer of the promise, but does
+        not answer for a rejection. What it raises goes to the loop's exception handler.
+
+        Raises:
+            TypeError: *callback* is not a function.
+        """
+        if not callable(callback):
+            raise needs_function("add_done_callback", callback)
+        if self._queue.debug:
+            self._queue.check_thread("add_done_callback")
+        self._subscribe(DoneCallback(self, callback, context))
+
+    def remove_done_callback(self, callback: Callable[[Self], object], /) -> int:
+        """Remove all registrations of *callback*, and return how many there were."""
+        reactions = list(self._reactions) if type(self._reactions) is dict else [self._reactions]
+        matching = [one for one in reactions if isinstance(one, DoneCallback) and one.callback == callback]
+        for reaction in matching:
+            self._withdraw(reaction)
+        return len(matching)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop on which the promise was made."""
+        return self._queue.loop
+
+    # Two names that asyncio reads of a cancelled Future: `gather()` would hang without them.
+
+    def _make_cancelled_error(self) -> BaseException:
+        reason: BaseException = self._value.take(self)
+        return reason
+
+    @property
+    def _cancel_message(self) -> Any:
+        args = self._value.reason.args if self._state == CANCELLED else ()
+        return args[0] if args else None
+
+    def __repr__(self) -> str:
+        state = _STATES[self._state]
+        if self._state == FULFILLED:
+            return f"<Promise {state} {short(self._value)}>"
+        if self._state == REJECTED:
+            return f"<Promise {state} {short(self._value.reason)}>"
+        return f"<Promise {state}{self._waiting_for()}>"
+
+    def _waiting_for(self) -> str:
+        upstream = self._upstream
+        names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
+        if names:
+            return f", waiting to call {' or '.join(dict.fromkeys(names))}"
+        if isinstance(upstream, asyncio.Task):
+            return f", running {upstream.get_name()}"
+        return "" if upstream is None else f", following a {type(upstream).__name__}"
