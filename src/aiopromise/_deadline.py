@@ -1,0 +1,71 @@
+"""The time limit of a promise: a timer, and the handlers that stop it."""
+
+import asyncio
+from asyncio import CancelledError
+from typing import Any, Final, TypeVar, final
+
+from aiopromise._cancellation import cancel
+from aiopromise._core import Core
+from aiopromise._handler import Exactly
+from aiopromise._state import PENDING
+
+__all__ = ["MISSING", "Deadline"]
+
+CoreT = TypeVar("CoreT", bound=Core)
+
+
+@final
+class _Missing:
+    """The default of an argument for which None is a value."""
+
+    def __repr__(self) -> str:
+        return "<missing>"
+
+
+MISSING: Final[Any] = _Missing()
+
+
+@final
+class Deadline:
+    """Cancels a promise when its time is up, and turns that cancellation into what the user asked for."""
+
+    __slots__ = ("_expired", "_fallback", "_seconds", "_source", "_timer")
+
+    def __init__(self, source: Core, seconds: float, fallback: Any) -> None:
+        self._source: Core | None = source
+        self._seconds = seconds
+        self._fallback = fallback
+        self._expired = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, promise: CoreT) -> CoreT:
+        """Give *promise*, whose handlers are those of this deadline, its time."""
+        queue = promise._queue
+        self._timer = queue.loop.call_later(max(0, self._seconds), self._expire, promise, context=queue.context)
+        return promise
+
+    def on_fulfilled(self, value: Any) -> Exactly:
+        self._stop()
+        return Exactly(True, value)
+
+    def on_rejected(self, reason: BaseException) -> Exactly:
+        self._stop()
+        if not (self._expired and isinstance(reason, CancelledError)):
+            return Exactly(False, reason)
+        if self._fallback is not MISSING:
+            return Exactly(True, self._fallback)
+        error = TimeoutError(f"no outcome within {self._seconds} seconds")
+        error.__cause__ = reason
+        return Exactly(False, error)
+
+    def _expire(self, promise: Core) -> None:
+        # Not where the outcome is there and only waits for its turn in the queue.
+        if self._source is not None and self._source._state == PENDING:
+            self._expired = True
+            cancel(promise, None)
+
+    def _stop(self) -> None:
+        self._source = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
