@@ -1,0 +1,278 @@
+"""Ways in: any value, awaitable, function or thenable made a promise."""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar, final
+
+from aiopromise._errors import bad_reason, close_refused, needs_function, short
+from aiopromise._handler import is_awaitable
+from aiopromise._promise import Promise, adopt, new_promise
+from aiopromise._resolvers import Reject, Resolve, Resolvers
+from aiopromise._state import FULFILLED, Tie
+
+__all__ = ["Thenable", "delay", "from_thenable", "promisify", "reject", "resolve", "try_", "with_resolvers"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+def resolve(value: Any = None, /) -> Promise[Any]:
+    """Return a promise for *value*: a promise comes back as itself, an awaitable is followed.
+
+    Anything else is what the promise is fulfilled with (ECMA-262 27.2.4.7).
+
+    Raises:
+        RuntimeError: no event loop is running; a coroutine handed in is closed.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.resolve(5), await Promise.resolve(asyncio.sleep(0, 6))
+        >>> asyncio.run(main())
+        (5, 6)
+    """
+    if isinstance(value, Promise):
+        return value
+    promise = new_promise("Promise.resolve", value)
+    if is_awaitable(value):
+        adopt(promise, value)
+    else:
+        promise._settle(FULFILLED, value)
+    return promise
+
+
+def reject(reason: BaseException, /) -> Promise[Any]:
+    """Return a promise that is rejected with *reason*, or cancelled if it is an `asyncio.CancelledError`.
+
+    Raises:
+        TypeError: *reason* is not an exception instance.
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.reject(ValueError("no")).catch(repr)
+        >>> asyncio.run(main())
+        "ValueError('no')"
+    """
+    if not isinstance(reason, BaseException):
+        raise bad_reason("Promise.reject", reason)
+    promise = new_promise("Promise.reject", reason)
+    promise._fail(reason)
+    return promise
+
+
+def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
+    """Call *fn* now, and return a promise for what it returns, or rejected with what it raises.
+
+    An awaitable that it returns is followed, so *fn* may be sync or async (ECMA-262 27.2.4.8, `Promise.try`).
+
+    Raises:
+        TypeError: *fn* is not a function.
+        RuntimeError: no event loop is running; *fn* was not called.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.try_(int, "2a", base=16)
+        >>> asyncio.run(main())
+        42
+    """
+    if not callable(fn):
+        raise needs_function("Promise.try_", fn)
+    promise = new_promise("Promise.try_", fn)
+    try:
+        value = fn(*args, **kwargs)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        promise._raised(error)
+    else:
+        if is_awaitable(value):
+            adopt(promise, value)
+        else:
+            promise._settle(FULFILLED, value)
+    return promise
+
+
+def with_resolvers() -> Resolvers:
+    """Return a pending promise and the two functions that settle it, as a named tuple (ECMA-262 27.2.4.9).
+
+    The fields are ``promise``, ``resolve`` and ``reject``. Both functions may be called from any thread.
+
+    Raises:
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     promise, resolve, reject = Promise.with_resolvers()
+        ...     asyncio.get_running_loop().call_soon(resolve, "called back")
+        ...     return await promise
+        >>> asyncio.run(main())
+        'called back'
+    """
+    promise = new_promise("Promise.with_resolvers")
+    promise._queue.watch(promise)
+    return Resolvers(promise, Resolve(promise), Reject(promise))
+
+
+def delay(seconds: float, value: Any = None, /) -> Promise[Any]:
+    """Return a promise that is fulfilled with *value* after *seconds*.
+
+    Raises:
+        TypeError: *value* is an awaitable, which would wait unseen (a coroutine is closed).
+        RuntimeError: no event loop is running.
+
+    Cancellation:
+        Ends the wait, and leaves no timer behind.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.delay(0.01, "tick")
+        >>> asyncio.run(main())
+        'tick'
+    """
+    if is_awaitable(value):
+        close_refused(value)
+        raise TypeError(
+            f"Promise.delay() needs a plain value, got {short(value)}\n\n"
+            "To start something after a while write Promise.delay(seconds).then(lambda _: work())"
+        )
+    promise = new_promise("Promise.delay", seconds)
+    adopt(promise, asyncio.sleep(seconds, value))
+    return promise
+
+
+def from_thenable(thenable: Any, /) -> Promise[Any]:
+    """Return a promise that settles as *thenable* says through its ``then(resolve, reject)``.
+
+    The attribute ``then`` is read once, now, and called in a later turn of the queue, with a fresh pair of
+    resolvers of which the first call counts. What it raises before that rejects; what it raises after is ignored.
+    Where ``then`` is not callable the promise is fulfilled with the object itself (ECMA-262 27.2.1.3.2 and 27.2.2.2;
+    Promises/A+ 2.3.3).
+
+    Raises:
+        RuntimeError: no event loop is running.
+
+    Cancellation:
+        Ends the promise at once; a thenable has no way to hear of it.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> class Deferred:
+        ...     def then(self, resolve, reject):
+        ...         resolve("from elsewhere")
+        >>> async def main():
+        ...     return await Promise.from_thenable(Deferred())
+        >>> asyncio.run(main())
+        'from elsewhere'
+    """
+    promise = new_promise("Promise.from_thenable", thenable)
+    try:
+        then = thenable.then
+    except Exception as error:
+        promise._raised(error)
+        return promise
+    if callable(then):
+        promise._upstream = Adoption(promise, then)
+        promise._queue.watch(promise)
+        promise._queue.push(promise._upstream)
+    else:
+        promise._settle(FULFILLED, thenable)
+    return promise
+
+
+@final
+class Adoption(Tie):
+    """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
+
+    __slots__ = ("_promise", "_then")
+
+    def __init__(self, promise: Promise[Any], then: Callable[..., object]) -> None:
+        self._promise = promise
+        self._then = then
+
+    def _react(self) -> None:
+        promise = self._promise
+        if promise._upstream is not self:
+            return  # cancelled before its turn
+        try:
+            result = self._then(Resolve(promise, self), Reject(promise, self))
+            if is_awaitable(result):
+                close_refused(result)
+                raise TypeError(f"then() of a thenable must not be async: {short(self._then)}")
+        except BaseException as error:
+            if promise._upstream is self:
+                promise._upstream = None
+                promise._raised(error)
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+
+
+class Thenable(Awaitable[T_co]):
+    """Base class for objects that settle through a ``then(resolve, reject)`` of their own.
+
+    What inherits from it can be awaited, and is followed wherever an awaitable is, as `Promise.from_thenable` does.
+    An object that merely has an attribute ``then`` is an ordinary value.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise, Thenable
+        >>> class Greeting(Thenable):
+        ...     def then(self, resolve, reject, /):
+        ...         resolve("hello")
+        >>> async def main():
+        ...     return await Promise.resolve().then(lambda _: Greeting()), await Greeting()
+        >>> asyncio.run(main())
+        ('hello', 'hello')
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def then(self, resolve: Resolve[Any], reject: Reject, /) -> object:
+        """Call one of the two, now or later."""
+
+    def __await__(self) -> Any:
+        return from_thenable(self).__await__()
+
+
+def promisify(fn: Any, /) -> Any:
+    """Return a function that calls *fn* and gives a promise for what it returns: a decorator.
+
+    For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. The call is
+    `Promise.try_`: it happens at once, and what it raises rejects.
+
+    Raises:
+        TypeError: *fn* is not a function.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import promisify
+        >>> @promisify
+        ... async def double(number):
+        ...     return number * 2
+        >>> async def main():
+        ...     return await double(10).then(double)
+        >>> asyncio.run(main())
+        40
+    """
+    if isinstance(fn, classmethod | staticmethod):
+        return type(fn)(promisify(fn.__func__))
+    if not callable(fn):
+        raise needs_function("promisify", fn)
+
+    @wraps(fn)
+    def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
+        return try_(fn, *args, **kwargs)
+
+    return promised
