@@ -1,0 +1,168 @@
+"""One step after another: `chain()` of awaitables, `pipe()` of functions."""
+
+import warnings
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar, final
+
+from aiopromise._convert import try_
+from aiopromise._errors import close_refused, needs_function, short
+from aiopromise._handler import is_awaitable, name_of
+from aiopromise._promise import Promise
+
+__all__ = ["Chain", "chain", "pipe"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@final
+class Chain(Coroutine[Any, Any, T_co]):
+    """What `chain()` returns: a coroutine, and the beginning of a promise."""
+
+    __slots__ = ("__weakref__", "_coroutine", "_steps")
+
+    # asyncio names a Task's coroutine so.
+    __name__ = "chain"
+
+    def __init__(self, steps: deque[Any]) -> None:
+        self._steps = steps
+        self._coroutine: Coroutine[Any, Any, T_co] | None = None
+
+    def send(self, value: Any, /) -> Any:
+        return self._resume(self._start().send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._resume(self._start().throw, *error)
+
+    def close(self) -> None:
+        """End the chain: the step that is running is closed, and so are all that were not reached."""
+        self._start().close()
+        self._close_steps()
+
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        try:
+            return (yield from self._start().__await__())
+        finally:
+            self._close_steps()
+
+    def then(
+        self, on_fulfilled: Callable[[T_co], Any] | None = None, on_rejected: Callable[[Any], Any] | None = None
+    ) -> Promise[Any]:
+        """Start the chain, and return ``Promise(chain).then(...)``."""
+        return Promise(self).then(on_fulfilled, on_rejected)
+
+    def catch(self, *types_and_handler: Any) -> Promise[Any]:
+        """Start the chain, and return ``Promise(chain).catch(...)``."""
+        return Promise(self).catch(*types_and_handler)
+
+    def finally_(self, on_settled: Callable[[], object], /) -> Promise[T_co]:
+        """Start the chain, and return ``Promise(chain).finally_(...)``."""
+        return Promise(self).finally_(on_settled)
+
+    def _start(self) -> Coroutine[Any, Any, T_co]:
+        if self._coroutine is None:
+            self._coroutine = _run(self._steps)
+        return self._coroutine
+
+    def _resume(self, resume: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return resume(*arguments)
+        except BaseException:
+            # The end: a StopIteration with the list, a failure or a cancellation, which may come before the
+            # first step and so cannot be met inside the coroutine.
+            self._close_steps()
+            raise
+
+    def _close_steps(self) -> None:
+        while self._steps:
+            close_refused(self._steps.popleft())
+
+    def __del__(self) -> None:
+        if self._coroutine is None:
+            self._close_steps()
+            warnings.warn("chain() was never awaited", RuntimeWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        return f"<chain() with {len(self._steps)} steps to come>"
+
+
+def chain(*awaitables: Any) -> Chain[list[Any]]:
+    """Return a coroutine for the list of what *awaitables* give, each awaited after the one before it has ended.
+
+    Nothing runs before it is awaited, or started by `asyncio.run`, `asyncio.create_task`, `Promise()` or its own
+    ``then``, ``catch`` and ``finally_``. Chains nest; a list or tuple of awaitables is a nested chain.
+
+    What was never reached, because a step failed, the chain was cancelled or closed, is closed, in nested chains too.
+    Promises, Tasks and Futures belong to the caller and run on.
+
+    Raises:
+        TypeError: an argument is not awaitable; all coroutines handed in are closed.
+
+    Cancellation:
+        Cancels the step that is running; the chain ends when that has ended.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import chain
+        >>> async def task(number):
+        ...     return number
+        >>> asyncio.run(chain(task(1), chain(task(2.1), task(2.2)), task(3)))
+        [1, [2.1, 2.2], 3]
+    """
+    culprits = [step for step in _flat(awaitables) if not is_awaitable(step)]
+    if culprits:
+        for step in _flat(awaitables):
+            close_refused(step)
+        raise TypeError(f"chain() needs awaitables, got {short(culprits[0])}")
+    return Chain(deque(step if is_awaitable(step) else chain(*step) for step in awaitables))
+
+
+def _flat(steps: Any) -> list[Any]:
+    flat: list[Any] = []
+    for step in steps:
+        flat.extend(_flat(step) if isinstance(step, list | tuple) and not is_awaitable(step) else (step,))
+    return flat
+
+
+async def _run(steps: deque[Awaitable[Any]]) -> Any:
+    results = []
+    while steps:
+        results.append(await steps.popleft())
+    return results
+
+
+def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
+    """Return a function that passes its arguments to the first function, and each result on to the next.
+
+    Calling it gives a promise for the last result: ``pipe(f, g)(x)`` is ``Promise.try_(f, x).then(g)``. The functions
+    may be sync or async; the first is called at once.
+
+    Raises:
+        TypeError: there is no function, or one of the arguments is none.
+
+    Cancellation:
+        Each call gives a promise of its own; cancelling it ends the function that is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import pipe
+        >>> async def main():
+        ...     return await pipe(int, lambda number: number * 6, str)("7")
+        >>> asyncio.run(main())
+        '42'
+    """
+    for function in functions:
+        if not callable(function):
+            raise needs_function("pipe", function)
+    if not functions:
+        raise TypeError("pipe() needs at least one function")
+    first, *rest = functions
+
+    def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
+        promise = try_(first, *args, **kwargs)
+        for function in rest:
+            promise = promise.then(function)
+        return promise
+
+    piped.__name__ = piped.__qualname__ = f"pipe({', '.join(map(name_of, functions))})"
+    return piped
