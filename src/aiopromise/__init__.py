@@ -1,0 +1,54 @@
+"""Promises for asyncio: fluent, typed and cancellable.
+
+The rooms, in reading order; each imports only from those before it:
+
+- `_errors`: the sentence for each wrong call
+- `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
+- `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
+- `_handler`: what a handler may be, and what becomes of what it returns
+- `_state`: the state of a promise, what it hangs on, and who waits for it
+- `_core`: how a promise settles, and how it follows another
+- `_cancellation`: how a request to end travels, and where it stops
+- `_resolvers`: the two functions that settle a promise from outside
+- `_executor`: what may be an executor, and its call
+- `_future`: what asyncio sees of a promise: `await`, and the methods of a Future
+- `_deadline`: the time limit of a promise
+- `_promise`: `Promise` itself: `then`, `catch`, `finally_` and their kin
+- `_convert`: ways in: values, functions and thenables; `promisify`
+- `_chain`: `chain()` and `pipe()`
+- `_facade`: `Promise.resolve` and its kin, hung on the class
+"""
+
+from aiopromise import _facade as _facade
+from aiopromise._chain import Chain, chain, pipe
+from aiopromise._convert import Thenable, promisify
+from aiopromise._promise import Promise
+from aiopromise._rejection import UnhandledRejection, on_unhandled_rejection
+from aiopromise._resolvers import Reject, Resolve, Resolvers
+
+__all__ = [
+    "Chain",
+    "Promise",
+    "Reject",
+    "Resolve",
+    "Resolvers",
+    "Thenable",
+    "UnhandledRejection",
+    "chain",
+    "on_unhandled_rejection",
+    "pipe",
+    "promisify",
+]
+
+# Users know these by the name of the package, and so should their tracebacks and their documentation.
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+
+
+def __getattr__(name: str) -> str:
+    # Read on demand: importing importlib.metadata takes longer than importing the library.
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("aiopromise")
+    raise AttributeError(f"module 'aiopromise' has no attribute {name!r}")
