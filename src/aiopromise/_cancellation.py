@@ -4,9 +4,9 @@ import asyncio
 from asyncio import CancelledError
 from typing import Any, final
 
-from aiopromise._core import STARTING, Core
+from aiopromise._core import Core, cancelled_error
 from aiopromise._rejection import Rejection
-from aiopromise._state import CANCELLED, PENDING, Tie, settled
+from aiopromise._state import CANCELLED, PENDING, State, Tie, settled
 
 __all__ = ["Shield", "cancel"]
 
@@ -42,12 +42,11 @@ def cancel(promise: Core, message: Any) -> bool:
         top._adopt(upstream)
         if not path:
             return promise._state == CANCELLED
-    elif upstream is STARTING:
-        top._value = _cancelled_error(message)
+    elif isinstance(upstream, Tie) and upstream.stop(top, message):
         return True
     else:
         path.append(top)
-    _interrupt(path, _cancelled_error(message))
+    _interrupt(path, cancelled_error(message))
     return True
 
 
@@ -65,18 +64,12 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         link._settle(CANCELLED, Rejection(error, None))
 
 
-def _cancelled_error(message: Any) -> CancelledError:
-    return CancelledError() if message is None else CancelledError(message)
-
-
 def _let_go(promise: Core) -> bool:
     """Leave the upstream, and tell whether it was in the queue already."""
     upstream, promise._upstream = promise._upstream, None
     if isinstance(upstream, Core):
         upstream._withdraw(promise)
         return upstream._state != PENDING
-    if isinstance(upstream, Tie):
-        upstream.detach()
     return False
 
 
@@ -90,8 +83,9 @@ class Shield(Tie):
         self.source = source
         self.target = target
 
-    def detach(self) -> None:
+    def stop(self, promise: State, message: Any) -> bool:
         self.source._withdraw(self)
+        return False
 
     def _react(self) -> None:
         if self.target._upstream is self:

@@ -4,23 +4,33 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, Final, Self
+from typing import Any, Final, Self, final
 
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
 from aiopromise._handler import PLAIN, Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Rejection, listeners
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
 
-__all__ = ["STARTING", "Core"]
+__all__ = ["Core", "cancelled_error"]
 
 
+@final
 class Starting(Tie):
     """The upstream while an eager Task takes its first step, before anybody has the Task."""
 
     __slots__ = ()
 
+    def stop(self, promise: State, message: Any) -> bool:
+        promise._value = cancelled_error(message)
+        return True
 
-STARTING: Final = Starting()
+
+_STARTING: Final = Starting()
+
+
+def cancelled_error(message: Any) -> CancelledError:
+    """Return the error that `Task.cancel(message)` would raise."""
+    return CancelledError() if message is None else CancelledError(message)
 
 
 class Core(State):
@@ -174,7 +184,7 @@ class Core(State):
         """Run *awaitable* as a Task, from which this promise takes its outcome."""
         queue = self._queue
         coroutine = as_coroutine(awaitable)
-        self._upstream = STARTING
+        self._upstream = _STARTING
         try:
             task = start(queue.loop, coroutine, name, context)
         except BaseException as error:

@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, Self, final
 
 from aiopromise._cancellation import cancel
-from aiopromise._core import Core
+from aiopromise._core import Core, cancelled_error
 from aiopromise._errors import needs_function, short
 from aiopromise._handler import name_of
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED
@@ -80,7 +80,7 @@ class Awaiter:
             promise._withdraw(self)
             promise._queue.push(self)
         # The Task is about to be woken. It gets the cancellation; the outcome is still for others to take.
-        self._error = CancelledError() if msg is None else CancelledError(msg)
+        self._error = cancelled_error(msg)
         return True
 
     def result(self) -> None:

@@ -6,7 +6,7 @@ A pending promise hangs on its *upstream*, which is one of five things:
 - another promise, pending: this one is among its reactions;
 - another promise, settled: this one is in the queue, its handler not yet called;
 - a future: a Task of ours or somebody's Future, whose done callback settles this promise;
-- a `Tie`: something that will speak up later and that a cancellation need not wait for.
+- a `Tie`: something else that will speak up later.
 
 To follow a promise is to hang on it without a handler. The children of a promise are its own reactions, so a link
 costs one object.
@@ -46,12 +46,13 @@ _OURS: Final = __file__.removesuffix("_state.py")
 
 
 class Tie:
-    """An upstream that is neither promise nor future: a cancelled promise just lets go of it."""
+    """An upstream that is neither promise nor future."""
 
     __slots__ = ()
 
-    def detach(self) -> None:
-        """Expect nothing more of this upstream."""
+    def stop(self, promise: "State", message: Any) -> bool:
+        """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
+        return False
 
 
 def pending(kind: type[StateT], queue: Queue) -> StateT:
