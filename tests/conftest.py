@@ -1,0 +1,85 @@
+"""What all tests share: the three loop modes, the three timings, and silence."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from aiopromise import Promise
+
+MODES = ["plain", "debug", *(["eager"] if sys.version_info >= (3, 12) else [])]
+
+
+@pytest.fixture(params=MODES)
+async def loop_mode(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """Run the test on a plain loop, in debug mode, and under the eager task factory."""
+    loop = asyncio.get_running_loop()
+    if request.param == "debug":
+        loop.set_debug(True)
+        loop.slow_callback_duration = 60  # a slow machine is no finding
+    if request.param == "eager":
+        loop.set_task_factory(asyncio.eager_task_factory)
+    yield request.param
+
+
+class Timing:
+    """Makes promises that settle at the time that the test is tried for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def fulfilled(self, value: object) -> Promise:
+        """Return a promise that is, or will be, fulfilled with *value*."""
+        return self._settled(lambda resolve, reject: resolve(value))
+
+    def rejected(self, reason: BaseException) -> Promise:
+        """Return a promise that is, or will be, rejected with *reason*."""
+        return self._settled(lambda resolve, reject: reject(reason))
+
+    def cancelled(self) -> Promise:
+        """Return a promise that is, or will be, cancelled."""
+        return self.rejected(asyncio.CancelledError())
+
+    def _settled(self, settle: Callable[..., object]) -> Promise:
+        promise, resolve, reject = Promise.with_resolvers()
+        self._later({"already": 0, "immediately": 1, "eventually": 5}[self.name], settle, resolve, reject)
+        return promise
+
+    def _later(self, turns: int, settle: Callable[..., object], *resolvers: object) -> None:
+        if turns == 0:
+            settle(*resolvers)
+        else:
+            asyncio.get_running_loop().call_soon(self._later, turns - 1, settle, *resolvers)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@pytest.fixture(params=["already", "immediately", "eventually"])
+def timing(request: pytest.FixtureRequest) -> Timing:
+    """Try the law on a promise that has settled, that settles in the next turn, and that settles later."""
+    return Timing(request.param)
+
+
+@pytest.fixture
+async def reports() -> list[dict]:
+    """Return the list of what reaches the exception handler of the running loop from now on."""
+    found: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: found.append(context))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test that makes asyncio or the library log a line which it did not ask for with @pytest.mark.logs."""
+    yield
+    if request.node.get_closest_marker("logs") is None:
+        lines = [
+            record.getMessage()
+            for record in (*caplog.get_records("call"), *caplog.get_records("teardown"))
+            if record.levelno >= logging.WARNING
+        ]
+        assert [] == lines
+

@@ -1,0 +1,932 @@
+"""Cancellation: a request that climbs to the work, is counted on its way, and waits for what it stops."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import gc
+import sys
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from aiopromise import Promise
+from helpers import turns
+
+pytestmark = pytest.mark.usefixtures("loop_mode")
+
+
+class Work:
+    """Work that never ends by itself; notes every request to end, and then does what *ends* does."""
+
+    def __init__(self, ends: Callable[[], object] | None = None) -> None:
+        self.ends = ends
+        self.started = asyncio.Event()
+        self.requests: list[tuple] = []
+        self.asked = 0
+
+    async def __call__(self, *arguments: object) -> object:
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        except CancelledError as error:
+            self.requests.append(error.args)
+            self.asked = asyncio.current_task().cancelling()
+            if self.ends is None:
+                raise
+            result = self.ends()
+            return await result if isinstance(result, Awaitable) else result
+
+
+class Cleanup(Work):
+    """Work whose end waits for `finish`."""
+
+    def __init__(self) -> None:
+        super().__init__(self.clean_up)
+        self.begun = asyncio.Event()
+        self.finish = asyncio.Event()
+
+    async def clean_up(self) -> None:
+        self.begun.set()
+        async with asyncio.timeout(10):  # so that a test that fails before it sets the event ends
+            await self.finish.wait()
+        raise CancelledError
+
+
+class Wrapped:
+    """An awaitable that is neither coroutine nor Future."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def __await__(self):
+        return self.work().__await__()
+
+
+def fail(reason: BaseException) -> None:
+    raise reason
+
+
+def unreached(*arguments: object) -> None:
+    raise AssertionError(f"a handler was called with {arguments}")
+
+
+async def awaiting(awaitable: Awaitable) -> object:
+    return await awaitable
+
+
+async def outcome(awaitable: Awaitable) -> object:
+    """Return the value, or the repr of what was raised."""
+    try:
+        return await awaitable
+    except (Exception, CancelledError) as error:
+        return repr(error)
+
+
+def followed_by_a_new_promise(source: Promise) -> Promise:
+    promise, resolve, _ = Promise.with_resolvers()
+    resolve(source)
+    return promise
+
+
+# ----------------------------------------------------------------------------------------------------- a request
+
+RUNNING = {
+    "a coroutine": lambda work: Promise(work()),
+    "a Task": lambda work: Promise(asyncio.create_task(work())),
+    "any awaitable": lambda work: Promise(Wrapped(work)),
+    "what try_ called": Promise.try_,
+    "what resolve was given": lambda work: Promise(lambda resolve, reject: resolve(work())),
+    "the promise that resolve was given": lambda work: followed_by_a_new_promise(Promise(work())),
+    "a then handler": lambda work: Promise.resolve().then(work),
+    "a catch handler": lambda work: Promise.reject(ValueError()).catch(work),
+    "a finally_ callback": lambda work: Promise.resolve().finally_(work),
+    "a tap handler": lambda work: Promise.resolve().tap(work),
+    "the promise that a handler returned": lambda work: Promise.resolve().then(lambda _: Promise(work()).then()),
+    "the Task that a handler returned": lambda work: Promise.resolve().then(lambda _: asyncio.create_task(work())),
+}
+
+
+@pytest.mark.parametrize("begin", RUNNING.values(), ids=RUNNING)
+async def test_a_request_climbs_from_the_tip_to_what_is_running_which_gets_it_once(begin) -> None:
+    work = Work()
+    tip = begin(work).then(unreached, unreached).catch(unreached).timeout(3600).tap(unreached)
+    await work.started.wait()
+    assert tip.cancel("enough")
+    assert ("CancelledError('enough')", [("enough",)], 1) == (await outcome(tip), work.requests, work.asked)
+
+
+async def test_a_request_reaches_the_future_that_is_followed() -> None:
+    future = asyncio.get_running_loop().create_future()
+    tip = Promise(future).then(unreached)
+    tip.cancel("enough")
+    assert (True, "CancelledError('enough')") == (future.cancelled(), await outcome(tip))
+
+
+async def test_a_request_reaches_the_future_of_an_executor() -> None:
+    job: concurrent.futures.Future = concurrent.futures.Future()
+    tip = Promise(job).then(unreached)
+    tip.cancel()
+    assert "CancelledError()" == await outcome(tip)
+    await turns()
+    assert job.cancelled()
+
+
+IDLE = {
+    "resolvers": lambda: Promise.with_resolvers().promise,
+    "an executor": lambda: Promise(lambda resolve, reject: None),
+    "a thenable": lambda: Promise.from_thenable(type("Silent", (), {"then": lambda self, resolve, reject: None})()),
+    "a shield": lambda: Promise(Work()()).shield(),
+    "a settled promise": Promise.resolve,
+}
+
+
+@pytest.mark.parametrize("make", IDLE.values(), ids=IDLE)
+async def test_with_nothing_running_the_promise_is_cancelled_at_once(make) -> None:
+    root = make()
+    tip = root.then(unreached, unreached).then(unreached)
+    assert (True, True) == (tip.cancel(), tip.cancelled())
+    await turns()
+
+
+async def test_all_promises_that_a_request_climbs_through_are_cancelled() -> None:
+    root = Promise.with_resolvers().promise
+    link = root.then(unreached)
+    link.then(unreached).cancel()
+    assert (True, True) == (root.cancelled(), link.cancelled())
+
+
+TRAVELS = {
+    "a value fulfils": (lambda: 20, lambda p: p.then(lambda value: value + 1), 21),
+    "a failing cleanup rejects": (lambda: fail(ValueError("torn")), lambda p: p.then(unreached), "ValueError('torn')"),
+    "a rejection is caught": (lambda: fail(ValueError("torn")), lambda p: p.catch(repr), "ValueError('torn')"),
+    "CancelledError cancels": (lambda: fail(CancelledError("own")), lambda p: p.then(), "CancelledError('own')"),
+    "catch(CancelledError) recovers": (None, lambda p: p.catch(CancelledError, repr).then(len), 16),
+    "catch does not": (None, lambda p: p.catch(unreached), "CancelledError()"),
+    "then does not": (None, lambda p: p.then(unreached, unreached), "CancelledError()"),
+}
+
+
+@pytest.mark.parametrize(("ends", "link", "expected"), TRAVELS.values(), ids=TRAVELS)
+async def test_what_comes_of_a_request_travels_down_like_any_outcome(ends, link, expected) -> None:
+    work = Work(ends)
+    tip = link(Promise(work()))
+    await work.started.wait()
+    tip.cancel()
+    assert expected == await outcome(tip)
+
+
+async def repr_later(value: object) -> str:
+    await turns(2)
+    return repr(value)
+
+
+@pytest.mark.parametrize("recover", [repr, repr_later])
+async def test_a_catch_for_cancellation_recovers_where_nothing_runs(recover) -> None:
+    tip = Promise.with_resolvers().promise.then(unreached).catch(CancelledError, recover).then(len)
+    tip.cancel("why")
+    assert len("CancelledError('why')") == await tip
+
+
+async def test_awaiting_a_cancelled_promise_ends_after_the_cleanup_and_the_finally_callbacks() -> None:
+    log: list[str] = []
+
+    async def clean_up() -> None:
+        await turns(2)
+        log.append("cleanup")
+        raise CancelledError
+
+    async def close() -> None:
+        await turns(2)
+        log.append("finally_")
+
+    work = Work(clean_up)
+    tip = Promise(work()).finally_(close).finally_(lambda: log.append("finally_ again")).then(unreached)
+    await work.started.wait()
+    tip.cancel()
+    await outcome(tip)
+    assert ["cleanup", "finally_", "finally_ again"] == log
+
+
+async def test_cancel_says_whether_there_was_anything_to_end() -> None:
+    pending = Promise.with_resolvers().promise
+    assert (True, False, False) == (pending.cancel(), pending.cancel(), Promise.resolve(1).cancel())
+
+
+@pytest.mark.parametrize("begin", [lambda work: Promise(work()), lambda work: Promise.with_resolvers().promise])
+@pytest.mark.parametrize(
+    "cancel", [lambda p: p.cancel("why"), lambda p: p.cancel(msg="why")], ids=["by position", "msg"]
+)
+async def test_the_message_of_cancel_becomes_the_argument_of_the_error(begin, cancel) -> None:
+    work = Work()
+    promise = begin(work)
+    await turns(1)
+    cancel(promise)
+    with pytest.raises(CancelledError) as caught:
+        await promise.then(unreached)
+    assert ("why",) == caught.value.args
+
+
+# ------------------------------------------------------------------------------------------------------- counted
+
+
+def _child(promise: Promise) -> Callable[[], object]:
+    return promise.then(lambda value: value).cancel
+
+
+def _awaiter(promise: Promise) -> Callable[[], object]:
+    return asyncio.create_task(awaiting(promise)).cancel
+
+
+def _follower(promise: Promise) -> Callable[[], object]:
+    return followed_by_a_new_promise(promise).cancel
+
+
+def _handler_that_returned_it(promise: Promise) -> Callable[[], object]:
+    return Promise.resolve().then(lambda _: promise).cancel
+
+
+def _done_callback(promise: Promise) -> Callable[[], object]:
+    def callback(promise: Promise) -> None:
+        pass
+
+    promise.add_done_callback(callback)
+    return lambda: promise.remove_done_callback(callback)
+
+
+CONSUMERS = {
+    "a child": _child,
+    "an awaiter": _awaiter,
+    "a follower": _follower,
+    "a handler that returned it": _handler_that_returned_it,
+    "a done callback": _done_callback,
+    "a shield": lambda promise: promise.shield().cancel,
+    "a timeout": lambda promise: promise.timeout(3600).cancel,
+}
+
+
+@pytest.mark.parametrize("consume", CONSUMERS.values(), ids=CONSUMERS)
+async def test_a_request_does_not_pass_a_promise_that_somebody_else_consumes(consume) -> None:
+    promise, resolve, _ = Promise.with_resolvers()
+    tip = promise.then(unreached).then(unreached)
+    consume(promise)
+    await turns()
+    tip.cancel()
+    assert (True, False) == (tip.cancelled(), promise.done())
+    resolve("done")
+    assert "done" == await promise
+
+
+@pytest.mark.parametrize("consume", CONSUMERS.values(), ids=CONSUMERS)
+async def test_a_consumer_that_has_left_is_not_counted(consume) -> None:
+    work = Work()
+    promise = Promise(work())
+    tip = promise.then(unreached)
+    leave = consume(promise)
+    await work.started.wait()
+    await turns()
+    leave()
+    await turns()
+    assert [] == work.requests
+    tip.cancel()
+    assert ("CancelledError()", [()]) == (await outcome(tip), work.requests)
+
+
+async def test_a_variable_is_not_a_consumer() -> None:
+    held = Promise.with_resolvers().promise
+    held.then(unreached).cancel()
+    assert held.cancelled()
+
+
+async def test_a_consumer_that_has_settled_is_not_counted() -> None:
+    source, resolve, _ = Promise.with_resolvers()
+    work = Work()
+    promise = source.then(work)
+    await promise.shield().then().timeout(0, fallback=None)
+    resolve()
+    await work.started.wait()
+    promise.then(unreached).cancel()
+    await turns()
+    assert (True, [()]) == (promise.cancelled(), work.requests)
+
+
+async def test_a_cancelled_branch_leaves_its_siblings_and_their_source_alone() -> None:
+    source, resolve, _ = Promise.with_resolvers()
+    older, branch, younger = (source.then(lambda value, add=add: value + add) for add in (1, 2, 3))
+    branch.cancel()
+    resolve(10)
+    assert [10, 11, "CancelledError()", 13] == [await outcome(p) for p in (source, older, branch, younger)]
+
+
+async def test_a_cancelled_branch_runs_its_own_finally_at_once() -> None:
+    log: list[str] = []
+    source = Promise.with_resolvers().promise
+    source.then(unreached)
+    branch = source.then(unreached).finally_(lambda: log.append("closed"))
+    branch.cancel()
+    assert ("CancelledError()", ["closed"], False) == (await outcome(branch), log, source.done())
+
+
+@pytest.mark.parametrize(("ends", "expected"), [(lambda: "saved", "SAVED"), (None, "CancelledError('stop')")])
+async def test_a_child_attached_after_the_request_joins_what_comes(ends, expected) -> None:
+    work = Work(ends)
+    promise = Promise(work())
+    await work.started.wait()
+    promise.cancel("stop")
+    assert not promise.done()
+    assert (expected, 1) == (await outcome(promise.then(str.upper)), len(work.requests))
+
+
+async def test_cancelling_awaiters_reaches_the_work_with_the_last_of_them() -> None:
+    work = Cleanup()
+    promise = Promise(work())
+    first, last = (asyncio.create_task(awaiting(promise)) for _ in range(2))
+    await work.started.wait()
+    await turns()
+    first.cancel("first")
+    assert ("CancelledError('first')", []) == (await outcome(first), work.requests)
+    last.cancel("last")
+    await work.begun.wait()
+    assert ([("last",)], False) == (work.requests, last.done())
+    work.finish.set()
+    assert ("CancelledError()", True) == (await outcome(last), promise.cancelled())
+
+
+async def test_an_awaiter_is_cancelled_while_others_stay_however_often_it_is_asked() -> None:
+    promise, resolve, _ = Promise.with_resolvers()
+    stays, leaves = (asyncio.create_task(awaiting(promise)) for _ in range(2))
+    await turns()
+    leaves.cancel()
+    leaves.cancel("again")
+    assert "CancelledError('again')" == await outcome(leaves)
+    resolve("done")
+    assert "done" == await stays
+
+
+async def test_an_awaiter_goes_on_with_what_the_work_made_of_the_request() -> None:
+    work = Work(lambda: "saved")
+    task = asyncio.create_task(awaiting(Promise(work()).then(str.upper)))
+    await work.started.wait()
+    await turns()
+    task.cancel()
+    assert "SAVED" == await task
+
+
+async def test_asyncio_timeout_around_the_last_await_ends_the_work_and_waits_for_its_cleanup() -> None:
+    log: list[str] = []
+    promise = Promise(Work()()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await promise
+    assert (["closed"], True) == (log, promise.cancelled())
+
+
+async def test_asyncio_timeout_around_one_of_several_awaits_leaves_the_work_alone() -> None:
+    promise, resolve, _ = Promise.with_resolvers()
+    child = promise.then(lambda value: value + 1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await promise
+    resolve(1)
+    assert 2 == await child
+
+
+async def test_wait_for_ends_a_shared_promise_only_where_python_cancels_it() -> None:
+    """Up to Python 3.11 wait_for() calls cancel() of what it waits for; later it is one awaiter of several."""
+    promise = Promise.with_resolvers().promise
+    child = promise.then(unreached)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(promise, 0.001)
+    ended = sys.version_info < (3, 12)
+    assert (ended, ended) == (promise.cancelled(), child.cancelled())
+
+
+async def test_cancel_ends_a_promise_whoever_consumes_it() -> None:
+    promise = Promise.with_resolvers().promise
+    task = asyncio.create_task(awaiting(promise))
+    child = promise.then(unreached)
+    await turns()
+    promise.cancel("over")
+    assert ["CancelledError('over')"] * 2 == [await outcome(task), await outcome(child)]
+
+
+async def test_cancelling_gather_ends_its_promises_whoever_consumes_them() -> None:
+    promises = [Promise.with_resolvers().promise for _ in range(2)]
+    children = [promise.then(unreached) for promise in promises]
+    gathered = asyncio.gather(*promises)
+    gathered.cancel()
+    assert ["CancelledError()"] * 3 == [await outcome(one) for one in (gathered, *children)]
+
+
+async def test_the_cancellation_of_a_shield_stops_there() -> None:
+    source, resolve, _ = Promise.with_resolvers()
+    tip = source.shield().then(unreached)
+    tip.cancel()
+    assert tip.cancelled()
+    resolve("done")
+    assert "done" == await source
+
+
+@pytest.mark.parametrize(
+    ("settle", "expected"),
+    [
+        (lambda resolve, reject: resolve(1), 1),
+        (lambda resolve, reject: reject(ValueError("no")), "ValueError('no')"),
+        (lambda resolve, reject: reject(CancelledError("gone")), "CancelledError('gone')"),
+    ],
+    ids=["fulfilled", "rejected", "cancelled"],
+)
+async def test_a_shield_gives_the_outcome_that_is_behind_it(settle, expected) -> None:
+    source, *resolvers = Promise.with_resolvers()
+    shield = source.shield()
+    settle(*resolvers)
+    assert [expected] * 2 == [await outcome(shield), await outcome(source.shield())]
+
+
+# ------------------------------------------------------------------------- a second request, and one's own promise
+
+
+async def test_a_second_cancel_is_delivered_to_a_running_finally() -> None:
+    close = Work()
+    tip = Promise.with_resolvers().promise.finally_(close).then(unreached)
+    tip.cancel("first")
+    await close.started.wait()
+    assert [] == close.requests
+    tip.cancel("second")
+    assert ("CancelledError('second')", [("second",)]) == (await outcome(tip), close.requests)
+
+
+async def test_a_second_cancel_is_delivered_to_a_running_cleanup() -> None:
+    work = Cleanup()
+    promise = Promise(work())
+    await work.started.wait()
+    promise.cancel()
+    await work.begun.wait()
+    promise.cancel("hurry")
+    assert "CancelledError('hurry')" == await outcome(promise)
+
+
+async def own_work(value: object) -> None:
+    raise AssertionError("what a handler returned after cancelling its own promise was run")
+
+
+@pytest.mark.parametrize("returned", [lambda: 5, lambda: own_work(5), lambda: Promise.resolve(5)])
+@pytest.mark.parametrize("link", [Promise.then, Promise.finally_], ids=["then", "finally_"])
+async def test_what_a_sync_handler_returns_after_cancelling_its_own_promise_is_dropped(link, returned) -> None:
+    def handler(*arguments: object) -> object:
+        promise.cancel("own")
+        return returned()
+
+    promise = link(Promise.resolve(), handler)
+    assert "CancelledError('own')" == await outcome(promise.then(unreached))
+
+
+async def _returns(promise: Promise) -> int:
+    promise.cancel("own")
+    return 5
+
+
+async def _waits(promise: Promise) -> None:
+    promise.cancel("own")
+    await asyncio.Event().wait()
+
+
+async def _waits_before(promise: Promise) -> None:
+    await asyncio.sleep(0)
+    promise.cancel("own")
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("body", [_returns, _waits, _waits_before])
+@pytest.mark.parametrize("link", [Promise.then, Promise.finally_], ids=["then", "finally_"])
+async def test_an_async_handler_that_cancels_its_own_promise_is_cancelled_as_a_task_that_cancels_itself(
+    link, body
+) -> None:
+    promise = link(Promise.resolve(), lambda *arguments: body(promise))
+    assert "CancelledError('own')" == await outcome(promise.then(unreached))
+
+
+async def test_an_async_handler_can_recover_from_its_own_request() -> None:
+    async def handler(value: object) -> str:
+        promise.cancel()
+        return await outcome(asyncio.sleep(0))
+
+    promise = Promise.resolve().then(handler)
+    assert "CancelledError()" == await promise
+
+
+# ------------------------------------------------------------------------------------------ between two moments
+
+
+@pytest.mark.parametrize("make", [lambda: Promise.resolve(1), lambda: Promise.reject(ValueError())])
+async def test_a_promise_cancelled_while_its_handler_is_due_does_not_call_it(make) -> None:
+    source = make()
+    branch = source.then(unreached, unreached)
+    tip = branch.then(unreached, unreached)
+    tip.cancel()
+    assert (True, True) == (branch.cancelled(), tip.cancelled())
+    await outcome(source)
+
+
+async def test_a_shield_cancelled_while_its_outcome_is_due_stays_cancelled() -> None:
+    source = Promise.resolve("value")
+    shield = source.shield()
+    shield.cancel()
+    await turns()
+    assert (True, "value") == (shield.cancelled(), await source)
+
+
+async def test_a_finally_cancelled_while_it_is_due_is_called_once() -> None:
+    log: list[str] = []
+    promise = Promise.resolve("value").finally_(lambda: log.append("closed"))
+    promise.cancel("first")
+    promise.cancel("second")
+    assert ("CancelledError('second')", ["closed"]) == (await outcome(promise), log)
+
+
+async def test_a_catch_recovers_from_a_request_that_came_while_it_was_due() -> None:
+    promise = Promise.resolve("value").catch(CancelledError, repr)
+    promise.cancel()
+    assert "CancelledError()" == await promise
+
+
+async def test_a_request_that_comes_after_the_work_has_ended_is_too_late_for_its_promise() -> None:
+    """The outcome is kept and cancel() says False, also where the promise has not yet heard of it."""
+    future = asyncio.get_running_loop().create_future()
+    promise = Promise(future)
+    future.set_result("done")
+    assert (False, "done") == (promise.cancel(), await promise)
+
+
+async def test_a_request_that_comes_after_the_work_has_ended_still_cancels_the_links() -> None:
+    future = asyncio.get_running_loop().create_future()
+    promise = Promise(future)
+    tip = promise.then(unreached).then(unreached)
+    future.set_result("done")
+    assert (True, True) == (tip.cancel(), tip.cancelled())
+    assert "done" == await promise
+
+
+# ------------------------------------------------------------------------------------------------------- timeout
+
+
+async def test_timeout_rejects_and_ends_the_work() -> None:
+    work = Work()
+    promise = Promise(work())
+    await work.started.wait()
+    with pytest.raises(TimeoutError, match=r"^no outcome within 0 seconds$"):
+        await promise.timeout(0)
+    assert [()] == work.requests
+
+
+@pytest.mark.parametrize("fallback", ["too late", None])
+async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
+    work = Work()
+    promise = Promise(work())
+    await work.started.wait()
+    assert fallback == await promise.timeout(0, fallback=fallback)
+    assert [()] == work.requests
+
+
+async def test_timeout_settles_after_the_work_it_has_stopped() -> None:
+    log: list[str] = []
+    work = Promise.resolve().then(Work()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
+    assert ("too late", ["closed"]) == (await work.timeout(0, fallback="too late"), log)
+
+
+async def test_timeout_leaves_work_alone_that_somebody_else_wants() -> None:
+    source, resolve, _ = Promise.with_resolvers()
+    child = source.then(lambda value: value + 1)
+    assert "too late" == await source.timeout(0, fallback="too late")
+    resolve(1)
+    assert 2 == await child
+
+
+@pytest.mark.parametrize("limit", [{"seconds": 3600, "fallback": 0}, {"seconds": None}], ids=["in time", "no limit"])
+@pytest.mark.parametrize(
+    ("settle", "expected"),
+    [
+        (lambda resolve, reject: resolve(1), 1),
+        (lambda resolve, reject: reject(TimeoutError("own")), "TimeoutError('own')"),
+        (lambda resolve, reject: reject(CancelledError("own")), "CancelledError('own')"),
+    ],
+    ids=["fulfilled", "rejected", "cancelled"],
+)
+async def test_timeout_passes_on_what_comes_in_time(settle, expected, limit) -> None:
+    source, *resolvers = Promise.with_resolvers()
+    promise = source.timeout(**limit)
+    settle(*resolvers)
+    assert expected == await outcome(promise)
+
+
+class RecordingLoop(asyncio.SelectorEventLoop):
+    """A loop that keeps its timers to be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def call_at(self, *arguments, **options) -> asyncio.TimerHandle:
+        self.timers.append(super().call_at(*arguments, **options))
+        return self.timers[-1]
+
+    def to_fire(self) -> list[asyncio.TimerHandle]:
+        return [timer for timer in self.timers if not timer.cancelled() and timer.when() > self.time()]
+
+
+@pytest.fixture
+def run(loop_mode: str) -> Callable[..., None]:
+    """Return a function that runs *main* on a loop of its own, in the loop mode, to its end."""
+
+    def run(main: Callable[[], Awaitable], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+        with asyncio.Runner(debug=loop_mode == "debug", loop_factory=loop_factory) as runner:
+            runner.get_loop().slow_callback_duration = 60
+            if loop_mode == "eager":
+                runner.get_loop().set_task_factory(asyncio.eager_task_factory)
+            runner.run(main())
+
+    return run
+
+
+def _is_cancelled(source: Promise) -> Promise:
+    promise = source.timeout(3600)
+    promise.cancel()
+    return promise
+
+
+def _is_cut_off(source: Promise) -> Promise:
+    source.then()
+    return _is_cancelled(source)
+
+
+def _is_delayed(source: Promise) -> Promise:
+    promise = Promise.delay(3600)
+    asyncio.get_running_loop().call_soon(promise.cancel)
+    return promise
+
+
+TIMED = {
+    "fulfilled in time": lambda source: Promise.resolve(1).timeout(3600),
+    "rejected in time": lambda source: Promise.reject(ValueError()).timeout(3600),
+    "settled later": lambda source: Promise(asyncio.sleep(0)).timeout(3600),
+    "ended by a shorter limit": lambda source: source.timeout(3600).timeout(0),
+    "cancelled": _is_cancelled,
+    "cancelled alone": _is_cut_off,
+    "a delay that is cancelled": _is_delayed,
+}
+
+
+@pytest.mark.parametrize("end", TIMED.values(), ids=TIMED)
+def test_no_timer_is_left_behind(run, end) -> None:
+    left: list[asyncio.TimerHandle] = [None]
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await outcome(end(Promise.with_resolvers().promise))
+        assert loop.timers
+        left[:] = loop.to_fire()
+
+    run(main, RecordingLoop)
+    assert [] == left
+
+
+# ----------------------------------------------------------------------------------------------- the end of the loop
+
+PENDING = {
+    "a coroutine": lambda: Promise(Work()()),
+    "a handler": lambda: Promise.resolve().then(Work()),
+    "a future": lambda: Promise(asyncio.get_running_loop().create_future()),
+    "a delay": lambda: Promise.delay(3600),
+    **{name: make for name, make in IDLE.items() if name != "a settled promise"},
+}
+
+
+async def _closes(log: list[str]) -> None:
+    await turns(30)
+    log.append("closed")
+
+
+async def _closes_and_cancels(log: list[str]) -> None:
+    await _closes(log)
+    raise CancelledError
+
+
+async def _closes_with_promises(log: list[str]) -> None:
+    await Promise(turns(30)).then(lambda _: turns(30))
+    log.append("closed")
+
+
+def _in_a_thread(call: Callable[[], object]) -> asyncio.Future:
+    return asyncio.get_running_loop().run_in_executor(None, call)
+
+
+CLEANUPS = {
+    "sync": lambda log: log.append("closed"),
+    "async": _closes,
+    "async, awaiting promises": _closes_with_promises,
+    "sync, returning a promise": lambda log: Promise(turns(30)).then(lambda _: _closes(log)),
+    "sync, returning a Task": lambda log: asyncio.create_task(_closes(log)),
+    "sync, returning the future of a thread": lambda log: _in_a_thread(lambda: log.append("closed")),
+}
+
+
+@pytest.mark.parametrize("begin", PENDING.values(), ids=PENDING)
+def test_the_end_of_the_loop_cancels_whatever_is_pending_and_awaits_its_finally_callbacks(run, begin) -> None:
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(begin().finally_(lambda: _closes(log)).finally_(lambda: log.append("end")))
+        await turns(3)
+
+    run(main)
+    assert (["closed", "end"], True) == (log, held[0].cancelled())
+
+
+@pytest.mark.parametrize("clean_up", CLEANUPS.values(), ids=CLEANUPS)
+@pytest.mark.parametrize("begin", ["a coroutine", "resolvers"])
+def test_the_end_of_the_loop_awaits_finally_callbacks_of_every_kind(run, begin, clean_up) -> None:
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(PENDING[begin]().finally_(lambda: clean_up(log)))
+        await turns(3)
+
+    run(main)
+    assert (["closed"], True) == (log, held[0].cancelled())
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        (lambda promise: promise.finally_(lambda: fail(ValueError("torn"))), "ValueError('torn')"),
+        (lambda promise: promise.catch(CancelledError, lambda error: "saved"), "saved"),
+    ],
+    ids=["rejected", "fulfilled"],
+)
+def test_the_end_of_the_loop_awaits_finally_callbacks_whatever_came_of_the_request(run, before, expected) -> None:
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(before(Promise.with_resolvers().promise).finally_(lambda: _closes(log)).catch(repr))
+
+    run(main)
+    assert (["closed"], expected) == (log, held[0].result())
+
+
+@pytest.mark.parametrize("end", [None, ValueError(), KeyboardInterrupt(), SystemExit()], ids=repr)
+def test_finally_callbacks_are_awaited_however_the_main_coroutine_ends(end) -> None:
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(Promise.with_resolvers().promise.finally_(lambda: _closes(log)))
+        if end is not None:
+            raise end
+
+    with contextlib.nullcontext() if end is None else pytest.raises(type(end)):
+        asyncio.run(main())
+    assert ["closed"] == log
+
+
+def test_a_loop_that_is_ended_by_hand_awaits_finally_callbacks_in_shutdown_asyncgens() -> None:
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        work = Promise.resolve().then(Work(lambda: _closes_and_cancels(log)))
+        held.extend([work.finally_(lambda: _closes(log)), Promise.with_resolvers().promise])
+        await turns(3)
+
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(main())
+        assert [] == log
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    assert ["closed", "closed"] == log
+
+
+def test_a_promise_that_is_pending_between_two_runs_of_a_runner_goes_on() -> None:
+    async def begin() -> Promise:
+        return Promise(turns(3)).then(lambda _: "done")
+
+    with asyncio.Runner() as runner:
+        promise = runner.run(begin())
+        assert "done" == runner.run(awaiting(promise))
+
+
+def test_the_end_of_the_loop_reaches_each_of_many_promises(run) -> None:
+    held: list[Promise] = []
+    closed: list[int] = []
+
+    async def main() -> None:
+        for number in range(3000):
+            Promise.with_resolvers().promise.cancel()
+            held.append(Promise.with_resolvers().promise.finally_(lambda number=number: closed.append(number)))
+
+    run(main)
+    assert list(range(3000)) == closed
+
+
+@pytest.mark.parametrize("begin", PENDING.values(), ids=PENDING)
+@pytest.mark.parametrize("first", ["a coroutine", "resolvers"])
+def test_a_promise_that_a_cleanup_leaves_behind_is_cancelled_too(run, first, begin) -> None:
+    left: list[Promise] = []
+
+    async def main() -> None:
+        left.append(PENDING[first]().finally_(lambda: left.append(begin())))
+        await turns(3)
+
+    run(main)
+    assert [True, True] == [promise.cancelled() for promise in left]
+
+
+@pytest.mark.parametrize("begin", PENDING.values(), ids=PENDING)
+def test_the_end_of_the_loop_ends_a_cleanup_that_waits_for_what_is_pending(run, begin) -> None:
+    held: list[Promise] = []
+
+    async def main() -> None:
+        pending = begin()
+        held.extend([pending, Promise(Work()()).finally_(lambda: pending)])
+        await turns(3)
+
+    run(main)
+    assert [True, True] == [promise.cancelled() for promise in held]
+
+
+# ------------------------------------------------------------------------------------------------------------- quiet
+
+
+def _never_awaited(work: Work) -> None:
+    Promise(work()).then(unreached).cancel()
+
+
+def _settled_too_late(work: Work) -> None:
+    promise, resolve, reject = Promise.with_resolvers()
+    promise.then(unreached).cancel()
+    resolve(1)
+    resolve(own_work(1))
+    reject(ValueError())
+
+
+def _settled_in_time(work: Work) -> None:
+    future = asyncio.get_running_loop().create_future()
+    tip = Promise(future).then(unreached)
+    future.set_result(1)
+    tip.cancel()
+
+
+def _thenable_that_answers(work: Work) -> None:
+    class Late:
+        def then(self, resolve: Callable, reject: Callable) -> None:
+            asyncio.get_running_loop().call_soon(promise.cancel)
+            asyncio.get_running_loop().call_soon(resolve, 1)
+
+    promise = Promise.from_thenable(Late())
+
+
+def _twice(work: Work) -> None:
+    promise = Promise(work()).finally_(lambda: turns(3))
+    asyncio.get_running_loop().call_soon(promise.cancel)
+    asyncio.get_running_loop().call_later(0, promise.cancel)
+
+
+def _awaiters(work: Work) -> None:
+    promise = Promise(work())
+    for task in [asyncio.create_task(awaiting(promise)) for _ in range(3)]:
+        asyncio.get_running_loop().call_soon(task.cancel)
+        asyncio.get_running_loop().call_soon(task.cancel)
+
+
+def _gathered(work: Work) -> None:
+    gathered = asyncio.gather(Promise(work()), Promise(work()).then(unreached), return_exceptions=True)
+    asyncio.get_running_loop().call_soon(gathered.cancel)
+    # A cancelled gather() that nobody awaits is reported by asyncio itself, with Tasks too.
+    gathered.add_done_callback(asyncio.Future.exception)
+
+
+def _before_the_first_step(work: Work) -> None:
+    promise = Promise.with_resolvers().promise.finally_(work).then(unreached)
+    promise.cancel()
+    Promise.resolve().then(lambda _: promise.cancel())
+
+
+SCENES = [
+    _never_awaited,
+    _settled_too_late,
+    _settled_in_time,
+    _thenable_that_answers,
+    _twice,
+    _awaiters,
+    _gathered,
+    _before_the_first_step,
+]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+async def test_cancelling_is_quiet(scene, reports) -> None:
+    scene(Work())
+    await turns(20)
+    gc.collect()
+    assert [] == reports

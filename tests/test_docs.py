@@ -1,0 +1,108 @@
+"""Every block of the README and of the docs runs, and every example of a docstring."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import aiopromise
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+MODULES = re.findall(r"^- `(\w+)`:", aiopromise.__doc__, flags=re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """One fenced block, and the text that is printed below it."""
+
+    place: str
+    language: str
+    code: str
+    output: str | None
+
+
+def _blocks() -> list[Block]:
+    blocks: list[Block] = []
+    for page in PAGES:
+        text = page.read_text()
+        for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+            place = f"{page.name}:{text[: match.start()].count(chr(10)) + 1}"
+            if match[1] == "text":
+                blocks[-1] = blocks[-1]._replace(output=match[2])
+            else:
+                blocks.append(Block(place, match[1], match[2], None))
+    return blocks
+
+
+def _parameters(language: str) -> list:
+    return [pytest.param(block, id=block.place) for block in _blocks() if block.language == language]
+
+
+def test_every_block_is_of_a_kind_that_is_run() -> None:
+    """There is no block that a reader could copy and that nobody has run."""
+    assert {"python", "sh"} == {block.language for block in _blocks()}
+
+
+@pytest.mark.parametrize("block", _parameters("python"))
+def test_a_python_block_prints_what_stands_below_it(block: Block) -> None:
+    """The program runs as it stands, and its output is shown to the letter."""
+    assert block.output == _printed(block) if block.output is not None else _printed(block) is not None
+
+
+def _printed(block: Block) -> str:
+    screen = io.StringIO()
+    with contextlib.redirect_stdout(screen):
+        exec(compile(block.code, block.place, "exec"), {"__name__": "__main__"})
+    return screen.getvalue()
+
+
+@pytest.mark.parametrize("block", _parameters("sh"))
+def test_a_command_works_in_a_fresh_clone(block: Block, tmp_path: Path) -> None:
+    """Both commands are complete: nothing has to be there but Python and pip.
+
+    The tests are only collected here, for they would never end if they ran themselves.
+    """
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".*", "__pycache__", "node_modules", "*.sqlite3"))
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    environment["PYTEST_ADDOPTS"] = "--collect-only -q -p no:cacheprovider"
+    ended = subprocess.run(block.code, shell=True, cwd=clone, env=environment, capture_output=True, text=True)
+    assert (0, "") == (ended.returncode, "" if ended.returncode == 0 else ended.stdout[-3000:] + ended.stderr[-3000:])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_the_docstrings_run(name: str) -> None:
+    """Each example prints what it says."""
+    module = importlib.import_module(f"aiopromise.{name}")
+    runner = doctest.DocTestRunner()
+    for test in _examples(module):
+        runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def _examples(module: object) -> list[doctest.DocTest]:
+    finder = doctest.DocTestFinder()
+    found = []
+    for name in dir(module):
+        thing = getattr(module, name)
+        # The package claims its public names as its own, so the finder would pass them over.
+        if getattr(thing, "__module__", None) in {"aiopromise", getattr(module, "__name__", None)}:
+            found += finder.find(thing, f"{name}", module=False, globs={})
+    return found
+
+
+def test_every_public_function_has_an_example() -> None:
+    """A reader of help() sees a program that runs."""
+    promise = aiopromise.Promise
+    own = [name for name in vars(promise) if not name.startswith("_") and callable(getattr(promise, name))]
+    functions = [(name, getattr(promise, name)) for name in own]
+    functions += [(name, getattr(aiopromise, name)) for name in aiopromise.__all__ if name not in {"Chain", "Resolvers"}]
+    assert [name for name, function in functions if ">>>" not in (function.__doc__ or "")] == []

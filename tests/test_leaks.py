@@ -1,0 +1,602 @@
+"""Long lines and long lives: no recursion, no needless work, nothing left behind."""
+
+import asyncio
+import contextlib
+import contextvars
+import gc
+import itertools
+import sys
+import traceback
+import weakref
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+
+import pytest
+
+from aiopromise import Promise, chain
+from helpers import turns
+
+variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
+
+
+def next_number(number: int) -> int:
+    return number + 1
+
+
+async def next_number_later(number: int) -> int:
+    await asyncio.sleep(0)
+    return number + 1
+
+
+async def hang(*arguments: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def awaiting(awaitable: Awaitable) -> object:
+    return await awaitable
+
+
+async def outcome(awaitable: Awaitable) -> object:
+    """Return the value, or the class of what was raised."""
+    try:
+        return await awaitable
+    except (Exception, CancelledError) as error:
+        return type(error)
+    finally:
+        del awaitable  # the traceback of what was raised refers to this frame
+
+
+def linked(promise: Promise, count: int, link: Callable[[Promise], Promise]) -> Promise:
+    """Return the last of *count* links."""
+    for _ in range(count):
+        promise = link(promise)
+    return promise
+
+
+def line_of_followers(count: int, backwards: bool = False) -> tuple[Promise, Promise, Callable]:
+    """Return the first and the last of promises each of which follows the next, and what resolves the last."""
+    line = [Promise.with_resolvers() for _ in range(count)]
+    pairs = list(itertools.pairwise(line))
+    for one, following in reversed(pairs) if backwards else pairs:
+        one.resolve(following.promise)
+    return line[0].promise, line[-1].promise, line[-1].resolve
+
+
+# ------------------------------------------------------------------------------------------- neither deep nor slow
+
+
+async def _links(count: int) -> object:
+    return await linked(Promise.resolve(0), count, lambda p: p.then(next_number)) == count
+
+
+async def _async_links(count: int) -> object:
+    return await linked(Promise.resolve(0), count, lambda p: p.then(next_number_later)) == count
+
+
+async def _links_of_a_pending_promise(count: int) -> object:
+    promise, resolve, _ = Promise.with_resolvers()
+    tip = linked(promise, count, lambda p: p.then(next_number))
+    resolve(0)
+    return await tip == count
+
+
+async def _links_of_a_rejection(count: int) -> object:
+    return await outcome(linked(Promise.reject(KeyError()), count, lambda p: p.then(next_number))) is KeyError
+
+
+async def _finally_links(count: int) -> object:
+    calls: list[int] = []
+    await outcome(linked(Promise.reject(KeyError()), count, lambda p: p.finally_(lambda: calls.append(1))))
+    return len(calls) == count
+
+
+async def _followers(count: int) -> object:
+    first, _, resolve = line_of_followers(count)
+    resolve("end")
+    return await first == "end"
+
+
+async def _followers_backwards(count: int) -> object:
+    first, _, resolve = line_of_followers(count, backwards=True)
+    resolve("end")
+    return await first == "end"
+
+
+async def _handlers_that_return_promises(count: int) -> object:
+    def step(number: int) -> object:
+        return Promise.resolve(number + 1).then(step) if number < count else number
+
+    return await Promise.resolve(0).then(step) == count
+
+
+async def _cancelled_from_the_tip(count: int) -> object:
+    tip = linked(Promise(hang()), count, lambda p: p.then(next_number))
+    await turns(1)
+    tip.cancel()
+    return await outcome(tip) is CancelledError
+
+
+async def _cancelled_from_the_tip_with_nothing_running(count: int) -> object:
+    tip = linked(Promise.with_resolvers().promise, count, lambda p: p.then(next_number))
+    tip.cancel()
+    return tip.cancelled()
+
+
+async def _cancelled_from_the_root(count: int) -> object:
+    root = Promise.with_resolvers().promise
+    tip = linked(root, count, lambda p: p.then(next_number))
+    root.cancel()
+    return await outcome(tip) is CancelledError
+
+
+async def _cancelled_followers(count: int) -> object:
+    first, last, _ = line_of_followers(count)
+    first.cancel()
+    return last.cancelled()
+
+
+async def _cancelled_with_cleanups(count: int) -> object:
+    calls: list[int] = []
+    tip = linked(Promise(hang()), count, lambda p: p.finally_(lambda: calls.append(1)))
+    tip.cancel()
+    await outcome(tip)
+    return len(calls) == count
+
+
+async def _cancelled_shields(count: int) -> object:
+    root = Promise.with_resolvers().promise
+    tip = linked(root, count, Promise.shield)
+    root.cancel()
+    return await outcome(tip) is CancelledError
+
+
+async def _cancelled_limits(count: int) -> object:
+    tip = linked(Promise(hang()), count, lambda p: p.timeout(3600))
+    tip.cancel()
+    return await outcome(tip) is CancelledError
+
+
+async def _cancelled_siblings(count: int) -> object:
+    source = Promise.with_resolvers().promise
+    children = [source.then(next_number) for _ in range(count)]
+    for child in (*children[::2], *children[1::2]):
+        child.cancel()
+    return source.cancelled()
+
+
+async def _cancelled_awaiters(count: int) -> object:
+    source = Promise(hang())
+    tasks = [asyncio.create_task(awaiting(source)) for _ in range(count)]
+    await turns(1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    return source.cancelled()
+
+
+async def _dropped(count: int) -> object:
+    promise = Promise.with_resolvers().promise
+    tip = linked(promise, count, lambda p: p.then(next_number))
+    del promise
+    return not tip.done()  # tip, too, is dropped as the coroutine ends
+
+
+SCENES = {
+    _links: 100_000,
+    _async_links: 10_000,
+    _links_of_a_pending_promise: 100_000,
+    _links_of_a_rejection: 100_000,
+    _finally_links: 10_000,
+    _followers: 10_000,
+    _followers_backwards: 10_000,
+    _handlers_that_return_promises: 10_000,
+    _cancelled_from_the_tip: 5_000,
+    _cancelled_from_the_tip_with_nothing_running: 5_000,
+    _cancelled_from_the_root: 5_000,
+    _cancelled_followers: 5_000,
+    _cancelled_with_cleanups: 5_000,
+    _cancelled_shields: 5_000,
+    _cancelled_limits: 5_000,
+    _cancelled_siblings: 5_000,
+    _cancelled_awaiters: 5_000,
+    _dropped: 100_000,
+}
+
+
+@pytest.fixture
+def low_recursion_limit() -> Iterator[None]:
+    """Leave about a hundred frames to the test."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(sum(1 for _ in traceback.walk_stack(None)) + 150)
+    yield
+    sys.setrecursionlimit(usual)
+
+
+@pytest.mark.usefixtures("low_recursion_limit")
+@pytest.mark.parametrize(("scene", "count"), SCENES.items())
+def test_a_long_line_settles_without_recursion(scene, count) -> None:
+    assert asyncio.run(scene(count))
+
+
+def calls_of(scene: Callable[[int], Awaitable], count: int) -> int:
+    """Return how many calls it takes: of Python functions and of those written in C."""
+    calls = 0
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    async def main() -> None:
+        sys.setprofile(profile)
+        try:
+            await scene(count)
+        finally:
+            sys.setprofile(None)
+
+    asyncio.run(main())
+    return calls
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_twice_the_line_is_twice_the_work(scene) -> None:
+    once, twice = calls_of(scene, 500), calls_of(scene, 1000)
+    assert 1.5 < twice / once < 2.4
+
+
+# ------------------------------------------------------------------------------------------------------- it stays flat
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Let nothing be collected; what was there before is not even looked at by ``gc.collect()``."""
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+async def growth(scene: Callable[[int], Awaitable], count: int) -> int:
+    """Return how many blocks of memory *count* times leave behind, the cycle collector being off."""
+    with without_collector():
+        await scene(count // 10)
+        before = sys.getallocatedblocks()
+        await scene(count)
+        return sys.getallocatedblocks() - before
+
+
+async def test_a_million_promises_in_a_loop_leave_memory_flat() -> None:
+    async def scene(count: int) -> None:
+        for _ in range(count // 1000):
+            promises = [Promise.resolve(number).then(next_number) for number in range(500)]
+            assert 500 == await promises[-1]
+
+    assert await growth(scene, 1_000_000) < 1000
+
+
+def _child(promise: Promise) -> None:
+    promise.then(next_number).cancel()
+
+
+def _child_with_cleanup(promise: Promise) -> None:
+    promise.finally_(int).cancel()
+
+
+def _follower(promise: Promise) -> None:
+    follower, resolve, _ = Promise.with_resolvers()
+    resolve(promise)
+    follower.cancel()
+
+
+def _shield(promise: Promise) -> None:
+    promise.shield().cancel()
+
+
+def _time_limit(promise: Promise) -> None:
+    promise.timeout(3600).cancel()
+
+
+def _done_callback(promise: Promise) -> None:
+    promise.add_done_callback(print)
+    promise.remove_done_callback(print)
+
+
+def _other_promise(promise: Promise) -> None:
+    Promise.with_resolvers()
+
+
+VISITORS = [_child, _child_with_cleanup, _follower, _shield, _time_limit, _done_callback, _other_promise]
+
+
+@pytest.mark.parametrize("visit", VISITORS)
+async def test_nothing_grows_on_a_pending_promise_when_others_come_and_go(visit) -> None:
+    promise = Promise.with_resolvers().promise
+    child = promise.then(next_number)
+
+    async def scene(count: int) -> None:
+        for _ in range(count // 1000):
+            for _ in range(1000):
+                visit(promise)
+            await Promise.resolve().then(repr)  # so that what was due before has run
+
+    assert await growth(scene, 100_000) < 1000
+    assert not child.done()
+
+
+async def _times_out(promise: Promise) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await promise
+
+
+async def _is_waited_for(promise: Promise) -> None:
+    await asyncio.wait([promise], timeout=0)
+
+
+async def _times_out_as_a_promise(promise: Promise) -> None:
+    await promise.timeout(0, fallback=None)
+
+
+@pytest.mark.parametrize("visit", [_times_out, _is_waited_for, _times_out_as_a_promise])
+async def test_nothing_grows_on_a_pending_promise_when_awaiters_time_out(visit) -> None:
+    promise = Promise.with_resolvers().promise
+    child = promise.then(next_number)
+
+    async def visits(count: int) -> None:
+        for _ in range(count):
+            await visit(promise)
+
+    async def scene(count: int) -> None:
+        await asyncio.gather(*(visits(count // 50) for _ in range(50)))
+
+    assert await growth(scene, 100_000) < 1000
+    assert not child.done()
+
+
+# ---------------------------------------------------------------------------------------------- nothing is left behind
+
+
+def fail(*arguments: object) -> None:
+    raise ValueError(arguments)
+
+
+async def fail_later(*arguments: object) -> None:
+    await asyncio.sleep(0)
+    fail(*arguments)
+
+
+async def fail_at_once(*arguments: object) -> None:
+    fail(*arguments)
+
+
+async def awaits_a_failure() -> None:
+    await Promise(fail_later())
+
+
+class Silent:
+    """A thenable that never answers."""
+
+    def then(self, resolve: Callable, reject: Callable) -> None:
+        pass
+
+
+def _cancelled(promise: Promise) -> Promise:
+    asyncio.get_running_loop().call_soon(promise.cancel)
+    return promise
+
+
+def _followed(promise: Promise) -> Promise:
+    following, resolve, _ = Promise.with_resolvers()
+    resolve(promise)
+    return following
+
+
+def _resolved_by_the_loop() -> Promise:
+    promise, resolve, _ = Promise.with_resolvers()
+    asyncio.get_running_loop().call_soon(resolve, fail_at_once())
+    return promise
+
+
+def _rejected_by_executor(resolve: Callable, reject: Callable) -> None:
+    reject(ValueError())
+
+
+async def _with_a_limit_around_it() -> None:
+    async with asyncio.timeout(0):
+        await Promise(hang())
+
+
+def _itself() -> Promise:
+    promise, resolve, _ = Promise.with_resolvers()
+    resolve(promise)
+    return promise
+
+
+def _one_that_cancels_itself() -> Promise:
+    promise = Promise.resolve().then(lambda _: promise.cancel())
+    return promise
+
+
+FINISHED = {
+    "sync handlers": lambda: Promise.resolve(1).then(next_number).then(next_number),
+    "async handlers": lambda: Promise(next_number_later(1)).then(next_number_later).then(next_number_later),
+    "handlers that return promises": lambda: Promise.resolve(1).then(lambda value: Promise(next_number_later(value))),
+    "a sync handler that raises": lambda: Promise.resolve(1).then(fail),
+    "an async handler that raises": lambda: Promise.resolve(1).then(fail_later),
+    "an async handler that raises at once": lambda: Promise.resolve(1).then(fail_at_once),
+    "a rejection that travels": lambda: Promise.reject(ValueError()).then(next_number).finally_(int).tap(print),
+    "try_ of a function that raises": lambda: Promise.try_(fail),
+    "a rejection that is caught": lambda: Promise(fail_later()).catch(KeyError, fail).catch(ValueError, repr),
+    "catch that raises": lambda: Promise(fail_later()).catch(fail).catch(fail_later),
+    "finally_ that raises": lambda: Promise(fail_later()).finally_(fail).finally_(fail_later),
+    "tap_catch": lambda: Promise.reject(ValueError()).tap_catch(repr).tap_catch(next_number_later),
+    "an executor": lambda: Promise(_rejected_by_executor),
+    "resolvers": lambda: _followed(Promise.resolve(1)),
+    "following a rejection": lambda: _followed(Promise(fail_later())),
+    "following itself": _itself,
+    "a Task that awaits a rejection": lambda: asyncio.create_task(awaits_a_failure()),
+    "a promise of work that awaits a rejection": lambda: Promise(awaits_a_failure()),
+    "work that the loop resolves with": _resolved_by_the_loop,
+    "following a Task": lambda: Promise(asyncio.create_task(fail_later())),
+    "a thenable": lambda: _cancelled(Promise.from_thenable(Silent())),
+    "a chain()": lambda: chain(next_number_later(1), chain(fail_later())).catch(repr),
+    "cancelled work": lambda: _cancelled(Promise(hang()).then(next_number)),
+    "cancelled handlers": lambda: _cancelled(Promise.resolve().then(hang).then(next_number)),
+    "cancelled cleanups": lambda: _cancelled(Promise(hang()).finally_(int).finally_(lambda: asyncio.sleep(0))),
+    "a cancellation that is caught": lambda: _cancelled(Promise(hang()).catch(CancelledError, repr)),
+    "a branch that is cut off": lambda: _cancelled(Promise.resolve().then(hang).shield()),
+    "a handler that cancels itself": _one_that_cancels_itself,
+    "a time limit in time": lambda: Promise.resolve(1).timeout(3600),
+    "a time limit that is over": lambda: Promise(hang()).timeout(0),
+    "a fallback": lambda: Promise(hang()).timeout(0, fallback=1),
+    "asyncio.timeout": _with_a_limit_around_it,
+    "asyncio.gather": lambda: asyncio.gather(Promise.resolve(1), Promise(fail_later())),
+    "asyncio.wait_for": lambda: asyncio.wait_for(Promise(hang()), 0.001),
+    "asyncio.shield": lambda: asyncio.shield(Promise(fail_later())),
+}
+
+
+# Tasks that fail in an eager first step: before these versions create_task() itself leaves a cycle (gh-128552).
+FAILS_AT_ONCE = (FINISHED["an async handler that raises at once"], _resolved_by_the_loop)
+FACTORY_LEAKS = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
+
+
+@pytest.mark.parametrize("scene", FINISHED.values(), ids=FINISHED)
+async def test_a_finished_chain_leaves_nothing_for_the_cycle_collector(scene, loop_mode) -> None:
+    if FACTORY_LEAKS and loop_mode == "eager" and scene in FAILS_AT_ONCE:
+        pytest.skip("this Python's create_task() leaves a cycle of its own")
+    await outcome(scene())
+    await turns()
+    with without_collector():
+        await outcome(scene())
+        await turns()
+        assert 0 == gc.collect()
+
+
+class Thing:
+    """A value, or a handler, whose end can be watched."""
+
+    def __call__(self, *arguments: object) -> None:
+        pass
+
+
+async def _settles(promise: Promise, resolve: Callable) -> None:
+    resolve("value")
+
+
+async def _is_rejected(promise: Promise, resolve: Callable) -> None:
+    resolve(Promise.reject(ValueError()))
+
+
+async def _is_cancelled(promise: Promise, resolve: Callable) -> None:
+    promise.cancel()
+
+
+@pytest.mark.parametrize("end", [_settles, _is_rejected, _is_cancelled])
+@pytest.mark.parametrize(
+    "link",
+    [
+        lambda promise, handler: promise.then(handler),
+        lambda promise, handler: promise.then(None, handler),
+        lambda promise, handler: promise.catch(handler),
+        lambda promise, handler: promise.finally_(handler),
+        lambda promise, handler: promise.tap(handler),
+        lambda promise, handler: promise.spread(handler),
+        lambda promise, handler: promise.timeout(3600, fallback=handler),
+    ],
+    ids=["then", "then's second", "catch", "finally_", "tap", "spread", "timeout's fallback"],
+)
+async def test_a_settled_promise_lets_go_of_its_handlers(link, end) -> None:
+    promise, resolve, _ = Promise.with_resolvers()
+    handler = Thing()
+    gone = weakref.ref(handler)
+    child = link(promise, handler)
+    with without_collector():
+        await end(promise, resolve)
+        await outcome(child)
+        del handler
+        assert gone() is None
+
+
+async def test_a_settled_promise_lets_go_of_its_source_and_of_its_context() -> None:
+    value, in_context = Thing(), Thing()
+    gone = [weakref.ref(value), weakref.ref(in_context)]
+    promise = Promise.resolve(value)
+    context = contextvars.copy_context()
+    context.run(variable.set, in_context)
+    child = context.run(promise.then, type)
+    with without_collector():
+        assert Thing is await child
+        del value, in_context, promise, context
+        assert [None, None] == [thing() for thing in gone]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [Promise.then, Promise.catch, Promise.finally_, lambda promise, handler: promise.shield().then(handler)],
+    ids=["then", "catch", "finally_", "shield"],
+)
+async def test_a_promise_that_was_cut_off_lets_go_of_its_handler(link) -> None:
+    promise = Promise.with_resolvers().promise
+    other = promise.then(next_number)
+    handler = Thing()
+    gone = weakref.ref(handler)
+    child = link(promise, handler)
+    with without_collector():
+        child.cancel()
+        await outcome(child)
+        del handler
+        assert (None, False) == (gone(), other.done())
+
+
+async def test_a_removed_done_callback_is_let_go() -> None:
+    promise = Promise.with_resolvers().promise
+    callback = Thing()
+    gone = weakref.ref(callback)
+    promise.add_done_callback(callback)
+    with without_collector():
+        promise.remove_done_callback(callback)
+        del callback
+        assert gone() is None
+
+
+async def test_asyncio_leaves_no_consumer_on_a_promise() -> None:
+    promise = Promise.with_resolvers().promise
+    await asyncio.wait([promise], timeout=0)
+    await outcome(asyncio.wait_for(promise.shield(), 0.001))
+    await outcome(_cancelled(asyncio.shield(promise)))
+    await turns()
+    promise.then(next_number).cancel()
+    assert promise.cancelled()
+
+
+def _run(main: Coroutine) -> weakref.ref:
+    loops: list[weakref.ref] = []
+
+    async def noting_the_loop() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await main
+
+    asyncio.run(noting_the_loop())
+    return loops[0]
+
+
+def _run_by_hand(main: Coroutine) -> weakref.ref:
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main)
+    loop.close()
+    return weakref.ref(loop)
+
+
+@pytest.mark.parametrize("run", [_run, _run_by_hand])
+@pytest.mark.parametrize("scene", [lambda: _links(100), lambda: awaiting(Promise.try_(fail).catch(repr))])
+def test_a_closed_loop_can_be_collected(run, scene) -> None:
+    async def main() -> None:
+        await scene()
+        Promise.with_resolvers().promise.finally_(int)
+
+    loop = run(main())
+    gc.collect()
+    assert loop() is None

@@ -1,0 +1,74 @@
+"""What the package shows, and how it is laid out."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import aiopromise
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "aiopromise"
+ROOMS = re.findall(r"^- `(\w+)`:", aiopromise.__doc__, flags=re.MULTILINE)
+OF_THE_PROGRAM = {"__init__", "__main__"}
+
+
+def test_all_is_what_can_be_imported_without_an_underscore() -> None:
+    """`__all__` names what the package has, no more and no less."""
+    names = [name for name in vars(aiopromise) if not name.startswith("_")]
+    modules = {path.stem for path in SOURCE.glob("*.py")}
+    assert sorted(aiopromise.__all__) == sorted(set(names) - modules)
+
+
+@pytest.mark.parametrize("name", aiopromise.__all__)
+def test_public_names_belong_to_the_package_and_are_explained(name: str) -> None:
+    """Each public name shows the package as its module, and has a docstring."""
+    thing = getattr(aiopromise, name)
+    assert thing.__module__ == "aiopromise"
+    assert thing.__doc__
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """The version is stated once, in pyproject.toml."""
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert aiopromise.__version__ == version("aiopromise") == stated
+
+
+def test_the_front_door_maps_every_room() -> None:
+    """The docstring of the package names each module once, and none that is not there."""
+    modules = {path.stem for path in SOURCE.glob("*.py")} - OF_THE_PROGRAM
+    assert sorted(ROOMS) == sorted(modules)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
+    """Data flows one way: in the order of the map."""
+    before = ROOMS[: ROOMS.index(room)]
+    assert [name for name in _imports(SOURCE / f"{room}.py") if name not in before] == []
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.glob("*.py")), ids=lambda path: path.stem)
+def test_a_module_is_small_enough_to_be_read_in_one_go(path: Path) -> None:
+    """No module has more than 350 lines."""
+    assert len(path.read_text().splitlines()) <= 350
+
+
+def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
+    """The import costs little: no program, no metadata, no third party but typing-extensions."""
+    program = "import sys, asyncio; before = set(sys.modules); import aiopromise; print(*set(sys.modules) - before)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert {name.partition(".")[0] for name in shown.split()} <= {"aiopromise", "typing_extensions"}
+
+
+def _imports(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiopromise"):
+            module = (node.module or "").partition(".")[2]
+            names += [module] if module else [alias.name for alias in node.names]
+    return names
