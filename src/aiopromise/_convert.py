@@ -96,7 +96,10 @@ def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
             adopt(promise, value)
         else:
             promise._settle(FULFILLED, value)
-    return promise
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what an eager Task has raised
 
 
 def with_resolvers() -> Resolvers:

@@ -88,7 +88,9 @@ class Core(State):
         if type(result) in PLAIN and self._state == PENDING:
             self._settle(FULFILLED, result)
         else:
-            self._resolve(result, name_of(handler), context, source._state == CANCELLED)
+            # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
+            cleanup = source._state == CANCELLED or self._catches is BaseException
+            self._resolve(result, name_of(handler), context, cleanup)
             del self, source, argument, handler, context, result
 
     # --------------------------------------------------------------- settling
@@ -195,7 +197,9 @@ class Core(State):
                 raise
             return
         request, self._value = self._value, None
-        if task.done():
+        if task.done() and request is not None and not task.cancelled() and task.exception() is None:
+            self._fail(request)  # it cancelled its own promise: what it returned is dropped
+        elif task.done():
             self._adopt(task)
         else:
             self._wait_for(task, queue.cleanups if cleanup else queue.works)
@@ -222,6 +226,8 @@ class Core(State):
             try:
                 self._adopt(future)
             finally:
+                # A Task that is resumed by this drain, and fails, has this frame in its traceback.
+                del self, future
                 queue.flush()
 
     def _adopt(self, future: "asyncio.Future[Any]") -> None:

@@ -61,7 +61,8 @@ class Deadline:
     def _expire(self, promise: Core) -> None:
         # Not where the outcome is there and only waits for its turn in the queue.
         if self._source is not None and self._source._state == PENDING:
-            self._expired = True
+            # Whoever has asked before the time was up has the say: the end is a cancellation, then.
+            self._expired = not _is_cancelling(self._source)
             cancel(promise, None)
 
     def _stop(self) -> None:
@@ -69,3 +70,9 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _is_cancelling(promise: Any) -> bool:
+    while isinstance(promise, Core):
+        promise = promise._upstream
+    return isinstance(promise, asyncio.Task) and promise.cancelling() > 0

@@ -71,17 +71,28 @@ class Awaiter:
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
         """
-        promise = self._promise
         if self._wakeup is None:
             return False
-        if promise._state == PENDING:
-            if promise._has_only(self):
-                return cancel(promise, msg)
+        if self._error is None:
+            # Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So the
+            # promise is asked in a turn of the loop. Should the Task be woken before that, it gets this error, and
+            # the outcome is still for others to take.
+            self._error = cancelled_error(msg)
+            queue = self._promise._queue
+            queue.loop.call_soon(self._withdraw, msg, context=queue.context)
+        return True
+
+    def _withdraw(self, message: Any) -> None:
+        promise, error = self._promise, self._error
+        if self._wakeup is None or promise._state != PENDING:
+            return
+        if promise._has_only(self):
+            self._error = None  # what comes of the request is for this Task
+            if not cancel(promise, message):
+                self._error = error
+        else:
             promise._withdraw(self)
             promise._queue.push(self)
-        # The Task is about to be woken. It gets the cancellation; the outcome is still for others to take.
-        self._error = cancelled_error(msg)
-        return True
 
     def result(self) -> None:
         """Let the Task go on; `__next__` has the value."""

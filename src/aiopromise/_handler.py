@@ -36,7 +36,7 @@ PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, 
 _STARTS_EAGERLY: Final = sys.version_info >= (3, 12)
 
 # What a type checker knows of Task depends on the Python that it checks for.
-_Task: Final[Any] = asyncio.Task
+_eager_task: Final[Callable[..., asyncio.Future[Any]]] = asyncio.Task
 
 
 def is_awaitable(value: object) -> bool:
@@ -70,10 +70,12 @@ def start(
         task = context.run(loop.create_task, coroutine)
         if isinstance(task, asyncio.Task):
             task.set_name(name)
-        return task
+        try:
+            return task
+        finally:
+            del task  # this frame is seen from the traceback of what an eager Task has raised
     if _STARTS_EAGERLY:
-        eager: asyncio.Future[Any] = _Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
-        return eager
+        return _eager_task(coroutine, loop=loop, name=name, context=context, eager_start=True)
     return loop.create_task(coroutine, name=name, context=context)
 
 
@@ -114,6 +116,34 @@ class Spread:
         return self.handler(*value)
 
 
+@final
+class Keeping(Coroutine[Any, Any, Exactly]):
+    """The coroutine that awaits what an effect returned: ended before its first step, it closes that too."""
+
+    __slots__ = ("_coroutine", "_result")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Exactly], result: object) -> None:
+        self._coroutine = coroutine
+        self._result = result
+
+    def send(self, value: Any, /) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        try:
+            return self._coroutine.throw(*error)
+        except BaseException:
+            close_refused(self._result)
+            raise
+
+    def close(self) -> None:
+        self._coroutine.close()
+        close_refused(self._result)
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
+
+
 class Effect:
     """A handler that is called, and awaited, for its effect: the outcome that came goes on as it came."""
 
@@ -125,7 +155,7 @@ class Effect:
     def on_fulfilled(self, value: Any) -> Any:
         result = self._call(value)
         if is_awaitable(result):
-            return self._await_and_keep(result, Exactly(True, value))
+            return Keeping(self._await_and_keep(result, Exactly(True, value)), result)
         return Exactly(True, value)
 
     def on_rejected(self, reason: BaseException) -> Any:
@@ -138,7 +168,7 @@ class Effect:
         finally:
             reason.__traceback__ = traceback
         if is_awaitable(result):
-            return self._await_and_keep_reason(result, reason, traceback)
+            return Keeping(self._await_and_keep_reason(result, reason, traceback), result)
         return Exactly(False, reason)
 
     def _call(self, outcome: Any) -> Any:

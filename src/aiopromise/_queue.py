@@ -131,12 +131,19 @@ class Queue:
     async def finish(self) -> None:
         """Cancel all that is pending, once, and wait until it has ended."""
         asked: set[Any] = set()
+        # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until
+        # the cleanups have ended.
+        unasked = self._pending_roots()
+        while unasked or self._items or self.cleanups:
+            asked.update(unasked)
+            for promise in unasked:
+                promise.cancel()
+            await self._finished(asked)
+            unasked = [promise for promise in (*self._pending_roots(), *self.works) if promise not in asked]
+
+    async def _finished(self, asked: set[Any]) -> None:
         while True:
-            for promise in [*self._pending_roots(), *self.works]:
-                if promise not in asked:
-                    asked.add(promise)
-                    promise.cancel()
-            running = self.works | self.cleanups
+            running = self.cleanups | {promise for promise in asked if not promise.done()}
             if self._items:
                 await asyncio.sleep(0)
             elif running:

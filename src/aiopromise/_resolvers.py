@@ -58,6 +58,7 @@ class Resolve(_Resolver, Generic[T_contra]):
         loop = self._promise._queue.loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
+            del self, value  # this frame is seen from the traceback of what an eager Task has raised
         elif loop.is_closed():
             close_refused(value)
             raise RuntimeError(f"resolve() came after the loop of {self._promise!r} was closed")
@@ -68,6 +69,7 @@ class Resolve(_Resolver, Generic[T_contra]):
         if self._is_first():
             self._promise._upstream = None
             self._promise._resolve(value)
+            del self, value
         else:
             close_refused(value)
 
