@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from typing import Any, final
 
 from aiopromise._core import Core, cancelled_error
-from aiopromise._rejection import Rejection
+from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, settled
 
 __all__ = ["Shield", "cancel"]
@@ -56,12 +56,12 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         link = path.pop()
         queued = _let_go(link)
         if link._on_rejected is not None and isinstance(error, link._catches):
-            link._upstream = settled(type(link), link._queue, CANCELLED, Rejection(error, None))
+            link._upstream = settled(type(link), link._queue, CANCELLED, Cancellation(error))
             if not queued:
                 link._queue.push(link)
             return
         link._on_fulfilled = link._on_rejected = link._context = None
-        link._settle(CANCELLED, Rejection(error, None))
+        link._settle(CANCELLED, Cancellation(error))
 
 
 def _let_go(promise: Core) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, final
 
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
 from aiopromise._handler import PLAIN, Exactly, as_coroutine, is_awaitable, name_of, start
-from aiopromise._rejection import Rejection, listeners
+from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
 
 __all__ = ["Core", "cancelled_error"]
@@ -116,7 +116,7 @@ class Core(State):
     def _fail(self, reason: BaseException) -> None:
         """Reject, or be cancelled if that is what *reason* says."""
         if isinstance(reason, CancelledError):
-            self._settle(CANCELLED, Rejection(reason, None))
+            self._settle(CANCELLED, Cancellation(reason))
             return
         if isinstance(reason, StopIteration):
             # No coroutine can raise it: it would look like a return (PEP 479).

@@ -248,7 +248,7 @@ class FutureLike(Core):
 
     @property
     def _cancel_message(self) -> Any:
-        args = self._value.reason.args if self._state == CANCELLED else ()
+        args = self._value.args if self._state == CANCELLED else ()
         return args[0] if args else None
 
     def __repr__(self) -> str:

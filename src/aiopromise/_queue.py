@@ -133,15 +133,14 @@ class Queue:
         asked: set[Any] = set()
         # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until
         # the cleanups have ended.
-        unasked = self._pending_roots()
-        while unasked or self._items or self.cleanups:
-            asked.update(unasked)
-            for promise in unasked:
-                promise.cancel()
-            await self._finished(asked)
-            unasked = [promise for promise in (*self._pending_roots(), *self.works) if promise not in asked]
+        await self._ask(self._pending_roots(), asked)
+        while unasked := [one for one in (*self._pending_roots(), *self.works) if one not in asked]:
+            await self._ask(unasked, asked)
 
-    async def _finished(self, asked: set[Any]) -> None:
+    async def _ask(self, unasked: list[Any], asked: set[Any]) -> None:
+        asked.update(unasked)
+        for promise in unasked:
+            promise.cancel()
         while True:
             running = self.cleanups | {promise for promise in asked if not promise.done()}
             if self._items:

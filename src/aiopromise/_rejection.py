@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, final
 
 from aiopromise._errors import needs_function
 
-__all__ = ["Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
+__all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
 
 
 class UnhandledRejection(NamedTuple):
@@ -75,6 +75,25 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
             listeners.remove(listener)
 
     return remove
+
+
+@final
+class Cancellation:
+    """The error of one cancelled promise; given away when it is first taken, and made anew after that.
+
+    A Task does the same. A promise that kept the error for good would be a cycle with every frame that awaited it.
+    """
+
+    __slots__ = ("_error", "args")
+
+    def __init__(self, error: asyncio.CancelledError) -> None:
+        self._error: asyncio.CancelledError | None = error
+        self.args = error.args
+
+    def take(self, promise: object) -> asyncio.CancelledError:
+        """Return the error to raise."""
+        error, self._error = self._error, None
+        return asyncio.CancelledError(*self.args) if error is None else error
 
 
 @final
