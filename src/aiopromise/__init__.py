@@ -12,6 +12,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_resolvers`: the two functions that settle a promise from outside
 - `_executor`: what may be an executor, and its call
 - `_future`: what asyncio sees of a promise: `await`, and the methods of a Future
+- `_job`: a future of a thread or process as the upstream of a promise
 - `_deadline`: the time limit of a promise
 - `_promise`: `Promise` itself: `then`, `catch`, `finally_` and their kin
 - `_convert`: ways in: values, functions and thenables; `promisify`

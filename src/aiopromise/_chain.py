@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeVar, final
 
-from aiopromise._convert import try_
+from aiopromise._convert import attempt
 from aiopromise._errors import close_refused, needs_function, short
 from aiopromise._handler import is_awaitable, name_of
-from aiopromise._promise import Promise
+from aiopromise._promise import Promise, adopt, new_promise
 
 __all__ = ["Chain", "chain", "pipe"]
 
@@ -19,7 +19,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Chain(Coroutine[Any, Any, T_co]):
     """What `chain()` returns: a coroutine, and the beginning of a promise."""
 
-    __slots__ = ("__weakref__", "_coroutine", "_steps")
+    __slots__ = ("__weakref__", "_coroutine", "_has_owner", "_steps")
 
     # asyncio names a Task's coroutine so.
     __name__ = "chain"
@@ -27,59 +27,61 @@ class Chain(Coroutine[Any, Any, T_co]):
     def __init__(self, steps: deque[Any]) -> None:
         self._steps = steps
         self._coroutine: Coroutine[Any, Any, T_co] | None = None
+        self._has_owner = False
 
     def send(self, value: Any, /) -> Any:
-        return self._resume(self._start().send, value)
+        return self._begun().send(value)
 
     def throw(self, *error: Any) -> Any:
-        return self._resume(self._start().throw, *error)
+        if self._coroutine is None:
+            _close(self._steps)  # the error comes before the first step, and no coroutine is there to close them
+        return self._begun().throw(*error)
 
     def close(self) -> None:
         """End the chain: the step that is running is closed, and so are all that were not reached."""
-        self._start().close()
-        self._close_steps()
+        if self._coroutine is None:
+            _close(self._steps)
+        self._begun().close()
 
     def __await__(self) -> Generator[Any, Any, T_co]:
-        try:
-            return (yield from self._start().__await__())
-        finally:
-            self._close_steps()
+        self._take()
+        return self._begun().__await__()
 
     def then(
         self, on_fulfilled: Callable[[T_co], Any] | None = None, on_rejected: Callable[[Any], Any] | None = None
     ) -> Promise[Any]:
         """Start the chain, and return ``Promise(chain).then(...)``."""
-        return Promise(self).then(on_fulfilled, on_rejected)
+        return self._start_as("then", lambda promise: promise.then(on_fulfilled, on_rejected))
 
     def catch(self, *types_and_handler: Any) -> Promise[Any]:
         """Start the chain, and return ``Promise(chain).catch(...)``."""
-        return Promise(self).catch(*types_and_handler)
+        return self._start_as("catch", lambda promise: promise.catch(*types_and_handler))
 
     def finally_(self, on_settled: Callable[[], object], /) -> Promise[T_co]:
         """Start the chain, and return ``Promise(chain).finally_(...)``."""
-        return Promise(self).finally_(on_settled)
+        return self._start_as("finally_", lambda promise: promise.finally_(on_settled))
 
-    def _start(self) -> Coroutine[Any, Any, T_co]:
+    def _start_as(self, method: str, link: Callable[[Promise[Any]], Promise[Any]]) -> Promise[Any]:
+        # Linked first and started then: a handler that is refused leaves the chain as it was.
+        promise = new_promise(f"chain().{method}", self)
+        child = link(promise)
+        self._take()
+        adopt(promise, self)
+        return child
+
+    def _take(self) -> None:
+        if self._has_owner or self._coroutine is not None:
+            raise RuntimeError(f"cannot reuse already awaited {self!r}")
+        self._has_owner = True
+
+    def _begun(self) -> Coroutine[Any, Any, T_co]:
         if self._coroutine is None:
             self._coroutine = _run(self._steps)
         return self._coroutine
 
-    def _resume(self, resume: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return resume(*arguments)
-        except BaseException:
-            # The end: a StopIteration with the list, a failure or a cancellation, which may come before the
-            # first step and so cannot be met inside the coroutine.
-            self._close_steps()
-            raise
-
-    def _close_steps(self) -> None:
-        while self._steps:
-            close_refused(self._steps.popleft())
-
     def __del__(self) -> None:
         if self._coroutine is None:
-            self._close_steps()
+            _close(self._steps)
             warnings.warn("chain() was never awaited", RuntimeWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
@@ -126,9 +128,17 @@ def _flat(steps: Any) -> list[Any]:
 
 async def _run(steps: deque[Awaitable[Any]]) -> Any:
     results = []
-    while steps:
-        results.append(await steps.popleft())
+    try:
+        while steps:
+            results.append(await steps.popleft())
+    finally:
+        _close(steps)
     return results
+
+
+def _close(steps: deque[Any]) -> None:
+    while steps:
+        close_refused(steps.popleft())
 
 
 def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
@@ -153,13 +163,13 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
     """
     for function in functions:
         if not callable(function):
-            raise needs_function("pipe", function)
+            raise needs_function("pipe", function, *functions)
     if not functions:
         raise TypeError("pipe() needs at least one function")
     first, *rest = functions
 
     def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
-        promise = try_(first, *args, **kwargs)
+        promise = attempt(new_promise(piped.__name__, *args, **kwargs), first, args, kwargs)
         for function in rest:
             promise = promise.then(function)
         return promise

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, final
 
-from aiopromise._errors import bad_reason, close_refused, needs_function, short
-from aiopromise._handler import is_awaitable
+from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
+from aiopromise._handler import is_awaitable, name_of
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 from aiopromise._state import FULFILLED, Tie
 
-__all__ = ["Thenable", "delay", "from_thenable", "promisify", "reject", "resolve", "try_", "with_resolvers"]
+__all__ = ["Thenable", "attempt", "delay", "from_thenable", "promisify", "reject", "resolve", "try_", "with_resolvers"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -33,7 +33,7 @@ def resolve(value: Any = None, /) -> Promise[Any]:
         >>> asyncio.run(main())
         (5, 6)
     """
-    if isinstance(value, Promise):
+    if type(value) is Promise:
         return value
     promise = new_promise("Promise.resolve", value)
     if is_awaitable(value):
@@ -83,8 +83,14 @@ def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
         42
     """
     if not callable(fn):
-        raise needs_function("Promise.try_", fn)
-    promise = new_promise("Promise.try_", fn)
+        raise needs_function("Promise.try_", fn, *args, *kwargs.values())
+    return attempt(new_promise("Promise.try_", fn, *args, **kwargs), fn, args, kwargs)
+
+
+def attempt(
+    promise: Promise[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Promise[Any]:
+    """Call *fn*, settle the new *promise* with what comes of it, and return that."""
     try:
         value = fn(*args, **kwargs)
     except (KeyboardInterrupt, SystemExit):
@@ -125,11 +131,13 @@ def with_resolvers() -> Resolvers:
     return Resolvers(promise, Resolve(promise), Reject(promise))
 
 
-def delay(seconds: float, value: Any = None, /) -> Promise[Any]:
+def delay(seconds: float, value: Any = None) -> Promise[Any]:
     """Return a promise that is fulfilled with *value* after *seconds*.
 
     Raises:
-        TypeError: *value* is an awaitable, which would wait unseen (a coroutine is closed).
+        TypeError: *seconds* is not a number, or *value* is an awaitable, which would wait unseen (a coroutine is
+            closed).
+        ValueError: *seconds* is not a number that can be waited for (NaN).
         RuntimeError: no event loop is running.
 
     Cancellation:
@@ -149,7 +157,8 @@ def delay(seconds: float, value: Any = None, /) -> Promise[Any]:
             f"Promise.delay() needs a plain value, got {short(value)}\n\n"
             "To start something after a while write Promise.delay(seconds).then(lambda _: work())"
         )
-    promise = new_promise("Promise.delay", seconds)
+    check_seconds("Promise.delay", seconds)
+    promise = new_promise("Promise.delay", *((seconds,) if value is None else (seconds, value)))
     adopt(promise, asyncio.sleep(seconds, value))
     return promise
 
@@ -210,8 +219,8 @@ class Adoption(Tie):
             return  # cancelled before its turn
         try:
             result = self._then(Resolve(promise, self), Reject(promise, self))
-            if is_awaitable(result):
-                close_refused(result)
+            if is_coroutine(result):
+                result.close()
                 raise TypeError(f"then() of a thenable must not be async: {short(self._then)}")
         except BaseException as error:
             if promise._upstream is self:
@@ -276,6 +285,6 @@ def promisify(fn: Any, /) -> Any:
 
     @wraps(fn)
     def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
-        return try_(fn, *args, **kwargs)
+        return attempt(new_promise(name_of(fn), *args, **kwargs), fn, args, kwargs)
 
     return promised

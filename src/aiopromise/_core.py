@@ -4,28 +4,35 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, Final, Self, final
+from types import NoneType, TracebackType
+from typing import Any, Self, final
 
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
-from aiopromise._handler import PLAIN, Exactly, as_coroutine, is_awaitable, name_of, start
+from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
 
-__all__ = ["Core", "cancelled_error"]
+__all__ = ["Core", "Starting", "cancelled_error"]
 
 
 @final
 class Starting(Tie):
     """The upstream while an eager Task takes its first step, before anybody has the Task."""
 
-    __slots__ = ()
+    __slots__ = ("coroutine", "request")
+
+    def __init__(self, coroutine: object) -> None:
+        self.coroutine = coroutine
+        self.request: CancelledError | None = None
 
     def stop(self, promise: State, message: Any) -> bool:
-        promise._value = cancelled_error(message)
+        self.request = cancelled_error(message)
         return True
 
 
-_STARTING: Final = Starting()
+def _is_ours(frames: TracebackType) -> bool:
+    module = frames.tb_frame.f_globals.get("__name__")
+    return isinstance(module, str) and module.rpartition(".")[0] == "aiopromise"
 
 
 def cancelled_error(message: Any) -> CancelledError:
@@ -65,18 +72,20 @@ class Core(State):
         if self._state != PENDING:
             return  # cancelled while it was in the queue
         source = self._upstream
-        if source._state == FULFILLED:
-            handler = self._on_fulfilled
-            argument = source._value
-        else:
-            argument = source._value.take(source)
-            handler = self._on_rejected if isinstance(argument, self._catches) else None
+        handler: Any = None
+        argument: Any = None
         context = self._context
-        self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
-        if handler is None:
-            self._settle_like(source)
-            return
         try:
+            if source._state == FULFILLED:
+                handler = self._on_fulfilled
+                argument = source._value
+            elif self._on_rejected is not None and isinstance(source._value.reason, self._catches):
+                handler = self._on_rejected
+                argument = source._value.take(source)
+            self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
+            if handler is None:
+                self._settle_like(source)
+                return
             result = context.run(handler, argument)
         except BaseException as error:
             self._raised(error)
@@ -85,7 +94,11 @@ class Core(State):
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             return
-        if type(result) in PLAIN and self._state == PENDING:
+        kind = type(result)
+        # The most common answers; told by identity, for a metaclass may be unable to compare or to hash.
+        if (kind is NoneType or kind is str or kind is int or kind is list or kind is dict or kind is bool) and (
+            self._state == PENDING
+        ):
             self._settle(FULFILLED, result)
         else:
             # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
@@ -132,8 +145,10 @@ class Core(State):
 
     def _raised(self, error: BaseException) -> None:
         """Reject with what a handler raised; its traceback begins in the handler."""
-        if error.__traceback__ is not None:
-            error.__traceback__ = error.__traceback__.tb_next
+        frames = error.__traceback__
+        while frames is not None and _is_ours(frames):
+            frames = frames.tb_next
+        error.__traceback__ = frames
         if self._state == PENDING:
             self._fail(error)
         else:
@@ -147,13 +162,14 @@ class Core(State):
         self, value: Any, name: str = "resolve", context: Context | None = None, cleanup: bool = False
     ) -> None:
         """Fulfil with *value*, or follow it to what ``await value`` gives."""
+        kind = type(value)
         if self._state != PENDING:
             close_refused(value)
-        elif isinstance(value, Core):
+        elif issubclass(kind, Core):
             self._follow_promise(value)
-        elif isinstance(value, Exactly):
+        elif kind is Exactly:
             self._settle_exactly(value)
-        elif isinstance(value, asyncio.Future):
+        elif issubclass(kind, asyncio.Future):
             self._follow_future(value)
         elif is_awaitable(value):
             self._start(value, name, context if context is not None else copy_context(), cleanup)
@@ -186,17 +202,17 @@ class Core(State):
         """Run *awaitable* as a Task, from which this promise takes its outcome."""
         queue = self._queue
         coroutine = as_coroutine(awaitable)
-        self._upstream = _STARTING
+        self._upstream = starting = Starting(coroutine)
         try:
             task = start(queue.loop, coroutine, name, context)
         except BaseException as error:
             coroutine.close()
             self._raised(error)
-            del self, awaitable, coroutine, context, queue
+            del self, awaitable, coroutine, context, queue, starting
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             return
-        request, self._value = self._value, None
+        request = starting.request
         if task.done() and request is not None and not task.cancelled() and task.exception() is None:
             self._fail(request)  # it cancelled its own promise: what it returned is dropped
         elif task.done():
@@ -206,7 +222,7 @@ class Core(State):
             if request is not None:
                 task.cancel(*request.args)
         # An eager Task that failed has this frame in its traceback.
-        del self, awaitable, coroutine, context, queue, task
+        del self, awaitable, coroutine, context, queue, starting, task
 
     def _wait_for(self, future: "asyncio.Future[Any]", keep: Any) -> None:
         self._upstream = future

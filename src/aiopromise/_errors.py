@@ -4,13 +4,17 @@ Every error starts with the call as it was typed, names the value, and says what
 """
 
 import asyncio
+import math
 import reprlib
 from collections.abc import Coroutine
+from typing import Any, TypeGuard
 
 __all__ = [
     "bad_reason",
+    "check_seconds",
     "close_refused",
     "foreign_loop",
+    "is_coroutine",
     "needs_function",
     "needs_loop",
     "not_a_source",
@@ -26,30 +30,49 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
 
 def short(value: object) -> str:
     """Return ``repr(value)``, cut at 80 characters, whatever the value's own repr does."""
-    text = _reprs.repr(value)
+    try:
+        text = _reprs.repr(value)
+    except Exception:
+        text = f"<{type(value).__name__} object without a repr>"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
+    """Tell whether *value* is one, by its type alone: a proxy may fail when it is asked for its class."""
+    return issubclass(type(value), Coroutine)
 
 
 def close_refused(value: object) -> None:
     """Close a coroutine that was handed in and will not be run, so that it does not warn."""
-    if isinstance(value, Coroutine):
+    if is_coroutine(value):
         value.close()
 
 
-def needs_function(call: str, value: object) -> TypeError:
-    """Return the error for a handler that cannot be called."""
-    message = f"{call}() needs a function, got {short(value)}"
-    if isinstance(value, Coroutine):
+def needs_function(call: str, value: object, *others: object) -> TypeError:
+    """Return the error for a *value* that cannot be called; *others* came with it and are refused, too."""
+    message = f"{call.removeprefix('.')}() needs a function, got {short(value)}"
+    if is_coroutine(value):
         name = getattr(value, "__name__", "work")
-        message += f"\n\nYou wrote .{call}({name}(...)). Write .{call}({name}): it is called when its turn comes."
-    close_refused(value)
+        message += f"\n\nYou wrote {call}({name}(...)). Write {call}({name}): it is called when its turn comes."
+    for refused in (value, *others):
+        close_refused(refused)
     return TypeError(message)
 
 
-def needs_loop(name: str, *arguments: object) -> RuntimeError:
+def check_seconds(call: str, seconds: object) -> None:
+    """Raise unless *seconds* is a number that can be waited for."""
+    if not isinstance(seconds, int | float):
+        close_refused(seconds)
+        raise TypeError(f"{call}() needs seconds as a number, got {short(seconds)}")
+    if math.isnan(seconds):
+        raise ValueError(f"{call}() needs seconds as a number, got nan")
+
+
+def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
     """Return the error for a promise made where no event loop runs; coroutines handed in are closed."""
-    call = f"{name}({', '.join(map(short, arguments))})"
-    for argument in arguments:
+    words = [*map(short, arguments), *(f"{key}={short(value)}" for key, value in named.items())]
+    call = f"{name}({', '.join(words)})"
+    for argument in (*arguments, *named.values()):
         close_refused(argument)
     return RuntimeError(
         f"{call} needs a running event loop\n\n"
@@ -70,6 +93,7 @@ def not_a_source(value: object) -> TypeError:
 def bad_reason(call: str, reason: object) -> TypeError:
     """Return the error for a reason that cannot be raised."""
     message = f"{call}() needs an exception, got {short(reason)}"
+    close_refused(reason)
     if isinstance(reason, type) and issubclass(reason, BaseException):
         return TypeError(f"{message}\n\nYou wrote the class. Write an instance: {call}({reason.__name__}(...))")
     return TypeError(f"{message}\n\nWrite {call}(ValueError({short(reason)})) or an exception of your own")

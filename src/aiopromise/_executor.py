@@ -5,8 +5,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from aiopromise._core import Core
-from aiopromise._errors import close_refused, not_a_source, short
-from aiopromise._handler import is_awaitable
+from aiopromise._errors import is_coroutine, not_a_source, short
 from aiopromise._resolvers import Reject, Resolve
 from aiopromise._state import PENDING
 
@@ -32,8 +31,8 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
         if resolve._is_first():
             promise._raised(error)
         return
-    if is_awaitable(result):
-        close_refused(result)
+    if is_coroutine(result):
+        result.close()
         raise TypeError(_coroutine_function(executor))
     if promise._state == PENDING:
         promise._queue.watch(promise)

@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, Self, final
 
 from aiopromise._cancellation import cancel
-from aiopromise._core import Core, cancelled_error
+from aiopromise._core import Core, Starting, cancelled_error
 from aiopromise._errors import needs_function, short
 from aiopromise._handler import name_of
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED
@@ -166,9 +166,15 @@ class FutureLike(Core):
             return _give(self._value)
         if self._state != PENDING:
             return _failed_future(self, self._value.take(self)).__await__()
-        if self._upstream is not None and self._upstream is asyncio.current_task():
+        if self._upstream is not None and self._is_result_of(asyncio.current_task()):
             raise RuntimeError(f"a Task cannot await the promise of its own result: {self!r}")
         return Awaiter(self)
+
+    def _is_result_of(self, task: asyncio.Task[Any] | None) -> bool:
+        upstream = self._upstream
+        if isinstance(upstream, Starting):
+            return task is not None and upstream.coroutine is task.get_coro()
+        return upstream is task
 
     def done(self) -> bool:
         """Return True once the promise has settled: fulfilled, rejected or cancelled."""
@@ -223,13 +229,15 @@ class FutureLike(Core):
             TypeError: *callback* is not a function.
         """
         if not callable(callback):
-            raise needs_function("add_done_callback", callback)
+            raise needs_function(".add_done_callback", callback)
         if self._queue.debug:
             self._queue.check_thread("add_done_callback")
         self._subscribe(DoneCallback(self, callback, context))
 
     def remove_done_callback(self, callback: Callable[[Self], object], /) -> int:
         """Remove all registrations of *callback*, and return how many there were."""
+        if self._queue.debug:
+            self._queue.check_thread("remove_done_callback")
         reactions = list(self._reactions) if type(self._reactions) is dict else [self._reactions]
         matching = [one for one in reactions if isinstance(one, DoneCallback) and one.callback == callback]
         for reaction in matching:

@@ -13,10 +13,9 @@ from inspect import CO_ITERABLE_COROUTINE
 from types import CoroutineType, GeneratorType, TracebackType
 from typing import Any, Final, final
 
-from aiopromise._errors import close_refused, needs_function, short
+from aiopromise._errors import close_refused, is_coroutine, needs_function, short
 
 __all__ = [
-    "PLAIN",
     "Effect",
     "Exactly",
     "FinalEffect",
@@ -30,20 +29,19 @@ __all__ = [
 
 Handler = Callable[..., Any]
 
-# Types whose values are never awaitable, so that the most common answers are told apart by one look.
-PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, list, dict, tuple, set})
-
 _STARTS_EAGERLY: Final = sys.version_info >= (3, 12)
 
 # What a type checker knows of Task depends on the Python that it checks for.
 _eager_task: Final[Callable[..., asyncio.Future[Any]]] = asyncio.Task
 
 
-def is_awaitable(value: object) -> bool:
+def is_awaitable(value: Any) -> bool:
     """Tell whether ``await value`` is possible."""
-    if hasattr(type(value), "__await__"):
-        return True
-    return isinstance(value, GeneratorType) and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
+    for kind in type(value).__mro__:
+        # Neither hasattr() nor isinstance(), which ask the value's own code and may fail.
+        if "__await__" in kind.__dict__:
+            return kind.__dict__["__await__"] is not None
+    return type(value) is GeneratorType and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
 
 
 async def _wait_for(awaitable: Awaitable[Any]) -> Any:
@@ -52,8 +50,9 @@ async def _wait_for(awaitable: Awaitable[Any]) -> Any:
 
 def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     """Return a coroutine, as a Task needs one, for any awaitable."""
-    if type(awaitable) is CoroutineType or isinstance(awaitable, Coroutine):
-        return awaitable
+    if type(awaitable) is CoroutineType or is_coroutine(awaitable):
+        coroutine: Coroutine[Any, Any, Any] = awaitable
+        return coroutine
     return _wait_for(awaitable)
 
 
@@ -83,12 +82,13 @@ def name_of(handler: object) -> str:
     """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
     while isinstance(handler, partial):
         handler = handler.func
-    if isinstance(handler, Effect | Spread):
-        return name_of(handler.handler)
-    owner = getattr(handler, "__self__", None)
-    if isinstance(owner, Effect):
+    try:
+        owner = getattr(handler, "__self__", handler)
+        name = getattr(handler, "__name__", None)
+    except Exception:
+        owner = name = None
+    if isinstance(owner, Effect | Spread):
         return name_of(owner.handler)
-    name = getattr(handler, "__name__", None)
     return name if isinstance(name, str) else type(handler).__name__
 
 
@@ -202,20 +202,21 @@ class FinalEffect(Effect):
 
 def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     """Return the exception types and the handler that `catch()` and its kin were given."""
+    types, handler = (Exception, *arguments)[-2:] if arguments else (Exception, None)
     if not 1 <= len(arguments) <= 2:
-        raise TypeError(f"{call}() takes a handler, or exception types and a handler, got {len(arguments)} arguments")
-    types, handler = (Exception, *arguments)[-2:]
-    if len(arguments) == 1 and _are_exceptions(handler):
+        message = f"{call}() takes a handler, or exception types and a handler, got {len(arguments)} arguments"
+    elif len(arguments) == 1 and _are_exceptions(handler):
         name = handler.__name__ if isinstance(handler, type) else short(handler)
-        raise TypeError(
-            f"{call}({name}) has no handler\n\nYou wrote .{call}({name}). Write .{call}({name}, on_rejected)"
-        )
-    if not _are_exceptions(types):
-        close_refused(handler)
-        raise TypeError(f"{call}() needs exception classes first, got {short(types)}")
-    if not callable(handler):
-        raise needs_function(call, handler)
-    return types, handler
+        message = f"{call}({name}) has no handler\n\nYou wrote .{call}({name}). Write .{call}({name}, on_rejected)"
+    elif not _are_exceptions(types):
+        message = f"{call}() needs exception classes first, got {short(types)}"
+    elif not callable(handler):
+        raise needs_function(f".{call}", handler)
+    else:
+        return types, handler
+    for refused in arguments:
+        close_refused(refused)
+    raise TypeError(message)
 
 
 def _are_exceptions(types: Any) -> bool:

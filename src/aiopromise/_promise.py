@@ -2,17 +2,17 @@
 
 import asyncio
 import concurrent.futures
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar, final
 
 from aiopromise._cancellation import Shield, cancel
 from aiopromise._core import Core
 from aiopromise._deadline import MISSING, Deadline
-from aiopromise._errors import close_refused, needs_function, needs_loop, short
+from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
 from aiopromise._executor import check_executor, execute
 from aiopromise._future import FutureLike
 from aiopromise._handler import Effect, FinalEffect, Spread, as_coroutine, checked, is_awaitable
+from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._state import begin, pending
 
@@ -59,7 +59,7 @@ class Promise(FutureLike, Awaitable[T_co]):
     def __init__(self, source: Any, /) -> None:
         if isinstance(source, concurrent.futures.Future):
             begin(self, _running_queue("Promise", source))
-            self._resolve(asyncio.wrap_future(source, loop=self._queue.loop))
+            Job(source, self).start()
         elif is_awaitable(source):
             begin(self, _running_queue("Promise", source))
             adopt(self, source)
@@ -100,9 +100,9 @@ class Promise(FutureLike, Awaitable[T_co]):
             42
         """
         if on_fulfilled is not None and not callable(on_fulfilled):
-            raise needs_function("then", on_fulfilled)
+            raise needs_function(".then", on_fulfilled, on_rejected)
         if on_rejected is not None and not callable(on_rejected):
-            raise needs_function("then", on_rejected)
+            raise needs_function(".then", on_rejected)
         return self._link(on_fulfilled, on_rejected)
 
     def catch(self, *types_and_handler: Any) -> "Promise[Any]":
@@ -154,7 +154,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             'done'
         """
         if not callable(on_settled):
-            raise needs_function("finally_", on_settled)
+            raise needs_function(".finally_", on_settled)
         effect = FinalEffect(on_settled)
         return self._link(effect.on_fulfilled, effect.on_rejected, BaseException)
 
@@ -179,7 +179,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             42
         """
         if not callable(on_fulfilled):
-            raise needs_function("tap", on_fulfilled)
+            raise needs_function(".tap", on_fulfilled)
         return self._link(Effect(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
@@ -226,7 +226,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             (3, 1)
         """
         if not callable(on_fulfilled):
-            raise needs_function("spread", on_fulfilled)
+            raise needs_function(".spread", on_fulfilled)
         return self._link(Spread(on_fulfilled), None)
 
     def timeout(self, seconds: float | None, *, fallback: Any = MISSING) -> "Promise[Any]":
@@ -256,10 +256,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             raise TypeError(f"timeout(fallback=) needs a plain value, got {short(fallback)}")
         if seconds is None:
             return self._link(None, None)
-        if not isinstance(seconds, int | float):
-            raise TypeError(f"timeout() needs seconds as a number, got {short(seconds)}")
-        if math.isnan(seconds):
-            raise ValueError("timeout() needs seconds as a number, got nan")
+        check_seconds("timeout", seconds)
         deadline = Deadline(self, seconds, fallback)
         return deadline.start(self._link(deadline.on_fulfilled, deadline.on_rejected, BaseException))
 
@@ -314,9 +311,9 @@ class Promise(FutureLike, Awaitable[T_co]):
         return cancel(self, msg)
 
 
-def new_promise(call: str, *arguments: Any) -> "Promise[Any]":
+def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
     """Return a pending promise on the running loop; the call is what the user wrote, should there be none."""
-    return pending(Promise, _running_queue(call, *arguments))
+    return pending(Promise, _running_queue(call, *arguments, **named))
 
 
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
@@ -337,8 +334,8 @@ def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
         promise._wait_for(task, queue.works)
 
 
-def _running_queue(call: str, *arguments: Any) -> Queue:
+def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
     loop = asyncio._get_running_loop()
     if loop is None:
-        raise needs_loop(call, *arguments)
+        raise needs_loop(call, *arguments, **named)
     return Queue.of(loop)

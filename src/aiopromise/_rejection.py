@@ -90,10 +90,17 @@ class Cancellation:
         self._error: asyncio.CancelledError | None = error
         self.args = error.args
 
+    @property
+    def reason(self) -> asyncio.CancelledError:
+        """The error that `take()` will return: look at it, but do not raise it."""
+        if self._error is None:
+            self._error = asyncio.CancelledError(*self.args)
+        return self._error
+
     def take(self, promise: object) -> asyncio.CancelledError:
         """Return the error to raise."""
-        error, self._error = self._error, None
-        return asyncio.CancelledError(*self.args) if error is None else error
+        error, self._error = self.reason, None
+        return error
 
 
 @final

@@ -14,6 +14,7 @@ costs one object.
 
 import traceback
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Any, Final, TypeVar
 
 from aiopromise._queue import Queue, Reaction
@@ -86,10 +87,14 @@ def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
 
 def here(queue: Queue) -> traceback.StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
-    queue.check_thread("Promise")
-    stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=12, lookup_lines=False)
-    stack.reverse()
-    return traceback.StackSummary.from_list([frame for frame in stack if not frame.filename.startswith(_OURS)])
+    stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=16, lookup_lines=False)
+    ours = [frame.name for frame in takewhile(_is_ours, stack)]
+    queue.check_thread("Promise" if ours[-1] == "__init__" else ours[-1])
+    return traceback.StackSummary.from_list([frame for frame in reversed(stack) if not _is_ours(frame)])
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(_OURS)
 
 
 class State:

@@ -1,0 +1,53 @@
+"""A `concurrent.futures.Future` as the upstream of a promise: a job that runs in another thread or process."""
+
+import asyncio
+import concurrent.futures
+from typing import Any, final
+
+from aiopromise._core import Core
+from aiopromise._state import FULFILLED, State, Tie
+
+__all__ = ["Job"]
+
+
+@final
+class Job(Tie):
+    """Settles its promise, on the loop of that, with the outcome of a future that knows no loop."""
+
+    __slots__ = ("_future", "_promise")
+
+    def __init__(self, future: "concurrent.futures.Future[Any]", promise: Core) -> None:
+        self._future = future
+        self._promise = promise
+
+    def start(self) -> None:
+        """Wait for the future; its callback comes from whatever thread ran the job."""
+        self._promise._upstream = self
+        self._promise._queue.watch(self._promise)
+        self._future.add_done_callback(self._tell)
+
+    def stop(self, promise: State, message: Any) -> bool:
+        """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
+        self._future.cancel()
+        return False
+
+    def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
+        queue = self._promise._queue
+        try:
+            queue.loop.call_soon_threadsafe(self._settle, context=queue.context)
+        except RuntimeError:
+            pass  # the loop was closed, and nobody waits any more
+
+    def _settle(self) -> None:
+        promise, future = self._promise, self._future
+        if promise._upstream is not self:
+            return
+        promise._upstream = None
+        if future.cancelled():
+            promise._fail(asyncio.CancelledError())
+        elif (error := future.exception()) is None:
+            promise._settle(FULFILLED, future.result())
+        elif isinstance(error, concurrent.futures.CancelledError):
+            promise._fail(asyncio.CancelledError(*error.args))
+        else:
+            promise._fail(error)
