@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,7 +13,7 @@ MODES = ["plain", "debug", *(["eager"] if sys.version_info >= (3, 12) else [])]
 
 
 @pytest.fixture(params=MODES)
-async def loop_mode(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+async def loop_mode(request: pytest.FixtureRequest) -> str:
     """Run the test on a plain loop, in debug mode, and under the eager task factory."""
     loop = asyncio.get_running_loop()
     if request.param == "debug":
@@ -21,7 +21,7 @@ async def loop_mode(request: pytest.FixtureRequest) -> AsyncIterator[str]:
         loop.slow_callback_duration = 60  # a slow machine is no finding
     if request.param == "eager":
         loop.set_task_factory(asyncio.eager_task_factory)
-    yield request.param
+    return request.param
 
 
 class Timing:
@@ -82,4 +82,3 @@ def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) ->
             if record.levelno >= logging.WARNING
         ]
         assert [] == lines
-

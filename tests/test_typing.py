@@ -38,7 +38,8 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_modules_and_their_typed_face(wheel: Path) -> None:
     """The stubs and `py.typed` lie beside the modules, where each type checker finds them; nothing else is there."""
-    modules = {path.name for path in (ROOT / "src" / "aiopromise").glob("*.py")}
+    source = ROOT / "src" / "aiopromise"
+    modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
     face = {path.name for path in (ROOT / "stubs" / "aiopromise").iterdir()}
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}

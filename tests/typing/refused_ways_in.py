@@ -49,7 +49,7 @@ def functions_are_called_with_their_arguments() -> None:
     promisify(describe)()  # refused: call-arg
     promisify(3)  # refused: call-overload
     Promise.delay("soon")  # refused: call-overload
-    Promise.delay(seconds=1)  # refused: call-overload
+    Promise.delay(1, "tick", 3)  # refused: call-overload
 
 
 def resolvers_have_the_type_of_their_promise() -> None:
