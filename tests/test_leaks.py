@@ -375,6 +375,13 @@ async def awaits_a_failure() -> None:
     await Promise(fail_later())
 
 
+class Failing:
+    """A thenable that raises."""
+
+    def then(self, resolve: Callable, reject: Callable) -> None:
+        fail(resolve, reject)
+
+
 class Silent:
     """A thenable that never answers."""
 
@@ -433,6 +440,8 @@ FINISHED = {
     "finally_ that raises": lambda: Promise(fail_later()).finally_(fail).finally_(fail_later),
     "tap_catch": lambda: Promise.reject(ValueError()).tap_catch(repr).tap_catch(next_number_later),
     "an executor": lambda: Promise(_rejected_by_executor),
+    "an executor that raises": lambda: Promise(fail),
+    "a thenable that raises": lambda: Promise.from_thenable(Failing()),
     "resolvers": lambda: _followed(Promise.resolve(1)),
     "following a rejection": lambda: _followed(Promise(fail_later())),
     "following itself": _itself,

@@ -36,9 +36,6 @@ def cancel(promise: Core, message: Any) -> bool:
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
-        upstream.remove_done_callback(top._on_done)
-        promise._queue.works.discard(top)
-        promise._queue.cleanups.discard(top)
         top._adopt(upstream)
         if not path:
             return promise._state == CANCELLED

@@ -217,15 +217,18 @@ class Adoption(Tie):
         promise = self._promise
         if promise._upstream is not self:
             return  # cancelled before its turn
+        resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
         try:
-            result = self._then(Resolve(promise, self), Reject(promise, self))
+            result = self._then(resolve, reject)
             if is_coroutine(result):
                 result.close()
                 raise TypeError(f"then() of a thenable must not be async: {short(self._then)}")
         except BaseException as error:
-            if promise._upstream is self:
+            reject.release()
+            if resolve.release() is not None:
                 promise._upstream = None
                 promise._raised(error)
+            del self, promise, resolve, reject  # this frame is seen from the traceback
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
 

@@ -28,8 +28,10 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if resolve._is_first():
+        reject.release()
+        if resolve.release() is not None:
             promise._raised(error)
+        del promise, executor, resolve, reject  # this frame is seen from the traceback
         return
     if is_coroutine(result):
         result.close()

@@ -67,6 +67,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             check_executor(source)
             begin(self, _running_queue("Promise", source))
             execute(self, source)
+            del self, source  # this frame is seen from the traceback of what an executor has raised
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError(f"Promise cannot be subclassed, as {cls.__name__} does: write a function that returns one")

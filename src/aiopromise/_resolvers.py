@@ -16,19 +16,29 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class _Resolver:
     """One of a pair: the first of the two that is called decides, once its call has reached the loop."""
 
-    __slots__ = ("_promise", "_upstream")
+    __slots__ = ("_loop", "_promise", "_upstream")
 
     def __init__(self, promise: Core, upstream: object = None, /) -> None:
-        self._promise = promise
+        self._loop = promise._queue.loop
+        self._promise: Core | None = promise
         # What the promise hung on when this pair was made. Once it hangs on something else, or on nothing since
         # it has settled, it was resolved already.
         self._upstream = upstream
 
-    def _is_first(self) -> bool:
-        return self._promise._state == PENDING and self._promise._upstream is self._upstream
+    def release(self) -> Core | None:
+        """Return the promise if it is still to be resolved, and let go of it: no later call counts.
+
+        A resolver may outlive its promise; and what an executor raises has, in its traceback, a frame that holds
+        both resolvers.
+        """
+        promise, upstream = self._promise, self._upstream
+        self._promise = self._upstream = None
+        if promise is not None and promise._state == PENDING and promise._upstream is upstream:
+            return promise
+        return None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__.lower()} of {self._promise!r}>"
+        return f"<{type(self).__name__.lower()} of {'a settled promise' if self._promise is None else self._promise!r}>"
 
 
 @final
@@ -55,7 +65,7 @@ class Resolve(_Resolver, Generic[T_contra]):
     __slots__ = ()
 
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
-        loop = self._promise._queue.loop
+        loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
             del self, value  # this frame is seen from the traceback of what an eager Task has raised
@@ -66,12 +76,13 @@ class Resolve(_Resolver, Generic[T_contra]):
             loop.call_soon_threadsafe(self._decide, value)
 
     def _decide(self, value: Any) -> None:
-        if self._is_first():
-            self._promise._upstream = None
-            self._promise._resolve(value)
-            del self, value
-        else:
+        promise = self.release()
+        if promise is None:
             close_refused(value)
+        else:
+            promise._upstream = None
+            promise._resolve(value)
+            del self, promise, value
 
 
 @final
@@ -101,7 +112,7 @@ class Reject(_Resolver):
     def __call__(self, reason: BaseException, /) -> None:
         if not isinstance(reason, BaseException):
             raise bad_reason("reject", reason)
-        loop = self._promise._queue.loop
+        loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(reason)
         elif loop.is_closed():
@@ -110,8 +121,9 @@ class Reject(_Resolver):
             loop.call_soon_threadsafe(self._decide, reason)
 
     def _decide(self, reason: BaseException) -> None:
-        if self._is_first():
-            self._promise._fail(reason)
+        promise = self.release()
+        if promise is not None:
+            promise._fail(reason)
 
 
 class Resolvers(NamedTuple):
