@@ -4,6 +4,7 @@ The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
+- `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
 - `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
 - `_handler`: what a handler may be, and what becomes of what it returns
 - `_state`: the state of a promise, what it hangs on, and who waits for it
@@ -17,25 +18,37 @@ The rooms, in reading order; each imports only from those before it:
 - `_promise`: `Promise` itself: `then`, `catch`, `finally_` and their kin
 - `_convert`: ways in: values, functions and thenables; `promisify`
 - `_chain`: `chain()` and `pipe()`
-- `_facade`: `Promise.resolve` and its kin, hung on the class
+- `_group`: several promises that one hangs on; what is stopped, and what is let go
+- `_answers`: when a group has its answer
+- `_combinators`: many promises in, one out: `all`, `any`, `race` and their kin
+- `_pool`: calls of one function on many items, so many at a time
+- `_concurrency`: many items through one function: `map` and its kin; `submit`
+- `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
 """
 
 from aiopromise import _facade as _facade
 from aiopromise._chain import Chain, chain, pipe
 from aiopromise._convert import Thenable, promisify
+from aiopromise._outcome import Fulfilled, Rejected, Settled, all_fulfilled, is_fulfilled, is_rejected
 from aiopromise._promise import Promise
 from aiopromise._rejection import UnhandledRejection, on_unhandled_rejection
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 
 __all__ = [
     "Chain",
+    "Fulfilled",
     "Promise",
     "Reject",
+    "Rejected",
     "Resolve",
     "Resolvers",
+    "Settled",
     "Thenable",
     "UnhandledRejection",
+    "all_fulfilled",
     "chain",
+    "is_fulfilled",
+    "is_rejected",
     "on_unhandled_rejection",
     "pipe",
     "promisify",
@@ -43,7 +56,8 @@ __all__ = [
 
 # Users know these by the name of the package, and so should their tracebacks and their documentation.
 for _name in __all__:
-    globals()[_name].__module__ = __name__
+    if _name != "Settled":  # a union of two of them
+        globals()[_name].__module__ = __name__
 
 
 def __getattr__(name: str) -> str:

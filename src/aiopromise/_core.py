@@ -12,7 +12,7 @@ from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, st
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
 
-__all__ = ["Core", "Starting", "cancelled_error"]
+__all__ = ["Core", "Starting", "cancelled_error", "without_our_frames"]
 
 
 @final
@@ -28,6 +28,15 @@ class Starting(Tie):
     def stop(self, promise: State, message: Any) -> bool:
         self.request = cancelled_error(message)
         return True
+
+
+def without_our_frames(error: BaseException) -> BaseException:
+    """Let the traceback of *error* begin in the user's code."""
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames):
+        frames = frames.tb_next
+    error.__traceback__ = frames
+    return error
 
 
 def _is_ours(frames: TracebackType) -> bool:
@@ -145,16 +154,11 @@ class Core(State):
 
     def _raised(self, error: BaseException) -> None:
         """Reject with what a handler raised; its traceback begins in the handler."""
-        frames = error.__traceback__
-        while frames is not None and _is_ours(frames):
-            frames = frames.tb_next
-        error.__traceback__ = frames
         if self._state == PENDING:
-            self._fail(error)
+            self._fail(without_our_frames(error))
         else:
-            self._queue.loop.call_exception_handler(
-                {"message": "a handler failed after it had cancelled its own promise", "exception": error}
-            )
+            message = "a handler failed after it had cancelled its own promise"
+            self._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
 
     # -------------------------------------------------------------- following
 
@@ -245,6 +249,14 @@ class Core(State):
                 # A Task that is resumed by this drain, and fails, has this frame in its traceback.
                 del self, future
                 queue.flush()
+
+    def _leave_future(self) -> None:
+        """Follow the future no longer, and leave nothing of this promise there."""
+        future = self._upstream
+        if isinstance(future, asyncio.Future):
+            future.remove_done_callback(self._on_done)
+            self._queue.works.discard(self)
+            self._upstream = None
 
     def _adopt(self, future: "asyncio.Future[Any]") -> None:
         """Settle as *future* did."""

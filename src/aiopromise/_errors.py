@@ -6,15 +6,17 @@ Every error starts with the call as it was typed, names the value, and says what
 import asyncio
 import math
 import reprlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeGuard
 
 __all__ = [
     "bad_reason",
+    "check_count",
     "check_seconds",
     "close_refused",
     "foreign_loop",
     "is_coroutine",
+    "is_iterable",
     "needs_function",
     "needs_loop",
     "not_a_source",
@@ -66,6 +68,19 @@ def check_seconds(call: str, seconds: object) -> None:
         raise TypeError(f"{call}() needs seconds as a number, got {short(seconds)}")
     if math.isnan(seconds):
         raise ValueError(f"{call}() needs seconds as a number, got nan")
+
+
+def check_count(call: str, name: str, count: object) -> None:
+    """Raise unless *count* is a whole number of at least 1."""
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"{call}() needs a whole number as {name}, got {short(count)}")
+    if count < 1:
+        raise ValueError(f"{call}() needs {name} of at least 1, got {count}")
+
+
+def is_iterable(items: Any) -> bool:
+    """Tell whether *items* can be iterated."""
+    return isinstance(items, Iterable) or hasattr(type(items), "__getitem__")
 
 
 def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:

@@ -1,4 +1,4 @@
-"""The factories hung on the class: `Promise.resolve` and its kin.
+"""What hangs on the class: `Promise.resolve` and its kin, the combinators, `Promise.map` and its kin.
 
 They are functions of later rooms than `Promise` itself, so they are hung on it here, once.
 """
@@ -6,7 +6,7 @@ They are functions of later rooms than `Promise` itself, so they are hung on it 
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiopromise import _convert
+from aiopromise import _combinators, _concurrency, _convert
 from aiopromise._promise import Promise
 
 __all__ = ["FACTORIES"]
@@ -25,15 +25,28 @@ class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run t
         )
 
 
-FACTORIES: Final[tuple[Callable[..., Any], ...]] = (
-    _convert.resolve,
-    _convert.reject,
-    _convert.try_,
-    _convert.with_resolvers,
-    _convert.delay,
-    _convert.from_thenable,
-)
+FACTORIES: Final[dict[str, Callable[..., Any]]] = {
+    "resolve": _convert.resolve,
+    "reject": _convert.reject,
+    "try_": _convert.try_,
+    "with_resolvers": _convert.with_resolvers,
+    "delay": _convert.delay,
+    "from_thenable": _convert.from_thenable,
+    "all": _combinators.all_,
+    "all_settled": _combinators.all_settled,
+    "any": _combinators.any_,
+    "race": _combinators.race,
+    "some": _combinators.some,
+    "all_keyed": _combinators.all_keyed,
+    "as_completed": _combinators.as_completed,
+    "map": _concurrency.map_,
+    "filter": _concurrency.filter_,
+    "reduce": _concurrency.reduce_,
+    "each": _concurrency.each,
+    "submit": _concurrency.submit,
+}
 
-for factory in FACTORIES:
-    factory.__qualname__ = f"Promise.{factory.__name__}"
-    setattr(Promise, factory.__name__, ClassOnly(factory))
+for name, factory in FACTORIES.items():
+    factory.__name__ = name
+    factory.__qualname__ = f"Promise.{name}"
+    setattr(Promise, name, ClassOnly(factory))

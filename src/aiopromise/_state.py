@@ -15,7 +15,7 @@ costs one object.
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import takewhile
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from aiopromise._queue import Queue, Reaction
 
@@ -50,6 +50,8 @@ class Tie:
     """An upstream that is neither promise nor future."""
 
     __slots__ = ()
+
+    has_many_sources: ClassVar[bool] = False
 
     def stop(self, promise: "State", message: Any) -> bool:
         """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
@@ -154,10 +156,13 @@ class State:
         """
         above: Any = other
         below = [iter((self,))]
-        while below and isinstance(above, State) and above._state == PENDING:
-            if above is self:
-                return True
-            above = _source_of(above)
+        while below:
+            if isinstance(above, State) and above._state == PENDING:
+                if above is self:
+                    return True
+                above = _source_of(above)
+            elif not (isinstance(above, Tie) and above.has_many_sources):
+                return False  # the whole way up was looked at; where it branches, only the way down tells
             child = next(below[-1], None)
             if child is other:
                 return True

@@ -1,0 +1,177 @@
+"""When a group has its answer: all values, the first outcome, the first values, each in its turn."""
+
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import Any, final
+
+from aiopromise._group import Group, Losers, Member, failure, outcome_of
+from aiopromise._handler import Exactly
+from aiopromise._outcome import Fulfilled, Rejected
+from aiopromise._promise import Promise
+from aiopromise._state import FULFILLED, PENDING, pending
+
+__all__ = ["All", "AllSettled", "Arrivals", "First", "Make", "Race", "Some"]
+
+Make = Callable[[Iterable[Any]], Any]
+
+
+class All(Group):
+    """All values, or the first failure."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(promise, losers)
+        self._make = make
+        self._found: list[Any] = []
+
+    def _started(self, count: int) -> None:
+        self._found = [None] * count
+        self._conclude_if_complete()
+
+    def _arrived(self, member: Member) -> None:
+        if member.promise._state == FULFILLED:
+            self._found[member.index] = member.promise._value
+            self._conclude_if_complete()
+        else:
+            self._conclude(outcome_of(member.promise))
+
+    def _conclude_if_complete(self) -> None:
+        if not self._members:
+            self._conclude(Exactly(True, self._make(self._found)))
+
+
+@final
+class AllSettled(All):
+    """All outcomes."""
+
+    __slots__ = ()
+
+    def _arrived(self, member: Member) -> None:
+        outcome = outcome_of(member.promise)
+        self._found[member.index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
+        self._conclude_if_complete()
+
+
+@final
+class Race(Group):
+    """The first outcome."""
+
+    __slots__ = ()
+
+    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(promise, losers)
+
+    def _started(self, count: int) -> None:
+        if count == 0:
+            self._conclude(failure(ValueError("Promise.race() needs at least one awaitable: it would never settle")))
+
+    def _arrived(self, member: Member) -> None:
+        self._conclude(outcome_of(member.promise))
+
+
+class Some(Group):
+    """The first values, or the failures that leave too few."""
+
+    __slots__ = ("_count", "_reasons", "_total", "_values")
+
+    def __init__(self, promise: Promise[Any], losers: Losers, count: int) -> None:
+        super().__init__(promise, losers)
+        self._count = count
+        self._total = 0
+        self._values: list[Any] = []
+        self._reasons: dict[int, BaseException] = {}
+
+    def _started(self, count: int) -> None:
+        self._total = count
+        if count < self._count:
+            self._conclude(failure(self._too_few()))
+
+    def _arrived(self, member: Member) -> None:
+        outcome = outcome_of(member.promise)
+        if outcome.fulfilled:
+            self._values.append(outcome.value)
+        else:
+            self._reasons[member.index] = outcome.value
+        if len(self._values) == self._count:
+            self._conclude(Exactly(True, self._answer()))
+        elif len(self._values) + len(self._members) < self._count:
+            self._conclude(failure(self._reason()))
+
+    def _answer(self) -> Any:
+        return self._values
+
+    def _too_few(self) -> ValueError:
+        return ValueError(
+            f"Promise.some({self._count}, ...) needs at least {self._count} awaitables, got {self._total}"
+        )
+
+    def _reason(self) -> BaseException:
+        reasons = [self._reasons[index] for index in sorted(self._reasons)]
+        errors = [reason for reason in reasons if not isinstance(reason, CancelledError)]
+        if not errors:
+            return reasons[-1]
+        return BaseExceptionGroup(f"{len(reasons)} of {self._total} awaitables failed", errors)
+
+
+@final
+class First(Some):
+    """The first value."""
+
+    __slots__ = ()
+
+    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(promise, losers, 1)
+
+    def _answer(self) -> Any:
+        return self._values[0]
+
+    def _too_few(self) -> ValueError:
+        return ValueError("Promise.any() needs at least one awaitable: nothing could fulfil it")
+
+
+@final
+class Arrivals(Group):
+    """All promises, in the order in which they settle."""
+
+    __slots__ = ("_next", "_settled")
+
+    def __init__(self, promise: Promise[Any], losers: Losers) -> None:
+        super().__init__(promise, losers)
+        self._settled: deque[Member] = deque()
+        self._next: Promise[None] | None = None
+
+    async def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
+        try:
+            while self._settled or self.promise._state == PENDING:
+                if self._settled:
+                    member = self._settled.popleft()
+                    yield member.index, member.promise
+                else:
+                    self._next = pending(Promise, self.promise._queue)
+                    await self._next
+            await self.promise
+        finally:
+            self._conclude(Exactly(True, None))
+            await self.promise
+
+    def _started(self, count: int) -> None:
+        if count == 0:
+            self._conclude(Exactly(True, None))
+
+    def _arrived(self, member: Member) -> None:
+        self._settled.append(member)
+        if self._members:
+            self._wake()
+        else:
+            self._conclude(Exactly(True, None))
+
+    def _end(self) -> None:
+        super()._end()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._next is not None:
+            self._next._settle(FULFILLED, None)
+            self._next = None

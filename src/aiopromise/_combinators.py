@@ -1,0 +1,242 @@
+"""Many promises in, one out."""
+
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
+
+from aiopromise._answers import All, AllSettled, Arrivals, First, Make, Race, Some
+from aiopromise._errors import check_count, close_refused, is_iterable, short
+from aiopromise._group import Group, Losers
+from aiopromise._handler import is_awaitable
+from aiopromise._promise import Promise, new_promise
+
+__all__ = ["all_", "all_keyed", "all_settled", "any_", "as_completed", "race", "some"]
+
+GroupT = TypeVar("GroupT", bound=Group)
+
+
+def all_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+    """Return a promise for the values of all *awaitables*, in their order: a tuple, or for one iterable a list.
+
+    The first rejection rejects it, with the same exception; a cancelled one cancels it (ECMA-262 27.2.4.1).
+
+    Coroutines are started, and belong to the combinator: when one fails, the others are cancelled, and the promise
+    settles after they have ended. Promises, Tasks and Futures belong to the caller and run on. ``losers="cancel"``
+    cancels all that is left over, ``losers="keep"`` nothing. Plain values are taken as they are.
+
+    Raises:
+        TypeError: the only argument is neither awaitable nor iterable, or is a string.
+        ValueError: *losers* is something else.
+        RuntimeError: no event loop is running; coroutines handed in are closed.
+
+    Cancellation:
+        Cancels the coroutines, and waits for their end; withdraws from the rest.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     pair = await Promise.all(asyncio.sleep(0, 1), Promise.resolve(2))
+        ...     many = await Promise.all(asyncio.sleep(0, number) for number in range(3))
+        ...     return pair, many
+        >>> asyncio.run(main())
+        ((1, 2), [0, 1, 2])
+    """
+    return _combine("all", awaitables, losers, All)
+
+
+def all_settled(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+    """Return a promise for how each of *awaitables* ended: `Fulfilled` or `Rejected`, in a tuple or a list.
+
+    It is never rejected by them. One that was cancelled is ``Rejected(CancelledError())`` (ECMA-262 27.2.4.2).
+
+    Raises:
+        As `Promise.all`.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.all_settled(asyncio.sleep(0, 1), Promise.reject(ValueError("no")))
+        >>> asyncio.run(main())
+        (Fulfilled(1), Rejected(ValueError('no')))
+    """
+    return _combine("all_settled", awaitables, losers, AllSettled)
+
+
+def race(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+    """Return a promise that settles as the first of *awaitables* that settles (ECMA-262 27.2.4.5).
+
+    The rest are losers, as in `Promise.all`. Without any it is rejected with `ValueError`.
+
+    Raises:
+        As `Promise.all`.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.race(asyncio.sleep(3600), asyncio.sleep(0, "fast"))
+        >>> asyncio.run(main())
+        'fast'
+    """
+    return _combine("race", awaitables, losers, Race)
+
+
+def any_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+    """Return a promise for the value of the first of *awaitables* that is fulfilled (ECMA-262 27.2.4.3).
+
+    When all have failed it is rejected with an `ExceptionGroup` of their reasons, in their order, without those
+    that were cancelled; when all were cancelled, so is it. Without any it is rejected with `ValueError`.
+
+    Raises:
+        As `Promise.all`.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.any(Promise.reject(OSError()), asyncio.sleep(0, "mirror"))
+        >>> asyncio.run(main())
+        'mirror'
+    """
+    return _combine("any", awaitables, losers, First)
+
+
+def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]:
+    """Return a promise for a list of the first *count* values of *awaitables*, in the order in which they came.
+
+    As soon as too many have failed it is rejected with an `ExceptionGroup`, as `Promise.any` is; with `ValueError`
+    where there are fewer than *count* to begin with.
+
+    Raises:
+        TypeError, ValueError: *count* is not a whole number of at least 1; and as `Promise.all`.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.some(2, asyncio.sleep(3600), asyncio.sleep(0.01, "b"), asyncio.sleep(0, "a"))
+        >>> asyncio.run(main())
+        ['a', 'b']
+    """
+    try:
+        check_count("Promise.some", "count", count)
+    except (TypeError, ValueError):
+        _refuse(awaitables)
+        raise
+    items, _ = _arguments("some", awaitables)
+    return _grouped("some", awaitables, items, losers, lambda promise, losers: Some(promise, losers, count)).promise
+
+
+def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
+    """Return a promise for a dict with the value of each awaitable in the mapping, by its key.
+
+    Otherwise as `Promise.all`.
+
+    Raises:
+        TypeError: the argument is no mapping.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.all_keyed({"one": asyncio.sleep(0, 1), "two": Promise.resolve(2)})
+        >>> asyncio.run(main())
+        {'one': 1, 'two': 2}
+    """
+    if not isinstance(awaitables, Mapping):
+        close_refused(awaitables)
+        raise TypeError(f"Promise.all_keyed() needs a mapping of awaitables, got {short(awaitables)}")
+    keys = list(awaitables)
+    values = [awaitables[key] for key in keys]
+
+    def make(found: Iterable[Any]) -> dict[Any, Any]:
+        return dict(zip(keys, found, strict=True))
+
+    return _grouped(
+        "all_keyed", (awaitables,), values, losers, lambda promise, losers: All(promise, losers, make)
+    ).promise
+
+
+def as_completed(*awaitables: Any, losers: Losers = None) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
+    """Return an async iterator over *awaitables* as they settle: which one it was, and its promise, settled.
+
+    Each item is a pair: the place among the arguments, or in the one iterable, counted from 0; and a settled promise,
+    which gives the value, or raises the reason, when it is awaited. All are started now.
+
+    Leaving the loop early makes losers of the rest, as in `Promise.all`: what was started here is cancelled and
+    waited for when the iterator is closed (see `contextlib.aclosing`).
+
+    Raises:
+        As `Promise.all`; what iterating the arguments raises is raised by the iterator.
+
+    Cancellation:
+        Of the Task that waits for the next: as leaving early.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     async for index, promise in Promise.as_completed(asyncio.sleep(0.01, "slow"), asyncio.sleep(0, "fast")):
+        ...         print(index, await promise)
+        >>> asyncio.run(main())
+        1 fast
+        0 slow
+    """
+    items, _ = _arguments("as_completed", awaitables)
+    return _grouped("as_completed", awaitables, items, losers, Arrivals).stream()
+
+
+def _combine(
+    name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[[Promise[Any], Losers, Make], Group]
+) -> Promise[Any]:
+    items, make = _arguments(name, awaitables)
+    return _grouped(name, awaitables, items, losers, lambda promise, losers: kind(promise, losers, make)).promise
+
+
+def _grouped(
+    name: str,
+    awaitables: tuple[Any, ...],
+    items: Iterable[Any],
+    losers: Losers,
+    kind: Callable[[Promise[Any], Losers], GroupT],
+) -> GroupT:
+    try:
+        if losers not in (None, "cancel", "keep"):
+            raise ValueError(f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {short(losers)}")
+        group = kind(new_promise(f"Promise.{name}", *awaitables), losers)
+    except (ValueError, RuntimeError):
+        _refuse(items)
+        raise
+    group.start(items)
+    return group
+
+
+def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], Make]:
+    if len(awaitables) != 1 or is_awaitable(awaitables[0]):
+        return awaitables, tuple
+    [items] = awaitables
+    if isinstance(items, str | bytes | bytearray) or not is_iterable(items):
+        raise TypeError(f"Promise.{name}() needs awaitables, or one iterable of them, got {short(items)}")
+    return items, list
+
+
+def _refuse(items: object) -> None:
+    if isinstance(items, Collection):
+        for item in items:
+            close_refused(item)

@@ -1,0 +1,196 @@
+"""Several promises that one promise hangs on, and what becomes of them when it has its answer.
+
+A group stops what it started itself, waits until that has ended, and lets go of what belongs to the caller.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, TypeAlias, final
+
+from aiopromise._cancellation import cancel
+from aiopromise._convert import resolve
+from aiopromise._core import cancelled_error, without_our_frames
+from aiopromise._errors import is_coroutine
+from aiopromise._handler import Exactly
+from aiopromise._promise import Promise
+from aiopromise._state import FULFILLED, State, Tie
+
+__all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
+
+Losers: TypeAlias = Literal["cancel", "keep"] | None
+
+
+class Member:
+    """A promise of the caller's that a group waits for."""
+
+    __slots__ = ("group", "index", "promise")
+
+    def __init__(self, group: "Group", index: int, promise: Promise[Any]) -> None:
+        self.group = group
+        self.index = index
+        self.promise = promise
+
+    @property
+    def target(self) -> Promise[Any]:
+        return self.group.promise
+
+    def let_go(self) -> None:
+        """Stop waiting for the promise, and leave it alone."""
+        self.promise._withdraw(self)
+
+    def withdraw(self, message: Any) -> bool:
+        """Stop waiting, as a consumer that nobody wants any more; False: it was just let go.
+
+        The last one takes the promise with it, and waits for its end.
+        """
+        if self.promise._has_only(self):
+            return cancel(self.promise, message)
+        self.let_go()
+        return False
+
+    def _react(self) -> None:
+        self.group._heard(self)
+
+
+@final
+class Owned(Member):
+    """A promise of what the group started itself."""
+
+    __slots__ = ()
+
+    def withdraw(self, message: Any) -> bool:
+        cancel(self.promise, message)
+        return True
+
+
+@final
+class Outside(Member):
+    """A Task or Future of the caller's, and the promise that follows it for this group alone."""
+
+    __slots__ = ()
+
+    def let_go(self) -> None:
+        super().let_go()
+        self.promise._leave_future()
+
+    def withdraw(self, message: Any) -> bool:
+        self.let_go()
+        return False
+
+
+class Group(Tie):
+    """The upstream of a promise that hangs on several others."""
+
+    __slots__ = ("_losers", "_members", "_outcome", "promise")
+
+    has_many_sources: ClassVar[bool] = True
+
+    def __init__(self, promise: Promise[Any], losers: Losers) -> None:
+        self.promise = promise
+        promise._upstream = self
+        self._losers = losers
+        # Those that are still waited for; of those that have arrived nothing is kept.
+        self._members: dict[Member, None] = {}
+        # What the promise will settle with, as soon as all that was stopped has ended.
+        self._outcome: Exactly | None = None
+
+    def start(self, items: Iterable[Any]) -> None:
+        """Wait for each of *items*; what iterating them raises is the answer."""
+        started: dict[int, tuple[object, Promise[Any]]] = {}
+        count = 0
+        try:
+            for item in items:
+                self._join(count, item, started)
+                count += 1
+        except BaseException as error:
+            self._conclude(failure(without_our_frames(error)))
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+        else:
+            self._started(count)
+        finally:
+            del self, items
+
+    def stop(self, promise: State, message: Any) -> bool:
+        if self._outcome is None:
+            self._outcome = failure(cancelled_error(message))
+        for member in tuple(self._members):
+            if not member.withdraw(message):
+                self._members.pop(member, None)
+        if not self._members:
+            self._close()
+        return bool(self._members)
+
+    def _started(self, count: int) -> None:
+        """Be told how many there are."""
+        raise NotImplementedError
+
+    def _arrived(self, member: Member) -> None:
+        """Be told that one has settled, before there is an answer."""
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        """Close what the members came from; may wait for a last one."""
+
+    def _join(self, index: int, item: Any, started: dict[int, tuple[object, Promise[Any]]]) -> None:
+        kind = type(item)
+        if kind is Promise:
+            self._add(Member(self, index, item))
+        elif issubclass(kind, asyncio.Future):
+            self._add(Outside(self, index, resolve(item)))
+        elif not is_coroutine(item):
+            self._add(Owned(self, index, resolve(item)))
+        elif id(item) in started:
+            # The same coroutine twice: it runs once, and the first of the two answers for it.
+            self._add(Member(self, index, started[id(item)][1]))
+        else:
+            started[id(item)] = item, resolve(item)
+            self._add(Owned(self, index, started[id(item)][1]))
+
+    def _add(self, member: Member) -> None:
+        self._members[member] = None
+        member.promise._subscribe(member)
+
+    def _heard(self, member: Member) -> None:
+        if member not in self._members:
+            return  # it was let go when it was in the queue already
+        del self._members[member]
+        if self._outcome is None:
+            self._arrived(member)
+        else:
+            self._end()
+
+    def _conclude(self, outcome: Exactly) -> None:
+        """Settle with *outcome*, once the losers have ended that are to be stopped."""
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        stopped: dict[Promise[Any], None] = {}
+        for member in tuple(self._members):
+            if self._losers == "cancel" or (self._losers is None and isinstance(member, Owned)):
+                stopped[member.promise] = None
+            else:
+                member.let_go()
+                del self._members[member]
+        for promise in stopped:
+            cancel(promise, None)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._members:
+            self._close()
+        if not self._members and self._outcome is not None and self.promise._upstream is self:
+            self.promise._upstream = None
+            self.promise._settle_exactly(self._outcome)
+
+
+def failure(reason: BaseException) -> Exactly:
+    """Return the outcome of being rejected, or cancelled, with *reason*."""
+    return Exactly(False, reason)
+
+
+def outcome_of(promise: Promise[Any]) -> Exactly:
+    """Return how the settled *promise* ended, and take its rejection."""
+    if promise._state == FULFILLED:
+        return Exactly(True, promise._value)
+    return failure(promise._value.take(promise))

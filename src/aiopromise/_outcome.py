@@ -1,0 +1,141 @@
+"""How a promise ended, as a value to look at."""
+
+from collections.abc import Iterable
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, final
+
+from aiopromise._errors import short
+
+__all__ = ["Fulfilled", "Rejected", "Settled", "all_fulfilled", "is_fulfilled", "is_rejected"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Outcome:
+    __slots__ = ("_content",)
+
+    def __init__(self, content: Any, /) -> None:
+        self._content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and bool(self._content == other._content)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._content))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._content!r})"
+
+
+@final
+class Fulfilled(_Outcome, Generic[T_co]):
+    """A promise was fulfilled with *value*.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Fulfilled, Promise, Rejected
+        >>> async def main():
+        ...     for outcome in await Promise.all_settled(Promise.resolve(1), Promise.reject(ValueError("no"))):
+        ...         match outcome:
+        ...             case Fulfilled(value):
+        ...                 print("value", value)
+        ...             case Rejected(reason):
+        ...                 print("reason", repr(reason))
+        >>> asyncio.run(main())
+        value 1
+        reason ValueError('no')
+    """
+
+    __slots__ = ()
+    __match_args__: Final = ("value",)
+
+    @property
+    def status(self) -> Literal["fulfilled"]:
+        """The word for it, as in JavaScript."""
+        return "fulfilled"
+
+    @property
+    def value(self) -> T_co:
+        """What the promise was fulfilled with."""
+        value: T_co = self._content
+        return value
+
+
+@final
+class Rejected(_Outcome):
+    """A promise was rejected with *reason*; for a cancelled one that is an `asyncio.CancelledError`.
+
+    Example:
+        >>> from aiopromise import Rejected
+        >>> Rejected(ValueError("no")).status
+        'rejected'
+    """
+
+    __slots__ = ()
+    __match_args__: Final = ("reason",)
+
+    @property
+    def status(self) -> Literal["rejected"]:
+        """The word for it, as in JavaScript."""
+        return "rejected"
+
+    @property
+    def reason(self) -> BaseException:
+        """What the promise was rejected with."""
+        reason: BaseException = self._content
+        return reason
+
+
+Settled: TypeAlias = Fulfilled[T] | Rejected
+
+
+def is_fulfilled(outcome: Settled[T], /) -> TypeGuard[Fulfilled[T]]:
+    """Tell whether *outcome* is `Fulfilled`, also to a type checker.
+
+    Example:
+        >>> from aiopromise import Fulfilled, is_fulfilled
+        >>> is_fulfilled(Fulfilled(1))
+        True
+    """
+    return isinstance(outcome, Fulfilled)
+
+
+def is_rejected(outcome: Settled[Any], /) -> TypeGuard[Rejected]:
+    """Tell whether *outcome* is `Rejected`, also to a type checker.
+
+    Example:
+        >>> from aiopromise import Fulfilled, is_rejected
+        >>> is_rejected(Fulfilled(1))
+        False
+    """
+    return isinstance(outcome, Rejected)
+
+
+def all_fulfilled(outcomes: Iterable[Settled[T]], /) -> list[T]:
+    """Return the values of *outcomes*, all of which are `Fulfilled`.
+
+    Raises:
+        BaseExceptionGroup: some are `Rejected`: their reasons, in their order. An `ExceptionGroup` where all of them
+            are an `Exception`.
+        TypeError: something else is among them.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise, all_fulfilled
+        >>> async def main():
+        ...     return all_fulfilled(await Promise.all_settled(asyncio.sleep(0, 1), Promise.resolve(2)))
+        >>> asyncio.run(main())
+        [1, 2]
+    """
+    values: list[T] = []
+    reasons: list[BaseException] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Fulfilled):
+            values.append(outcome.value)
+        elif isinstance(outcome, Rejected):
+            reasons.append(outcome.reason)
+        else:
+            raise TypeError(f"all_fulfilled() needs what all_settled() gives, got {short(outcome)}")
+    if reasons:
+        raise BaseExceptionGroup(f"{len(reasons)} of {len(values) + len(reasons)} were rejected", reasons)
+    return values
