@@ -107,6 +107,8 @@ def test_every_public_function_has_an_example() -> None:
     own = [name for name in vars(promise) if not name.startswith("_") and callable(getattr(promise, name))]
     functions = [(name, getattr(promise, name)) for name in own]
     functions += [
-        (name, getattr(aiopromise, name)) for name in aiopromise.__all__ if name not in {"Chain", "Resolvers", "Settled"}
+        (name, getattr(aiopromise, name))
+        for name in aiopromise.__all__
+        if name not in {"Chain", "Resolvers", "Settled"}
     ]
     assert [name for name, function in functions if ">>>" not in (function.__doc__ or "")] == []
