@@ -4,7 +4,7 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from types import NoneType, TracebackType
+from types import CoroutineType, NoneType, TracebackType
 from typing import Any, Self, final
 
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
@@ -169,6 +169,9 @@ class Core(State):
         kind = type(value)
         if self._state != PENDING:
             close_refused(value)
+        elif kind is CoroutineType:
+            self._start(value, name, context if context is not None else copy_context(), cleanup)
+            del self, value
         elif issubclass(kind, Core):
             self._follow_promise(value)
         elif kind is Exactly:
@@ -217,10 +220,11 @@ class Core(State):
                 raise
             return
         request = starting.request
-        if task.done() and request is not None and not task.cancelled() and task.exception() is None:
-            self._fail(request)  # it cancelled its own promise: what it returned is dropped
-        elif task.done():
-            self._adopt(task)
+        if task.done():
+            if request is None or task.cancelled() or task.exception() is not None:
+                self._adopt(task)
+            else:
+                self._fail(request)  # it cancelled its own promise: what it returned is dropped
         else:
             self._wait_for(task, queue.cleanups if cleanup else queue.works)
             if request is not None:
@@ -265,7 +269,7 @@ class Core(State):
         except BaseException as error:
             self._raised(error)
         else:
-            if isinstance(value, Exactly):
+            if type(value) is Exactly:
                 self._settle_exactly(value)
             else:
                 self._settle(FULFILLED, value)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from inspect import CO_ITERABLE_COROUTINE
-from types import CoroutineType, GeneratorType, TracebackType
+from types import CoroutineType, FunctionType, GeneratorType, TracebackType
 from typing import Any, Final, final
 
 from aiopromise._errors import close_refused, is_coroutine, needs_function, short
@@ -29,10 +29,9 @@ __all__ = [
 
 Handler = Callable[..., Any]
 
-_STARTS_EAGERLY: Final = sys.version_info >= (3, 12)
-
-# What a type checker knows of Task depends on the Python that it checks for.
-_eager_task: Final[Callable[..., asyncio.Future[Any]]] = asyncio.Task
+_new_task: Final[Callable[..., asyncio.Future[Any]]] = (
+    partial(asyncio.Task, eager_start=True) if sys.version_info >= (3, 12) else asyncio.Task
+)
 
 
 def is_awaitable(value: Any) -> bool:
@@ -73,13 +72,13 @@ def start(
             return task
         finally:
             del task  # this frame is seen from the traceback of what an eager Task has raised
-    if _STARTS_EAGERLY:
-        return _eager_task(coroutine, loop=loop, name=name, context=context, eager_start=True)
-    return loop.create_task(coroutine, name=name, context=context)
+    return _new_task(coroutine, loop=loop, name=name, context=context)
 
 
 def name_of(handler: object) -> str:
     """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
+    if type(handler) is FunctionType:
+        return handler.__name__
     while isinstance(handler, partial):
         handler = handler.func
     try:
