@@ -11,7 +11,7 @@ from contextvars import Context
 from functools import partial
 from inspect import CO_ITERABLE_COROUTINE
 from types import CoroutineType, FunctionType, GeneratorType, TracebackType
-from typing import Any, Final, final
+from typing import Any, final
 
 from aiopromise._errors import close_refused, is_coroutine, needs_function, short
 
@@ -29,9 +29,10 @@ __all__ = [
 
 Handler = Callable[..., Any]
 
-_new_task: Final[Callable[..., asyncio.Future[Any]]] = (
-    partial(asyncio.Task, eager_start=True) if sys.version_info >= (3, 12) else asyncio.Task
-)
+if sys.version_info >= (3, 12):
+    _new_task = partial(asyncio.Task, eager_start=True)
+else:
+    _new_task = asyncio.Task
 
 
 def is_awaitable(value: Any) -> bool:
