@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 import pytest
 
@@ -20,8 +21,14 @@ async def loop_mode(request: pytest.FixtureRequest) -> str:
         loop.set_debug(True)
         loop.slow_callback_duration = 60  # a slow machine is no finding
     if request.param == "eager":
-        loop.set_task_factory(asyncio.eager_task_factory)
+        loop.set_task_factory(eager_task_factory)
     return request.param
+
+
+def eager_task_factory(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **how: object) -> asyncio.Future:
+    """Do as asyncio's: which in early releases does not know that uvloop tells it to start eagerly."""
+    how.pop("eager_start", None)
+    return asyncio.eager_task_factory(loop, coroutine, **how)
 
 
 class Timing:
@@ -82,3 +89,12 @@ def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) ->
             if record.levelno >= logging.WARNING and record.name.partition(".")[0] in {"asyncio", "aiopromise"}
         ]
         assert [] == lines
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run all on the loop that the environment variable LOOP names: asyncio (the default) or uvloop."""
+    if os.environ.get("LOOP") == "uvloop":
+        import uvloop
+
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}

@@ -55,7 +55,7 @@ def reason_of(promise: Promise) -> Promise:
 def raising(error: BaseException) -> Callable[..., Any]:
     """Return a handler that raises *error*."""
 
-    def handler(*arguments: object) -> None:
+    def handler(*arguments: object, **named: object) -> None:
         raise error
 
     return handler
@@ -684,7 +684,7 @@ class TestLaw5TaskFactories:
         assert (1, made) == (len(made), ran)
 
     async def test_a_factory_that_knows_nothing_of_names_and_contexts_will_do(self) -> None:
-        """The least that asyncio asks of a factory is two arguments."""
+        """The least that asyncio asks of a factory is two arguments; some loops pass more."""
         variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
 
         async def handler(_: object) -> str:
@@ -692,7 +692,7 @@ class TestLaw5TaskFactories:
             return variable.get()
 
         variable.set("of then")
-        asyncio.get_running_loop().set_task_factory(lambda loop, coroutine: asyncio.Task(coroutine, loop=loop))
+        asyncio.get_running_loop().set_task_factory(lambda loop, coroutine, **_: asyncio.Task(coroutine, loop=loop))
         child = Promise.resolve().then(handler)
         variable.set("later")
         assert "of then" == await child

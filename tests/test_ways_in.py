@@ -429,7 +429,7 @@ async def test_delay_gives_its_value_after_that_time(value: tuple, expected: Any
     loop = asyncio.get_running_loop()
     start = loop.time()
     assert expected == await Promise.delay(0.02, *value)
-    assert loop.time() - start >= 0.02 - loop._clock_resolution
+    assert loop.time() - start >= 0.02 - 0.001  # the clock of a loop may count in milliseconds
 
 
 async def test_delay_takes_its_value_by_name() -> None:
