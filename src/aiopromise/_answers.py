@@ -9,6 +9,7 @@ from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._handler import Exactly
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
+from aiopromise._queue import start_generator
 from aiopromise._state import FULFILLED, PENDING, pending
 
 __all__ = ["All", "AllSettled", "Arrivals", "First", "Make", "Race", "Some"]
@@ -142,8 +143,16 @@ class Arrivals(Group):
         self._settled: deque[Member] = deque()
         self._next: Promise[None] | None = None
 
-    async def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
+    def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
+        """Return the iterator; from now on closing it, or dropping it, stops what was started."""
+        generator = self._stream()
+        start_generator(generator)
+        return generator
+
+    async def _stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
         try:
+            # A generator that was never begun is closed without a word.
+            yield -1, self.promise
             while self._settled or self.promise._state == PENDING:
                 if self._settled:
                     member = self._settled.popleft()
@@ -172,6 +181,7 @@ class Arrivals(Group):
         self._wake()
 
     def _wake(self) -> None:
-        if self._next is not None:
-            self._next._settle(FULFILLED, None)
-            self._next = None
+        waiting, self._next = self._next, None
+        # It is cancelled with the Task that waits for it, which must hear of that even where one has settled since.
+        if waiting is not None and waiting._state == PENDING:
+            waiting._settle(FULFILLED, None)

@@ -8,7 +8,7 @@ from aiopromise._core import Core, cancelled_error
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, settled
 
-__all__ = ["Shield", "cancel"]
+__all__ = ["Shield", "cancel", "is_cancelling"]
 
 
 def cancel(promise: Core, message: Any) -> bool:
@@ -68,6 +68,16 @@ def _let_go(promise: Core) -> bool:
         upstream._withdraw(promise)
         return upstream._state != PENDING
     return False
+
+
+def is_cancelling(promise: Core) -> bool:
+    """Tell whether what *promise* hangs on was asked to end."""
+    upstream: Any = promise
+    while isinstance(upstream, Core):
+        upstream = upstream._upstream
+    if isinstance(upstream, Tie):
+        return upstream.is_stopping()
+    return isinstance(upstream, asyncio.Task) and upstream.cancelling() > 0
 
 
 @final

@@ -1,6 +1,6 @@
 """Many promises in, one out."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from aiopromise._answers import All, AllSettled, Arrivals, First, Make, Race, Some
@@ -134,10 +134,11 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]
     try:
         check_count("Promise.some", "count", count)
     except (TypeError, ValueError):
-        _refuse(awaitables)
+        _refuse(count, *awaitables)
         raise
     items, _ = _arguments("some", awaitables)
-    return _grouped("some", awaitables, items, losers, lambda promise, losers: Some(promise, losers, count)).promise
+    typed = (count, *awaitables)
+    return _grouped("some", typed, items, losers, lambda promise, losers: Some(promise, losers, count)).promise
 
 
 def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
@@ -160,16 +161,21 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
         {'one': 1, 'two': 2}
     """
     if not isinstance(awaitables, Mapping):
-        close_refused(awaitables)
-        raise TypeError(f"Promise.all_keyed() needs a mapping of awaitables, got {short(awaitables)}")
-    keys = list(awaitables)
-    values = [awaitables[key] for key in keys]
+        message = f"Promise.all_keyed() needs a mapping of awaitables, got {short(awaitables)}"
+        _refuse(awaitables)
+        raise TypeError(message)
+    keys: list[Any] = []
+
+    def values() -> Iterator[Any]:
+        for key in awaitables:
+            keys.append(key)
+            yield awaitables[key]
 
     def make(found: Iterable[Any]) -> dict[Any, Any]:
         return dict(zip(keys, found, strict=True))
 
     return _grouped(
-        "all_keyed", (awaitables,), values, losers, lambda promise, losers: All(promise, losers, make)
+        "all_keyed", (awaitables,), values(), losers, lambda promise, losers: All(promise, losers, make)
     ).promise
 
 
@@ -211,7 +217,7 @@ def _combine(
 
 def _grouped(
     name: str,
-    awaitables: tuple[Any, ...],
+    typed: tuple[Any, ...],
     items: Iterable[Any],
     losers: Losers,
     kind: Callable[[Promise[Any], Losers], GroupT],
@@ -219,12 +225,15 @@ def _grouped(
     try:
         if losers not in (None, "cancel", "keep"):
             raise ValueError(f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {short(losers)}")
-        group = kind(new_promise(f"Promise.{name}", *awaitables), losers)
+        group = kind(new_promise(f"Promise.{name}", *typed), losers)
     except (ValueError, RuntimeError):
-        _refuse(items)
+        _refuse(*typed)
         raise
-    group.start(items)
-    return group
+    try:
+        group.start(items)
+        return group
+    finally:
+        del group  # this frame is seen from the traceback of what iterating has raised
 
 
 def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], Make]:
@@ -236,7 +245,10 @@ def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], M
     return items, list
 
 
-def _refuse(items: object) -> None:
-    if isinstance(items, Collection):
-        for item in items:
+def _refuse(*arguments: object) -> None:
+    """Close the coroutines among *arguments*, and those in a collection of them."""
+    for argument in arguments:
+        close_refused(argument)
+        items = argument.values() if isinstance(argument, Mapping) else argument
+        for item in items if isinstance(items, Collection) else ():
             close_refused(item)

@@ -4,7 +4,7 @@ import asyncio
 from asyncio import CancelledError
 from typing import Any, Final, TypeVar, final
 
-from aiopromise._cancellation import cancel
+from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._core import Core
 from aiopromise._handler import Exactly
 from aiopromise._state import PENDING
@@ -62,7 +62,7 @@ class Deadline:
         # Not where the outcome is there and only waits for its turn in the queue.
         if self._source is not None and self._source._state == PENDING:
             # Whoever has asked before the time was up has the say: the end is a cancellation, then.
-            self._expired = not _is_cancelling(self._source)
+            self._expired = not is_cancelling(self._source)
             cancel(promise, None)
 
     def _stop(self) -> None:
@@ -70,9 +70,3 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _is_cancelling(promise: Any) -> bool:
-    while isinstance(promise, Core):
-        promise = promise._upstream
-    return isinstance(promise, asyncio.Task) and promise.cancelling() > 0

@@ -4,16 +4,17 @@ A group stops what it started itself, waits until that has ended, and lets go of
 """
 
 import asyncio
+from asyncio import CancelledError
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
-from aiopromise._cancellation import cancel
+from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._convert import resolve
 from aiopromise._core import cancelled_error, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._handler import Exactly
 from aiopromise._promise import Promise
-from aiopromise._state import FULFILLED, State, Tie
+from aiopromise._state import FULFILLED, PENDING, State, Tie
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
@@ -39,14 +40,18 @@ class Member:
         self.promise._withdraw(self)
 
     def withdraw(self, message: Any) -> bool:
-        """Stop waiting, as a consumer that nobody wants any more; False: it was just let go.
+        """Stop waiting, as a consumer that nobody wants any more; True: the promise is about to end.
 
         The last one takes the promise with it, and waits for its end.
         """
         if self.promise._has_only(self):
-            return cancel(self.promise, message)
+            return self._end(message)
         self.let_go()
         return False
+
+    def _end(self, message: Any) -> bool:
+        cancel(self.promise, message)
+        return self.promise._state == PENDING
 
     def _react(self) -> None:
         self.group._heard(self)
@@ -59,8 +64,7 @@ class Owned(Member):
     __slots__ = ()
 
     def withdraw(self, message: Any) -> bool:
-        cancel(self.promise, message)
-        return True
+        return self._end(message)
 
 
 @final
@@ -112,14 +116,23 @@ class Group(Tie):
             del self, items
 
     def stop(self, promise: State, message: Any) -> bool:
-        if self._outcome is None:
-            self._outcome = failure(cancelled_error(message))
+        error = cancelled_error(message)
+        if self._outcome is not None and not self._outcome.fulfilled:
+            error.__context__ = self._outcome.value
+        # Also where there was an answer already: a request that ended in a value would be lost.
+        #
+        #     while True:
+        #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
+        self._outcome = failure(error)
         for member in tuple(self._members):
             if not member.withdraw(message):
                 self._members.pop(member, None)
         if not self._members:
             self._close()
         return bool(self._members)
+
+    def is_stopping(self) -> bool:
+        return self._outcome is not None and isinstance(self._outcome.value, CancelledError)
 
     def _started(self, count: int) -> None:
         """Be told how many there are."""
@@ -165,15 +178,13 @@ class Group(Tie):
         if self._outcome is not None:
             return
         self._outcome = outcome
-        stopped: dict[Promise[Any], None] = {}
         for member in tuple(self._members):
-            if self._losers == "cancel" or (self._losers is None and isinstance(member, Owned)):
-                stopped[member.promise] = None
-            else:
+            if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
                 member.let_go()
                 del self._members[member]
-        for promise in stopped:
-            cancel(promise, None)
+            # When the loop ends all Tasks are cancelled at once: a second request would break into their cleanup.
+            elif not is_cancelling(member.promise):
+                cancel(member.promise, None)
         self._end()
 
     def _end(self) -> None:

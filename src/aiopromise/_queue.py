@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, final
 
 from aiopromise._rejection import Rejection, announce
 
-__all__ = ["Queue", "Reaction"]
+__all__ = ["Queue", "Reaction", "start_generator"]
 
 # One drain runs so many reactions, or so many seconds, before I/O and timers have their turn.
 _MOST: Final = 1024
@@ -67,7 +67,7 @@ class Queue:
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
         self._guardian = _guard(self)
-        _start(self._guardian)
+        start_generator(self._guardian)
 
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> "Queue":
@@ -215,7 +215,8 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
         await queue.finish()
 
 
-def _start(generator: AsyncGenerator[None, None]) -> None:
+def start_generator(generator: AsyncGenerator[Any, None]) -> None:
+    """Let *generator* run to its first ``yield``, so that the loop knows it and its ``finally`` will run."""
     try:
         generator.asend(None).send(None)
     except StopIteration:

@@ -57,6 +57,10 @@ class Tie:
         """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
         return False
 
+    def is_stopping(self) -> bool:
+        """Tell whether it was asked to end and has not ended yet."""
+        return False
+
 
 def pending(kind: type[StateT], queue: Queue) -> StateT:
     """Return a new pending promise that hangs on nothing."""
