@@ -14,10 +14,9 @@ import gc
 import os
 import sys
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, NamedTuple, TypeAlias
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,7 +93,7 @@ def programs(draw: st.DrawFn) -> Program:
         kind = draw(st.sampled_from(KINDS))
         children: list[Part] = []
         for _ in range(draw(st.integers(1, 4))):
-            children.append(child(kind, depth, children, used))  # noqa: PERF401, for it looks at those before it
+            children.append(child(kind, depth, children, used))
         count = draw(st.integers(1, len(children)))
         losers, held_as = draw(st.sampled_from(LOSERS)), draw(st.sampled_from(HELD_AS))
         parts.append(Node(len(parts), kind, losers, held_as, count, children))
@@ -214,7 +213,7 @@ class Awaited:
 
 async def rest() -> None:
     """Wait until the loop has nothing more to do."""
-    while asyncio.get_running_loop()._ready:
+    while asyncio.get_running_loop()._ready:  # noqa: ASYNC110, for there is nothing that would tell
         await asyncio.sleep(0)
 
 
@@ -242,10 +241,10 @@ async def _play(program: Program, build: Callable[[World, Part], Any], world: Wo
     held = world.made | {root.name: watchers[root.name] for root in program.roots if not _is_held(root)}
     try:
         for world.step, (event, name) in enumerate(program.events, 1):
-            if event == "cancel":
-                held[name].cancel()
-            else:
+            if event != "cancel":
                 getattr(world, event)[name].set()
+            elif not held[name].done():  # else a Task forgets that nobody took its exception
+                held[name].cancel()
             await rest()
         assert all(watcher.done() for watcher in watchers.values())
     finally:
@@ -365,8 +364,11 @@ class Thing:
         self.consumers: set[Combination] = set()
         self.combination = combination
 
+    def done(self) -> bool:
+        return self.future.done()
+
     def cancel(self) -> None:
-        if not self.future.done():  # else a Task forgets that nobody took its exception
+        if not self.done():
             self.future.cancel()
 
     def is_ending(self) -> bool:
@@ -541,24 +543,16 @@ def reason_of(future: asyncio.Future) -> BaseException | None:
 
 def played(program: Program, build: Callable[[World, Part], Any], mode: str) -> dict[str, Any]:
     world = World()
+    gc.freeze()  # the collector looks only at what the program leaves behind
     with asyncio.Runner(debug=mode == "debug") as runner:
         runner.get_loop().slow_callback_duration = 60
         if mode == "eager":
             runner.get_loop().set_task_factory(asyncio.eager_task_factory)
         runner.run(run(program, build, world))
+    gc.unfreeze()
     return {"record": sorted(world.record, key=repr), "reported": sorted(map(repr, world.reported))}
 
 
-@pytest.fixture(scope="module")
-def frozen() -> Iterator[None]:
-    """Let the collector look only at what the programs leave behind."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("frozen")
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
