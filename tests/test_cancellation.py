@@ -930,3 +930,29 @@ async def test_cancelling_is_quiet(scene, reports) -> None:
     await turns(20)
     gc.collect()
     assert [] == reports
+
+
+def test_at_the_end_of_the_loop_work_that_is_awaited_is_cancelled_once() -> None:
+    """asyncio cancels the Task that awaits and the Task of the work: the cleanup of the work hears of it once."""
+    ended: list[int] = []
+
+    async def work(number: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await turns()
+            ended.append(number)
+
+    async def wait_for(promise: Promise) -> None:
+        await promise
+
+    tasks = []
+
+    async def main() -> None:
+        # Many, for the order in which asyncio cancels them is that of a set.
+        tasks.extend(asyncio.create_task(wait_for(Promise(work(number)))) for number in range(20))
+        await turns()
+
+    asyncio.run(main())
+    assert list(range(20)) == sorted(ended)
+    assert all(task.cancelled() for task in tasks)

@@ -8,7 +8,7 @@ from aiopromise._core import Core, cancelled_error
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, settled
 
-__all__ = ["Shield", "cancel", "is_cancelling"]
+__all__ = ["Shield", "cancel", "is_cancelling", "running_task"]
 
 
 def cancel(promise: Core, message: Any) -> bool:
@@ -25,11 +25,7 @@ def cancel(promise: Core, message: Any) -> bool:
         return False
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
-    path: list[Core] = [promise]
-    upstream = promise._upstream
-    while isinstance(upstream, Core) and upstream._state == PENDING and upstream._has_only(path[-1]):
-        path.append(upstream)
-        upstream = upstream._upstream
+    path, upstream = _climb(promise)
     top = path.pop()
     if isinstance(upstream, asyncio.Future):
         if not upstream.done():
@@ -45,6 +41,21 @@ def cancel(promise: Core, message: Any) -> bool:
         path.append(top)
     _interrupt(path, cancelled_error(message))
     return True
+
+
+def running_task(promise: Core) -> "asyncio.Task[Any] | None":
+    """Return the Task that a request to end *promise* would reach, if there is one; nothing is changed by asking."""
+    upstream = _climb(promise)[1]
+    return upstream if isinstance(upstream, asyncio.Task) and not upstream.done() else None
+
+
+def _climb(promise: Core) -> tuple[list[Core], Any]:
+    path = [promise]
+    upstream = promise._upstream
+    while isinstance(upstream, Core) and upstream._state == PENDING and upstream._has_only(path[-1]):
+        path.append(upstream)
+        upstream = upstream._upstream
+    return path, upstream
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from typing import Any, ClassVar, Self, final
 
-from aiopromise._cancellation import cancel
+from aiopromise._cancellation import cancel, running_task
 from aiopromise._core import Core, Starting, cancelled_error
 from aiopromise._errors import needs_function, short
 from aiopromise._handler import name_of
@@ -73,10 +73,16 @@ class Awaiter:
         """
         if self._wakeup is None:
             return False
-        if self._error is None:
-            # Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So the
-            # promise is asked in a turn of the loop. Should the Task be woken before that, it gets this error, and
-            # the outcome is still for others to take.
+        if self._error is not None:
+            return True
+        task = running_task(self._promise) if self._promise._has_only(self) else None
+        if task is not None:
+            # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
+            task.cancel(msg)
+        else:
+            # Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what
+            # changes promises is done in a turn of the loop. Should the Task be woken before that, it gets this
+            # error, and the outcome is still for others to take.
             self._error = cancelled_error(msg)
             queue = self._promise._queue
             queue.loop.call_soon(self._withdraw, msg, context=queue.context)
