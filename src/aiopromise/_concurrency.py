@@ -1,7 +1,6 @@
 """Many items through one function, so many at a time."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
@@ -10,7 +9,7 @@ from aiopromise._core import without_our_frames
 from aiopromise._errors import check_count, close_refused, is_iterable, needs_function, short
 from aiopromise._handler import is_awaitable
 from aiopromise._job import Job
-from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Streamed
+from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Reduced, Streamed
 from aiopromise._promise import Promise, new_promise
 
 __all__ = ["each", "filter_", "map_", "reduce_", "submit"]
@@ -147,9 +146,9 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> Promi
         10
     """
     _check("reduce", items, fn, 1)
-    promise = new_promise("Promise.reduce", items, fn, initial)
-    promise._resolve(_reduce(items, fn, initial))
-    return promise
+    reduced = Reduced(new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+    reduced.begin()
+    return reduced.promise
 
 
 def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
@@ -206,7 +205,7 @@ def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:
 def _check(call: str, items: Any, fn: Any, concurrency: Any) -> None:
     if not callable(fn):
         raise needs_function(f"Promise.{call}", fn, items)
-    if isinstance(items, str | bytes | bytearray) or not (is_iterable(items) or isinstance(items, AsyncIterable)):
+    if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
         close_refused(items)
         raise TypeError(f"Promise.{call}() needs items to iterate, got {short(items)}")
     if concurrency is not None:
@@ -226,30 +225,6 @@ def _run(*arguments: Any) -> "Pool":
     return pool
 
 
-async def _reduce(items: Any, fn: Callable[[Any, Any], Any], total: Any) -> Any:
-    async with aclosing(_read(items)) as found:
-        async for item in found:
-            total = fn(total, item)
-            if is_awaitable(total):
-                total = await total
-    return total
-
-
-async def _read(items: Any) -> AsyncGenerator[Any, None]:
-    """Iterate *items*, sync or async, and close their generator at the end."""
-    if isinstance(items, AsyncIterable):
-        iterator = aiter(items)
-        try:
-            async for item in iterator:
-                yield item
-        finally:
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
-    else:
-        iterator = iter(items)
-        try:
-            for item in iterator:
-                yield item
-        finally:
-            if isinstance(iterator, Generator):
-                iterator.close()
+def _is_plain(items: Any) -> bool:
+    # A Future has an __iter__, which is its __await__.
+    return is_iterable(items) and not is_awaitable(items)
