@@ -1,9 +1,11 @@
 """Many items through one function, so many at a time."""
 
+import re
 from collections.abc import AsyncIterable, Callable
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any
+from pickle import PicklingError
+from typing import Any, Final
 
 from aiopromise._core import without_our_frames
 from aiopromise._errors import check_count, close_refused, is_iterable, needs_function, short
@@ -13,6 +15,8 @@ from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Reduced
 from aiopromise._promise import Promise, new_promise
 
 __all__ = ["each", "filter_", "map_", "reduce_", "submit"]
+
+_CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
 
 def map_(
@@ -178,12 +182,14 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     """
     check_executor("submit", executor, fn, *args, *kwargs.values())
     promise = new_promise("Promise.submit", executor, fn, *args, **kwargs)
+    explain = partial(_explain, executor, fn, args)
     try:
         future = executor.submit(fn, *args, **kwargs)
     except Exception as error:
+        explain(error)
         promise._fail(without_our_frames(error))
     else:
-        Job(future, promise).start()
+        Job(future, promise, explain).start()
     return promise
 
 
@@ -200,6 +206,17 @@ def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:
     for refused in others:
         close_refused(refused)
     raise TypeError(message)
+
+
+def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
+    """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
+    # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
+    if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(str(error)):
+        call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
+        error.add_note(
+            f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
+            "Write the function at the top of a module, and give it plain values."
+        )
 
 
 def _check(call: str, items: Any, fn: Any, concurrency: Any) -> None:
