@@ -646,6 +646,31 @@ async def test_a_second_cancellation_is_delivered_to_the_cleanup() -> None:
     assert ["interrupted"] == events
 
 
+async def test_a_second_cancellation_is_delivered_to_the_generator_that_is_closed() -> None:
+    """It is asked for its end last, and waited for as well."""
+    events: list[str] = []
+
+    async def items() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            try:
+                await asyncio.Event().wait()
+            except CancelledError:
+                await turns(3)
+                events.append("interrupted")
+
+    mapped = Promise.map(items(), Calls(), concurrency=1)
+    await turns()
+    mapped.cancel()
+    await turns()
+    assert not mapped.done()
+    mapped.cancel()
+    assert not mapped.done()
+    assert CancelledError is await outcome(mapped)
+    assert ["interrupted"] == events
+
+
 @both_generators
 async def test_a_time_limit_stops_the_calls_and_closes_the_generator(kind: Any) -> None:
     """`timeout()` waits for the end of what it stops."""

@@ -161,7 +161,7 @@ class Pool(Group):
         if isinstance(iterator, Generator):
             attempt(pending(Promise, self.promise._queue), iterator.close, (), {})
         elif reader is not None and cancel(reader.promise, None):
-            self._members[reader] = None
+            self._add(Owned(self, 0, reader.promise))
 
     def _handler(self) -> Function:
         return self._fn
