@@ -196,7 +196,8 @@ async def test_no_more_calls_are_submitted_than_the_limit_allows(executor: Execu
     """Back-pressure: the queue of the executor does not fill with what is to be done later."""
     watched = Watched(executor)
     await Promise.map(range(20), power, executor=watched, concurrency=3)
-    assert (20, 3) == (len(watched.futures), watched.most)
+    assert 20 == len(watched.futures)
+    assert watched.most <= 3
 
 
 async def test_a_failure_elsewhere_rejects_the_whole(executor: Executor) -> None:
