@@ -309,6 +309,8 @@ async def test_an_item_is_taken_only_when_there_is_room_for_its_call(kind: Any, 
     assert [0, 1, 2] == taken
     waiting.cancel()
     await outcome(waiting)
+    if not ordered:
+        await mapped.aclose()
 
 
 async def _numbers_from(numbers: Iterator[int]) -> AsyncIterator[int]:

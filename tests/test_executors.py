@@ -257,7 +257,7 @@ async def test_a_generator_feeds_an_executor_and_is_closed_when_a_call_fails(exe
     assert ["closed"] == events
 
 
-def test_the_end_of_the_loop_cancels_what_is_queued(jobs: Jobs) -> None:
+def test_the_end_of_the_loop_cancels_what_is_queued(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
     """And does not wait for what runs; what that gives in the end disturbs nobody."""
 
     async def main() -> None:
@@ -271,6 +271,7 @@ def test_the_end_of_the_loop_cancels_what_is_queued(jobs: Jobs) -> None:
     jobs.end()
     assert 9 == asyncio.run(_square_of_three(jobs.executor))
     assert not jobs.run("queued")
+    assert [] == [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def _square_of_three(executor: Executor) -> int:
