@@ -1,19 +1,22 @@
 """Many items through one function, so many at a time."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
-from contextlib import aclosing
+import re
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any
+from pickle import PicklingError
+from typing import Any, Final
 
 from aiopromise._core import without_our_frames
 from aiopromise._errors import check_count, close_refused, is_iterable, needs_function, short
 from aiopromise._handler import is_awaitable
 from aiopromise._job import Job
-from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Streamed
+from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Reduced, Streamed
 from aiopromise._promise import Promise, new_promise
 
 __all__ = ["each", "filter_", "map_", "reduce_", "submit"]
+
+_CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
 
 def map_(
@@ -147,9 +150,9 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> Promi
         10
     """
     _check("reduce", items, fn, 1)
-    promise = new_promise("Promise.reduce", items, fn, initial)
-    promise._resolve(_reduce(items, fn, initial))
-    return promise
+    reduced = Reduced(new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+    reduced.begin()
+    return reduced.promise
 
 
 def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
@@ -179,12 +182,14 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     """
     check_executor("submit", executor, fn, *args, *kwargs.values())
     promise = new_promise("Promise.submit", executor, fn, *args, **kwargs)
+    explain = partial(_explain, executor, fn, args)
     try:
         future = executor.submit(fn, *args, **kwargs)
     except Exception as error:
+        explain(error)
         promise._fail(without_our_frames(error))
     else:
-        Job(future, promise).start()
+        Job(future, promise, explain).start()
     return promise
 
 
@@ -203,10 +208,21 @@ def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:
     raise TypeError(message)
 
 
+def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
+    """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
+    # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
+    if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(str(error)):
+        call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
+        error.add_note(
+            f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
+            "Write the function at the top of a module, and give it plain values."
+        )
+
+
 def _check(call: str, items: Any, fn: Any, concurrency: Any) -> None:
     if not callable(fn):
         raise needs_function(f"Promise.{call}", fn, items)
-    if isinstance(items, str | bytes | bytearray) or not (is_iterable(items) or isinstance(items, AsyncIterable)):
+    if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
         close_refused(items)
         raise TypeError(f"Promise.{call}() needs items to iterate, got {short(items)}")
     if concurrency is not None:
@@ -226,30 +242,6 @@ def _run(*arguments: Any) -> "Pool":
     return pool
 
 
-async def _reduce(items: Any, fn: Callable[[Any, Any], Any], total: Any) -> Any:
-    async with aclosing(_read(items)) as found:
-        async for item in found:
-            total = fn(total, item)
-            if is_awaitable(total):
-                total = await total
-    return total
-
-
-async def _read(items: Any) -> AsyncGenerator[Any, None]:
-    """Iterate *items*, sync or async, and close their generator at the end."""
-    if isinstance(items, AsyncIterable):
-        iterator = aiter(items)
-        try:
-            async for item in iterator:
-                yield item
-        finally:
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
-    else:
-        iterator = iter(items)
-        try:
-            for item in iterator:
-                yield item
-        finally:
-            if isinstance(iterator, Generator):
-                iterator.close()
+def _is_plain(items: Any) -> bool:
+    # A Future has an __iter__, which is its __await__.
+    return is_iterable(items) and not is_awaitable(items)

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+from collections.abc import Callable
 from typing import Any, final
 
 from aiopromise._core import Core
@@ -14,11 +15,17 @@ __all__ = ["Job"]
 class Job(Tie):
     """Settles its promise, on the loop of that, with the outcome of a future that knows no loop."""
 
-    __slots__ = ("_future", "_promise")
+    __slots__ = ("_explain", "_future", "_promise")
 
-    def __init__(self, future: "concurrent.futures.Future[Any]", promise: Core) -> None:
+    def __init__(
+        self,
+        future: "concurrent.futures.Future[Any]",
+        promise: Core,
+        explain: Callable[[BaseException], object] | None = None,
+    ) -> None:
         self._future = future
         self._promise = promise
+        self._explain = explain
 
     def start(self) -> None:
         """Wait for the future; its callback comes from whatever thread ran the job."""
@@ -50,4 +57,6 @@ class Job(Tie):
         elif isinstance(error, concurrent.futures.CancelledError):
             promise._fail(asyncio.CancelledError(*error.args))
         else:
+            if self._explain is not None:
+                self._explain(error)
             promise._fail(error)

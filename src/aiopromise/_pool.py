@@ -3,22 +3,25 @@
 Nothing is taken before there is room for it: the next item is asked for when a call has ended.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, final
 
+from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
 from aiopromise._core import without_our_frames
 from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, failure, outcome_of
-from aiopromise._handler import Exactly
-from aiopromise._promise import Promise, new_promise
-from aiopromise._state import FULFILLED, PENDING, pending, settled
+from aiopromise._handler import Exactly, name_of
+from aiopromise._promise import Promise
+from aiopromise._state import FULFILLED, PENDING, State, pending, settled
 
-__all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Streamed"]
+__all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Reduced", "Streamed"]
 
-Function = Callable[[Any], Any]
+Function = Callable[..., Any]
 Progress = Callable[[int, int | None], object]
 
 _UNLIMITED: Final = float("inf")
@@ -27,7 +30,18 @@ _UNLIMITED: Final = float("inf")
 class Pool(Group):
     """Calls of one function that are unfinished, and the items that are still to come."""
 
-    __slots__ = ("_context", "_done", "_fn", "_items", "_iterator", "_limit", "_next", "_on_progress", "_started_calls")
+    __slots__ = (
+        "_context",
+        "_done",
+        "_fn",
+        "_items",
+        "_iterator",
+        "_limit",
+        "_on_progress",
+        "_reader",
+        "_started_calls",
+        "_vacancy",
+    )
 
     def __init__(
         self, promise: Promise[Any], items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
@@ -38,9 +52,10 @@ class Pool(Group):
         self._limit = _UNLIMITED if concurrency is None else concurrency
         self._on_progress = on_progress
         self._context = copy_context()
-        # None before the first item was asked for, and after the last has come.
-        self._iterator: Iterator[Any] | AsyncIterator[Any] | None = None
-        self._next: Next | None = None
+        # One of the two, from the first item that was asked for until the last has come.
+        self._iterator: Iterator[Any] | None = None
+        self._reader: Reader | None = None
+        self._vacancy = asyncio.Event()
         self._started_calls = 0
         self._done = 0
 
@@ -64,54 +79,73 @@ class Pool(Group):
             del self, step, arguments
 
     def _open(self) -> None:
-        self._iterator = aiter(self._items) if isinstance(self._items, AsyncIterable) else iter(self._items)
-        self._take()
+        if isinstance(self._items, AsyncIterable):
+            reading = self._read(aiter(self._items))
+            self._reader = Reader(self, 0, pending(Promise, self.promise._queue))
+            self._add(self._reader)
+            self._reader.promise._resolve(reading, name_of(self._items))
+        else:
+            self._iterator = iter(self._items)
+            self._take()
+
+    async def _read(self, iterator: AsyncIterator[Any]) -> None:
+        """Take items as long as there are any: in one Task, as ``async for`` does, and close them there."""
+        try:
+            while True:
+                await self._has_room()
+                try:
+                    item = await anext(iterator)
+                except StopAsyncIteration:
+                    return
+                self._call(item)
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
+
+    async def _has_room(self) -> None:
+        while self._outcome is not None or self._room() <= 0:
+            self._vacancy.clear()
+            await self._vacancy.wait()
 
     def _take(self) -> None:
         """Take as many items as there is room for."""
-        iterator = self._iterator
-        while iterator is not None and self._outcome is None and self._room() > 0 and self._next is None:
-            if isinstance(iterator, AsyncIterator):
-                self._next = Next(self, 0, new_promise("anext"))
-                self._add(self._next)
-                self._next.promise._resolve(_anext(iterator), "anext")
-                return
+        self._vacancy.set()
+        while self._iterator is not None and self._outcome is None and self._room() > 0:
             try:
-                item = next(iterator)
+                item = next(self._iterator)
             except StopIteration:
-                iterator = self._iterator = None
+                self._iterator = None
             else:
                 self._call(item)
-        if iterator is None and not self._members and self._outcome is None:
+        if self._members:
+            return
+        if self._outcome is not None:
+            self._close()  # of a generator that has cancelled all this itself, and could not be closed in the middle
+        elif self._iterator is None:
             self._conclude(Exactly(True, self._answer()))
 
     def _room(self) -> float:
-        return self._limit - len(self._members)
+        return self._limit - len(self._members) + (self._reader is not None)
 
     def _call(self, item: Any) -> None:
+        if self._outcome is not None:
+            return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
         source = settled(Promise, self.promise._queue, FULFILLED, item)
-        self._add(Owned(self, index, source._link(self._fn, None)))
+        self._add(Owned(self, index, source._link(self._handler(), None)))
 
     def _arrived(self, member: Member) -> None:
         outcome = outcome_of(member.promise)
         if not outcome.fulfilled:
             self._conclude(outcome)
-        elif member is self._next:
-            self._next = None
-            self._do(self._take_next, outcome.value)
+        elif member is self._reader:
+            self._reader = None
+            self._do(self._take)
         else:
             self._done += 1
             self._came(member.index, outcome.value)
             self._do(self._go_on)
-
-    def _take_next(self, found: tuple[Any, ...]) -> None:
-        if found:
-            self._call(*found)
-        else:
-            self._iterator = None
-        self._take()
 
     def _go_on(self) -> None:
         if self._on_progress is not None:
@@ -120,13 +154,17 @@ class Pool(Group):
         self._take()
 
     def _close(self) -> None:
+        if getattr(self._iterator, "gi_running", False):
+            return
         iterator, self._iterator = self._iterator, None
+        reader, self._reader = self._reader, None
         if isinstance(iterator, Generator):
             attempt(pending(Promise, self.promise._queue), iterator.close, (), {})
-        elif isinstance(iterator, AsyncGenerator):
-            closing = pending(Promise, self.promise._queue)
-            self._add(Owned(self, 0, closing))
-            closing._resolve(iterator.aclose(), "aclose", self._context.copy(), cleanup=True)
+        elif reader is not None and cancel(reader.promise, None):
+            self._add(Owned(self, 0, reader.promise))
+
+    def _handler(self) -> Function:
+        return self._fn
 
     def _begun(self, item: Any) -> None:
         """Be told of the item of a call that begins."""
@@ -139,12 +177,16 @@ class Pool(Group):
 
 
 @final
-class Next(Member):
-    """The next item of an async iterator, which is being waited for."""
+class Reader(Member):
+    """The Task that reads an async iterator; left alone until the calls have ended, which may use what it holds."""
 
     __slots__ = ()
 
-    withdraw = Owned.withdraw
+    def let_go(self) -> None:
+        pass
+
+    def withdraw(self, message: Any) -> bool:
+        return False
 
 
 @final
@@ -189,15 +231,35 @@ class Filtered(Pool):
 
 
 @final
+class Reduced(Pool):
+    """The result of the last call, where each was given the result of the one before it."""
+
+    __slots__ = ("_total",)
+
+    def __init__(self, promise: Promise[Any], items: Any, fn: Function, initial: Any) -> None:
+        super().__init__(promise, items, fn, 1, None)
+        self._total = initial
+
+    def _handler(self) -> Function:
+        return partial(self._fn, self._total)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._total = value
+
+    def _answer(self) -> Any:
+        return self._total
+
+
+@final
 class Streamed(Pool):
     """Results as they come, for an async iterator."""
 
-    __slots__ = ("_came_in", "_wanted")
+    __slots__ = ("_arrival", "_came_in")
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._came_in: deque[Any] = deque()
-        self._wanted: Promise[None] | None = None
+        self._arrival = asyncio.Event()
 
     async def stream(self) -> AsyncGenerator[Any, None]:
         self.begin()
@@ -208,32 +270,27 @@ class Streamed(Pool):
                     self._do(self._take)
                     yield result
                 else:
-                    self._wanted = pending(Promise, self.promise._queue)
-                    await self._wanted
-            await self.promise
+                    self._arrival.clear()
+                    await self._arrival.wait()
         finally:
             self._conclude(Exactly(True, None))
-            await self.promise
+            try:
+                await self.promise
+            finally:
+                del self  # this frame is seen from the traceback of a failure
+
+    def stop(self, promise: State, message: Any) -> bool:
+        if self._outcome is not None and self._outcome.fulfilled:
+            self._outcome = None  # left early, there is no answer to keep: the request is for who waits for the cleanup
+        return super().stop(promise, message)
 
     def _room(self) -> float:
         return super()._room() - len(self._came_in)
 
     def _came(self, index: int, value: Any) -> None:
         self._came_in.append(value)
-        self._wake()
+        self._arrival.set()
 
     def _end(self) -> None:
         super()._end()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._wanted is not None:
-            self._wanted._settle(FULFILLED, None)
-            self._wanted = None
-
-
-async def _anext(iterator: AsyncIterator[Any]) -> tuple[Any, ...]:
-    try:
-        return (await anext(iterator),)
-    except StopAsyncIteration:
-        return ()
+        self._arrival.set()
