@@ -5,9 +5,10 @@ The levels follow one another, so that a link is as deep as its shortest way, wh
 
 import os
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import ParamSpec, TypeVar
 
 from aiopromise import Promise
 from aiopromise._program.addresses import server_of
@@ -18,6 +19,9 @@ from aiopromise._program.screen import say
 
 __all__ = ["Crawl"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 
 class Crawl:
     """The check of one site, with its record in a file."""
@@ -27,7 +31,6 @@ class Crawl:
         self._record = Record(options.database)
         # SQLite waits for the disk, and wants to be called by one thread; nothing else waits with it.
         self._thread = ThreadPoolExecutor(1, "record")
-        self._in_thread = partial(Promise.submit, self._thread)
         self._report = make_report()
 
     def open(self) -> Promise[None]:
@@ -42,6 +45,9 @@ class Crawl:
         """Return a promise for the exit status, after the links from *start* on were checked and summed up."""
         run = Run(site, start, self._options.depth, self._options.external)
         return self._in_thread(self._record.begin, run).tap(partial(self._announce, start)).then(self._check_all)
+
+    def _in_thread(self, fn: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Promise[T]:
+        return Promise.submit(self._thread, fn, *arguments, **named)
 
     def _announce(self, start: str, checked: int) -> None:
         say(f"Checking {start}, and links up to {self._options.depth} away from it")

@@ -31,7 +31,7 @@ class Count(NamedTuple):
 
     depth: int
     verdict: str | None
-    count: int
+    links: int
 
 
 class Dead(NamedTuple):
@@ -70,7 +70,7 @@ class Record:
             else:
                 self._run, start = found
                 self._move(start, run.start)
-        return sum(count.count for count in self.counts() if count.verdict is not None)
+        return sum(count.links for count in self.counts() if count.verdict is not None)
 
     def add(self, finding: Finding) -> None:
         """Keep *finding*, and the links on it that are new, to be checked: both or, if the machine stops, neither."""

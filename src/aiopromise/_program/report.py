@@ -65,13 +65,13 @@ def make_report() -> Lines:
 
 def show_counts(counts: Sequence[Count]) -> None:
     """Say in a table how many links were found to be what, at each number of links away from the start."""
-    found = Counter({(count.depth, count.verdict): count.count for count in counts})
+    found = Counter({(count.depth, count.verdict): count.links for count in counts})
     say("\ndepth    alive     dead  skipped  unchecked")
     for depth in sorted({count.depth for count in counts}):
         _show_row(str(depth), [found[depth, verdict] for verdict in _VERDICTS])
     totals = Counter[str | None]()
     for count in counts:
-        totals[count.verdict] += count.count
+        totals[count.verdict] += count.links
     _show_row("all", [totals[verdict] for verdict in _VERDICTS])
 
 
