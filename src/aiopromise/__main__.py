@@ -12,6 +12,7 @@ from functools import partial
 
 from aiopromise import Promise
 from aiopromise._program.crawl import Crawl
+from aiopromise._program.interrupt import cancel_on_ctrl_c
 from aiopromise._program.link import ServerGoneError
 from aiopromise._program.options import parse
 from aiopromise._program.screen import complain, leave_broken_pipe, prepare, say
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare()
     try:
         return asyncio.run(run(options))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         say("Stopped by Ctrl-C: the chain is cancelled, the server and the database are closed.", file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def run(options: Namespace) -> int:
     """Run the tour and the main job, or what of them is asked for, and return the exit status."""
+    cancel_on_ctrl_c()
     if options.url is None:
         await tour()
     if options.tour_only:

@@ -3,6 +3,7 @@
 The rooms, in reading order; each imports only from those before it:
 
 - `screen`: what is said, at once
+- `interrupt`: Ctrl-C
 - `tour`: the three ways of chaining, as three programs
 - `addresses`: the one form in which an address is compared, and whose it is
 - `options`: what the command line asks for

@@ -54,9 +54,10 @@ def normal(url: str) -> str:
     Raises:
         ValueError: it cannot be read.
     """
-    address = urlsplit(urldefrag(url).url)
+    url = urldefrag(url).url
+    address = urlsplit(url)
     if address.scheme not in SCHEMES:
-        return address.geturl()
+        return url
     host = address.netloc.lower().removesuffix(f":{SCHEMES[address.scheme]}")
     return urlunsplit((address.scheme, host, _quoted(address.path or "/"), _quoted(address.query), ""))
 

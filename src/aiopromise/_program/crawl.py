@@ -39,7 +39,8 @@ class Crawl:
 
     def close(self) -> Promise[None]:
         """Return a promise that is fulfilled when the file is closed; what is still being written comes first."""
-        return self._in_thread(self._record.close).finally_(self._thread.shutdown)
+        # Shielded: a second Ctrl-C must not leave it open.
+        return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
 
     def run(self, site: str, start: str) -> Promise[int]:
         """Return a promise for the exit status, after the links from *start* on were checked and summed up."""

@@ -17,9 +17,9 @@ chain() and with then(); then the check of the whole index of pydoc, whose own s
 
 _EPILOG: Final = """\
 A link is alive if its server answers, after at most 5 redirects, with a status below 400. It is dead if the answer is
-an error, or there is none: no connection, a broken answer, nothing in time. Skipped is what is not of the web
-(mailto:, file:) and, without --external, what is on another host; this machine is always asked. Only pages of the
-site itself (scheme, host and port of the first page) are followed, of a page without end the first 4 MiB.
+an error, or there is none: no connection, a broken answer, nothing in time. What is not of the web (mailto:, file:)
+is skipped and, without --external, what is on another host; this machine is always asked. Only pages of the site
+itself (scheme, host and port of the first page) are read for further links, of a page without end the first 4 MiB.
 
 --depth 0 checks the first page, 1 the links on it too, 2 what is linked from there. With pydoc's server a depth of 2
 has every part of every package imported, and some of them do what they are for: better is the default.

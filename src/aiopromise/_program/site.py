@@ -41,8 +41,14 @@ def serve_documentation(visit: Callable[[str], Promise[T]]) -> Promise[T]:
     address, resolve, reject = Promise[str].with_resolvers()
     listener = Thread(target=_listen, args=(server.stdout, resolve, reject), daemon=True)
     listener.start()
+
+    def stop() -> Promise[None]:
+        # Begun at once and shielded: a second Ctrl-C must not leave it running, and would find to_thread(), a Task,
+        # before its first step.
+        return Promise(asyncio.get_running_loop().run_in_executor(None, _stop, server, listener)).shield()
+
     # In one breath with the start: a cancellation that came between two promises would find nobody to stop it.
-    return address.catch(OSError, _refuse).then(visit).finally_(lambda: asyncio.to_thread(_stop, server, listener))
+    return address.catch(OSError, _refuse).then(visit).finally_(stop)
 
 
 def _start() -> "Popen[bytes]":
