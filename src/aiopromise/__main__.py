@@ -4,6 +4,7 @@ Whatever happens in the middle, the server is stopped and the file is closed.
 """
 
 import asyncio
+import signal
 import sqlite3
 import sys
 from argparse import Namespace
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(run(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
         say("Stopped by Ctrl-C: the chain is cancelled, the server and the database are closed.", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -24,9 +24,10 @@ itself (scheme, host and port of the first page) are read for further links, of 
 --depth 0 checks the first page, 1 the links on it too, 2 what is linked from there. With pydoc's server a depth of 2
 has every part of every package imported, and some of them do what they are for: better is the default.
 
-Ctrl-C cancels the chain, stops the server and closes the file. The same command goes on where an interrupted run
-ended, and checks nothing twice; a run that came to its end is kept in the file, and another begins. To begin anew
-before that, delete the file. A terminal shows a bar and what is dead; a pipe or a file gets a line for every link.
+Ctrl-C cancels the chain, stops the server and closes the file; a second one spares the table. The same command goes on
+where an interrupted run ended, and checks nothing twice; a run that came to its end is kept in the file, and another
+begins. To begin anew before that, delete the file. A terminal shows a bar and what is dead; a pipe or a file gets a
+line for every link.
 
 exit status: 0 all is well; 1 a link is dead; 2 wrong arguments, or the check came to no end: its server or the file
 could not be had; 130 Ctrl-C; 141 the reader of the output has gone.
