@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -108,10 +109,10 @@ PAGES = {
     "/outside.html": "<a href='http://0.0.0.0:{port}/fine'> <a href='/leave'>",
     "/flaky.html": "<a href='/flaky'> <a href='/broken'> <a href='/missing'>",
     "/odd.html": """<a href='/plain.txt'> <a href='/chunked'> <a href='/flood'> <a href='/unknown'>
-        <a href='/torn.html'> <a href='/cut'>""",
+        <a href='/torn.html'> <a href='/cut'> <a href='/cut-chunks'>""",
     "/plain.txt": "<a href='/never'>",
     "/unknown": "<a href='/of-unknown'>",
-    "/torn.html": "<a href='/of-torn'><![if garbage <a href='/never'>" + "<!--" * 100_000,
+    "/torn.html": "<a href='/of-torn'><![garbage[ <a href='/never'>" + "<!--" * 100_000,
 }
 
 RAW = {
@@ -121,6 +122,9 @@ RAW = {
     "/cut": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100\r\n\r\nshort",
     "/chunked": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"5\r\n<a hr\r\n10\r\nef='/of-chunked'\r\n1\r\n>\r\n0\r\n\r\n",
+    "/flood": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"14\r\n<a href='/of-flood'>\r\n",
+    "/cut-chunks": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nshort",
 }
 
 MOVED = {"/moved": "/fine", "/endless": "/endless", "/leave": "http://0.0.0.0:{port}/fine"}
@@ -143,8 +147,6 @@ class Site(ThreadingHTTPServer):
         self.closed: int = self.unheard.getsockname()[1]
         self.asked: list[str] = []
         self.changed = threading.Condition()
-        # Of those that are asked for at a time, so many must be there before they are answered.
-        self.crowd = threading.Barrier(4, timeout=SECONDS)
         self.in_flight = self.most = 0
 
     def address(self, path: str) -> str:
@@ -170,12 +172,13 @@ class Site(ThreadingHTTPServer):
         with self.changed:
             assert self.changed.wait_for(lambda: path in self.asked, SECONDS)
 
-    def gather_a_crowd(self) -> None:
-        """Wait until enough are there."""
+    def hold(self) -> None:
+        """Wait with one of a crowd until all may go."""
         with self.changed:
             self.in_flight += 1
             self.most = max(self.most, self.in_flight)
-        self.crowd.wait()
+            self.changed.notify_all()
+        self.released.wait(SECONDS)
         with self.changed:
             self.in_flight -= 1
 
@@ -190,11 +193,13 @@ class Handler(BaseHTTPRequestHandler):
         times = self.server.is_asked(self.path)
         if self.path in RAW:
             self.wfile.write(RAW[self.path])
+            while self.path == "/flood":
+                self.wfile.write(b"2710\r\n" + b"-" * 10_000 + b"\r\n")
             return
         if self.path == "/slow":
             self.server.released.wait(SECONDS)
         if self.path.startswith("/crowd/"):
-            self.server.gather_a_crowd()
+            self.server.hold()
         self.send_response(503 if self.path == "/flaky" and times < 3 else STATUS.get(self.path, 200))
         self.send_header("Location", self.server.filled(MOVED.get(self.path, "")))
         self.send_header("Content-Type", self.content_type())
@@ -202,10 +207,6 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/large":
             self.server.released.wait(SECONDS)
         self.wfile.write(self.server.filled(PAGES.get(self.path, "a page without links")).encode())
-        if self.path == "/flood":
-            self.wfile.write(b"<a href='/of-flood'>")
-            while True:
-                self.wfile.write(b"no end " * 10_000)
 
     def content_type(self) -> str:
         """Return what the path shows."""
@@ -224,7 +225,6 @@ def site() -> Iterator[Site]:
         thread.start()
         yield server
         server.released.set()
-        server.crowd.abort()
         server.shutdown()
         thread.join(SECONDS)
 
@@ -401,8 +401,9 @@ def test_a_link_is_what_a_browser_would_ask_for(site: Site, folder: Path) -> Non
 
 def test_one_page_is_asked_for_once_however_its_links_are_written(site: Site, folder: Path) -> None:
     """Fragments, dots, capitals and quoting make no other page."""
-    run(site.address("/same.html"), *ONE_BY_ONE)
+    ended = run(site.address("/same.html"), *ONE_BY_ONE)
     assert ["/same.html", "/one", "/caf%C3%A9"] == site.asked
+    assert 0 == ended.returncode
 
 
 @pytest.mark.parametrize(
@@ -417,6 +418,7 @@ def test_links_are_followed_to_the_depth_and_no_further(depth: str, asked: list[
     """How far a page is away is counted on its shortest way, and the next depth begins when one is done."""
     ended = run(site.address("/first.html"), "--depth", depth, *ONE_BY_ONE)
     assert asked == site.asked
+    assert ended.stdout.endswith(f"\n  all {len(asked):8}        0        0          0\n")
     assert (0, "") == (ended.returncode, ended.stderr)
 
 
@@ -442,11 +444,19 @@ def test_other_hosts_are_asked_only_if_that_is_asked_for(site: Site, folder: Pat
 
 
 def test_so_many_pages_are_in_flight_and_no_more(site: Site, folder: Path) -> None:
-    """The server answers only when four ask at a time, and never sees a fifth."""
-    ended = run(site.address("/crowd.html"), "--concurrency", "4", *PATIENTLY)
+    """Four are asked for at a time and, while none is answered, no fifth; the others follow."""
+    with started([*COMMAND, site.address("/crowd.html"), "--concurrency", "4", *PATIENTLY]) as process:
+        with site.changed:
+            assert site.changed.wait_for(lambda: site.in_flight == 4, SECONDS)
+        # It is accepted after whatever the program has asked for until now.
+        with urlopen(site.address("/fine")) as answer:
+            answer.read()
+        assert 4 == site.in_flight
+        site.released.set()
+        _, said = process.communicate(timeout=SECONDS)
     assert 4 == site.most
-    assert 9 == len(site.asked)
-    assert (0, "") == (ended.returncode, ended.stderr)
+    assert 8 == sum(path.startswith("/crowd/") for path in site.asked)
+    assert (0, "") == (process.returncode, said)
 
 
 def test_what_fails_is_tried_again_what_is_missing_is_not(site: Site, folder: Path) -> None:
@@ -469,6 +479,7 @@ def test_no_page_is_too_odd(site: Site, folder: Path) -> None:
     ended = run(site.address("/odd.html"), "--depth", "2", *ONE_BY_ONE, *AT_ONCE)
     found = {url.removeprefix(site.address("")): (verdict, detail) for url, verdict, detail in stored()}
     assert ("dead", "IncompleteRead(5 bytes read, 95 more expected)") == found.pop("/cut")
+    assert "dead" == found.pop("/cut-chunks")[0]
     followed = {"/of-chunked", "/of-flood", "/of-unknown", "/of-torn"}
     read = {"/odd.html", "/plain.txt", "/chunked", "/flood", "/unknown", "/torn.html"}
     assert dict.fromkeys(read | followed, ("alive", "200 OK")) == found

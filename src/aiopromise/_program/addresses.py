@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import quote, urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 __all__ = ["SCHEMES", "Server", "absolute", "is_loopback", "normal", "scheme_of", "server_of"]
 
@@ -54,7 +54,6 @@ def normal(url: str) -> str:
     Raises:
         ValueError: it cannot be read.
     """
-    url = urldefrag(url).url
     address = urlsplit(url)
     if address.scheme not in SCHEMES:
         return url
