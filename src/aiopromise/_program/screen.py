@@ -21,11 +21,11 @@ def prepare() -> None:
 def complain(trouble: object) -> int:
     """Tell of *trouble* where errors are told, and return the exit status for it."""
     say(f"aiopromise: {trouble}", file=sys.stderr)
-    return 1
+    return 2
 
 
 def leave_broken_pipe() -> int:
     """Have nothing more written to a reader that has gone, as `head` does, and return the exit status for it."""
     # Python flushes its output once more when it exits, and would then complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+    return 141

@@ -1,20 +1,31 @@
 """The embedded documentation server: pydoc's own, in a child process."""
 
 import asyncio
+import os
 import re
 import sys
+import sysconfig
 from collections.abc import Callable
-from subprocess import DEVNULL, PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from threading import Thread
 from typing import IO, Final, NoReturn, TypeVar, cast
 
-from aiopromise import Promise, promisify
+from aiopromise import Promise, Reject, Resolve, promisify
 
-__all__ = ["ServerStartError", "serve_documentation"]
+__all__ = ["SITE", "ServerStartError", "serve_documentation"]
 
-# Its pages are texts: to show one of a module, pydoc would import that module, whatever this does.
-_PAGE: Final = "keywords.html"
+# Its port is another each time, so it is known by what it serves.
+SITE: Final = f"the documentation of Python {sys.version.partition(' ')[0]}"
 
 _READY: Final = re.compile(rb"Server ready at (\S+)")
+
+# To show a module, pydoc imports it: only those of the standard library, so neither what is installed nor what lies
+# in the folder of the user. One of them opens a browser.
+_COMMAND: Final = [sys.executable, "-I", "-S", "-u", "-m", "pydoc", "-n", "127.0.0.1", "-p", "0"]
+_FOLDER: Final = sysconfig.get_path("stdlib")
+_NO_BROWSER: Final = {"BROWSER": f'"{sys.executable}" -c pass %s'}
+
+_PATIENCE: Final = 2.0
 
 T = TypeVar("T")
 
@@ -25,10 +36,19 @@ class ServerStartError(Exception):
 
 @promisify
 def serve_documentation(visit: Callable[[str], Promise[T]]) -> Promise[T]:
-    """Return a promise for what *visit* makes of the address of a page; the server runs until that has settled."""
+    """Return a promise for what *visit* makes of the address of the index; the server runs until that has settled."""
     server = _start()
+    address, resolve, reject = Promise[str].with_resolvers()
+    listener = Thread(target=_listen, args=(server.stdout, resolve, reject), daemon=True)
+    listener.start()
+
+    def stop() -> Promise[None]:
+        # Begun at once and shielded: a second Ctrl-C must not leave it running, and would find to_thread(), a Task,
+        # before its first step.
+        return Promise(asyncio.get_running_loop().run_in_executor(None, _stop, server, listener)).shield()
+
     # In one breath with the start: a cancellation that came between two promises would find nobody to stop it.
-    return _address_of(server).then(visit).finally_(lambda: asyncio.to_thread(_stop, server))
+    return address.catch(OSError, _refuse).then(visit).finally_(stop)
 
 
 def _start() -> "Popen[bytes]":
@@ -37,7 +57,9 @@ def _start() -> "Popen[bytes]":
     # whose end it ends, even if this process is killed.
     try:
         return Popen(
-            [sys.executable, "-u", "-m", "pydoc", "-n", "127.0.0.1", "-p", "0"],
+            _COMMAND,
+            cwd=_FOLDER,
+            env=os.environ | _NO_BROWSER,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -47,20 +69,24 @@ def _start() -> "Popen[bytes]":
         _refuse(error)
 
 
-def _address_of(server: "Popen[bytes]") -> Promise[str]:
-    return Promise(asyncio.to_thread(_read_address, cast(IO[bytes], server.stdout))).catch(OSError, _refuse)
+def _listen(lines: IO[bytes], resolve: Resolve[str], reject: Reject) -> None:
+    # To the end, for a module may print more than a pipe holds.
+    with lines:
+        for line in lines:
+            if ready := _READY.match(line):
+                resolve(ready[1].decode())
+    reject(ChildProcessError(f"{sys.executable} -m pydoc ended"))
 
 
-def _read_address(lines: IO[bytes]) -> str:
-    for line in lines:
-        if ready := _READY.match(line):
-            return ready[1].decode() + _PAGE
-    raise ChildProcessError(f"{sys.executable} -m pydoc ended")
-
-
-def _stop(server: "Popen[bytes]") -> None:
+def _stop(server: "Popen[bytes]", listener: Thread) -> None:
     server.terminate()
-    server.communicate()
+    with cast(IO[bytes], server.stdin):
+        try:
+            server.wait(_PATIENCE)
+        except TimeoutExpired:
+            server.kill()
+            server.wait()
+    listener.join(_PATIENCE)  # before the loop is closed, which it may still have something to tell
 
 
 def _refuse(error: OSError) -> NoReturn:

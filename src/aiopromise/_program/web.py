@@ -4,100 +4,116 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from functools import partial
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BytesIO
 from typing import Final
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from aiopromise import Promise
+from aiopromise._program.addresses import Server, absolute, server_of
+from aiopromise._program.retry import FinalError
 
-__all__ = ["FAILURES", "SCHEMES", "ConnectError", "fetch", "probe", "server_of"]
-
-SCHEMES: Final = {"http": 80, "https": 443}
+__all__ = ["FAILURES", "Answer", "ConnectError", "fetch", "follow", "probe"]
 
 # What a request may be rejected with: a ValueError says that the address is none.
 FAILURES: Final = (OSError, HTTPException, ValueError)
+
+# Of a page without end this much is read.
+_LONGEST: Final = 2**22
+
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 _MOST_REDIRECTS: Final = 5
 
-Receive = Callable[[asyncio.StreamReader], Awaitable[bytes]]
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server has to say about an address."""
 
-Server = tuple[str, int]
+    url: str
+    status: str
+    location: str | None
+    text: str
 
 
 class ConnectError(OSError):
     """No server could be reached there."""
 
     def __init__(self, server: Server, error: OSError) -> None:
-        super().__init__(f"no connection to {server[0]}:{server[1]}: {_reason(error)}")
+        _, host, port = server
+        super().__init__(f"no connection to {host}:{port}: {_reason(error)}")
         self.server = server
 
 
-def server_of(url: str) -> Server:
-    """Return the host and the port that *url* names.
-
-    Raises:
-        ValueError: it is not an address of the web.
-    """
-    address = urlsplit(url)
-    if address.scheme not in SCHEMES or not address.hostname:
-        raise ValueError(f"an address begins with http:// or https:// and a host, got {url!r}")
-    return address.hostname, address.port or SCHEMES[address.scheme]
+Ask = Callable[[str], Promise[Answer]]
 
 
-def fetch(url: str) -> Promise[HTTPResponse]:
-    """Return a promise for the whole answer of *url*, after redirects; its ``url`` is the last."""
-    return _follow(asyncio.StreamReader.read, _MOST_REDIRECTS, url)
+def fetch(url: str) -> Promise[Answer]:
+    """Return a promise for the answer of *url*, with its text if it is a page; rejected if the answer is an error."""
+    return Promise(_exchange(_LONGEST, url))
 
 
-def probe(url: str) -> Promise[HTTPResponse]:
-    """Return a promise for the head of the answer of *url*, after redirects; the body is not waited for."""
-    return _follow(_head, _MOST_REDIRECTS, url)
+def probe(url: str) -> Promise[Answer]:
+    """Return a promise for the head of the answer of *url*, without any text; rejected if the answer is an error."""
+    return Promise(_exchange(0, url))
 
 
-def _follow(receive: Receive, redirects: int, url: str) -> Promise[HTTPResponse]:
-    return Promise(_exchange(receive, url)).then(partial(_redirect, receive, redirects))
+def follow(ask: Ask, url: str, allow: Callable[[str], None], redirects: int = _MOST_REDIRECTS) -> Promise[Answer]:
+    """Return a promise for the answer of *url* after redirects; *allow* raises if one leads where nobody may go."""
+
+    def redirect(answer: Answer) -> Answer | Promise[Answer]:
+        if answer.location is None:
+            return answer
+        if redirects == 0:
+            raise FinalError(f"more than {_MOST_REDIRECTS} redirects")
+        allow(answer.location)
+        return follow(ask, answer.location, allow, redirects - 1)
+
+    return ask(url).then(redirect)
 
 
-def _redirect(receive: Receive, redirects: int, answer: HTTPResponse) -> HTTPResponse | Promise[HTTPResponse]:
-    location = answer.headers["Location"] if answer.status in _REDIRECTS else None
-    if location is None:
-        return answer
-    if redirects == 0:
-        raise HTTPException(f"more than {_MOST_REDIRECTS} redirects")
-    return _follow(receive, redirects - 1, urljoin(answer.url, location))
-
-
-async def _exchange(receive: Receive, url: str) -> HTTPResponse:
+async def _exchange(longest: int, url: str) -> Answer:
     reader, writer = await _connect(url)
     try:
         writer.write(_request(urlsplit(url)))
-        received = await receive(reader)
+        head = await _head(reader)
+        answer = _parsed(head)
+        _refuse_error(answer)
+        if longest and answer.headers.get_content_type() in _PAGES:
+            text = _text(head + await _body(reader, answer, longest), longest)
+        else:
+            text = ""
     finally:
         writer.transport.abort()
-    return _parse(url, received)
+    return Answer(url, _status(answer), _location(url, answer), text)
 
 
 async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     server = server_of(url)
+    scheme, host, port = server
     try:
-        return await asyncio.open_connection(*server, ssl=urlsplit(url).scheme == "https" or None)
+        return await asyncio.open_connection(host, port, ssl=_certificates() if scheme == "https" else None)
     except ssl.SSLError:
         raise  # somebody is there
     except OSError as error:
         raise ConnectError(server, error) from error
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 def _request(address: SplitResult) -> bytes:
     target = (address.path or "/") + (address.query and f"?{address.query}")
     host = address.netloc.rpartition("@")[2].encode("idna")
-    head = b"GET %b HTTP/1.1\r\nHost: %b\r\nUser-Agent: aiopromise\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    return head % (quote(target, safe="/?&=%:+,;@!$'()*~").encode(), host)
+    fields = b"Host: %b\r\nUser-Agent: aiopromise\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close"
+    return b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (target.encode("ascii"), fields % host)
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
@@ -107,6 +123,16 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return error.partial
     except asyncio.LimitOverrunError as error:
         raise HTTPException("the head of the answer has no end") from error
+
+
+async def _body(reader: asyncio.StreamReader, answer: HTTPResponse, longest: int) -> bytes:
+    expected = longest if answer.length is None else min(answer.length, longest)
+    try:
+        return await reader.readexactly(expected)
+    except asyncio.IncompleteReadError as error:
+        if answer.length is not None:
+            raise IncompleteRead(error.partial, expected - len(error.partial)) from None
+        return error.partial
 
 
 class _Received:
@@ -119,11 +145,40 @@ class _Received:
         return BytesIO(self._received)
 
 
-def _parse(url: str, received: bytes) -> HTTPResponse:
+def _parsed(received: bytes) -> HTTPResponse:
     answer = HTTPResponse(_Received(received), method="GET")  # type: ignore[arg-type]  # it calls only makefile()
     answer.begin()
-    answer.url = url
     return answer
+
+
+def _text(received: bytes, longest: int) -> str:
+    answer = _parsed(received)
+    try:
+        content = answer.read(longest)
+    except IncompleteRead as error:
+        if len(received) < longest:
+            raise
+        content = error.partial
+    try:
+        return content.decode(answer.headers.get_content_charset("utf-8"), errors="replace")
+    except LookupError:
+        return content.decode(errors="replace")
+
+
+def _refuse_error(answer: HTTPResponse) -> None:
+    if answer.status >= 500 or answer.status == 429:  # it has too much to do, and may have less later
+        raise HTTPException(_status(answer))
+    if answer.status >= 400:
+        raise FinalError(_status(answer))
+
+
+def _status(answer: HTTPResponse) -> str:
+    return f"{answer.status} {answer.reason}".strip()
+
+
+def _location(url: str, answer: HTTPResponse) -> str | None:
+    location = answer.headers["Location"] if answer.status in _REDIRECTS else None
+    return None if location is None else absolute(url, location)
 
 
 def _reason(error: OSError) -> str:
