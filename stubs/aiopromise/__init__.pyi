@@ -5,20 +5,53 @@
 import asyncio
 import concurrent.futures
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextvars import Context
 from types import TracebackType
-from typing import Any, Generic, NamedTuple, Never, ParamSpec, Protocol, TypeVar, TypeVarTuple, final, overload
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    Never,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    final,
+    overload,
+)
+
+from typing_extensions import TypeIs
 
 __all__ = [
     "Chain",
+    "Fulfilled",
     "Promise",
     "Reject",
+    "Rejected",
     "Resolve",
     "Resolvers",
+    "Settled",
     "Thenable",
     "UnhandledRejection",
+    "all_fulfilled",
     "chain",
+    "is_fulfilled",
+    "is_rejected",
     "on_unhandled_rejection",
     "pipe",
     "promisify",
@@ -31,6 +64,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 _T_contra = TypeVar("_T_contra", contravariant=True)
 _U = TypeVar("_U")
 _V = TypeVar("_V")
+_K = TypeVar("_K")
 _L = TypeVar("_L")
 _E = TypeVar("_E", bound=BaseException)
 _E1 = TypeVar("_E1", bound=BaseException)
@@ -45,6 +79,32 @@ _T5 = TypeVar("_T5")
 _T6 = TypeVar("_T6")
 _P = ParamSpec("_P")
 _Ts = TypeVarTuple("_Ts")
+
+# ------------------------------------------------------------------ how a promise ended
+
+@final
+class Fulfilled(Generic[_T_co]):
+    __match_args__: Final = ("value",)
+    def __init__(self, content: _T_co, /) -> None: ...
+    @property
+    def status(self) -> Literal["fulfilled"]: ...
+    @property
+    def value(self) -> _T_co: ...
+
+@final
+class Rejected:
+    __match_args__: Final = ("reason",)
+    def __init__(self, content: BaseException, /) -> None: ...
+    @property
+    def status(self) -> Literal["rejected"]: ...
+    @property
+    def reason(self) -> BaseException: ...
+
+Settled: TypeAlias = Fulfilled[_T] | Rejected
+
+def is_fulfilled(outcome: Settled[_T], /) -> TypeIs[Fulfilled[_T]]: ...
+def is_rejected(outcome: Settled[_T], /) -> TypeIs[Rejected]: ...
+def all_fulfilled(outcomes: Iterable[Settled[_T]], /) -> list[_T]: ...
 
 # ------------------------------------------------------------------ resolvers
 
@@ -182,6 +242,93 @@ class _Chainable(Generic[_T_co]):
     ) -> Promise[_T_co | _U]: ...
     def finally_(self, on_settled: Callable[[], object], /) -> Promise[_T_co]: ...
 
+# ------------------------------------------------------------------ many promises, many items
+
+_Losers: TypeAlias = Literal["cancel", "keep"] | None
+_Items: TypeAlias = Iterable[_T] | AsyncIterable[_T]
+_Progress: TypeAlias = Callable[[int, int | None], object]
+
+# What has the interface of concurrent.futures.Executor, a Dask cluster for one.
+class _Executor(Protocol):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
+
+# The type of `Promise.map`: an object, not a static method.  mypy 1.11 to 2.4 refuses a lambda where a generic static
+# method of a *generic class* is called through the bare class.
+@final
+class _Map:
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U]],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[True] = True,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> Promise[list[_U]]: ...
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U] | _U],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[True] = True,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> Promise[list[_U]]: ...
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], _U],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[True] = True,
+        on_progress: _Progress | None = None,
+        executor: _Executor,
+    ) -> Promise[list[_U]]: ...
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U]],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[False],
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> AsyncGenerator[_U]: ...
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U] | _U],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[False],
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> AsyncGenerator[_U]: ...
+    @overload
+    def __call__(
+        self,
+        items: _Items[_T],
+        fn: Callable[[_T], _U],
+        /,
+        *,
+        concurrency: int | None = None,
+        ordered: Literal[False],
+        on_progress: _Progress | None = None,
+        executor: _Executor,
+    ) -> AsyncGenerator[_U]: ...
+
 # ------------------------------------------------------------------ the promise
 
 @final
@@ -225,6 +372,391 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @overload
     @staticmethod
     def from_thenable(thenable: _ThenOfResolvers[_T], /) -> Promise[_T]: ...
+
+    # Combinators.  Several arguments give a tuple, one iterable gives a list.  A single awaitable stands before the
+    # iterable, since asyncio.Future is (for `yield from`) an Iterable[Any] too.
+    @overload
+    @staticmethod
+    def all(*, losers: _Losers = None) -> Promise[tuple[()]]: ...
+    @overload
+    @staticmethod
+    def all(awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[tuple[_T1]]: ...
+    @overload
+    @staticmethod
+    def all(awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[list[_T]]: ...
+    @overload
+    @staticmethod
+    def all(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> Promise[tuple[_T1, _T2]]: ...
+    @overload
+    @staticmethod
+    def all(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], awaitable3: Awaitable[_T3], /, *, losers: _Losers = None
+    ) -> Promise[tuple[_T1, _T2, _T3]]: ...
+    @overload
+    @staticmethod
+    def all(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[_T1, _T2, _T3, _T4]]: ...
+    @overload
+    @staticmethod
+    def all(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[_T1, _T2, _T3, _T4, _T5]]: ...
+    @overload
+    @staticmethod
+    def all(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[_T1, _T2, _T3, _T4, _T5, _T6]]: ...
+    @overload
+    @staticmethod
+    def all(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[tuple[_T, ...]]: ...
+    @overload
+    @staticmethod
+    def all_settled(*, losers: _Losers = None) -> Promise[tuple[()]]: ...
+    @overload
+    @staticmethod
+    def all_settled(awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[tuple[Settled[_T1]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None
+    ) -> Promise[list[Settled[_T]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> Promise[tuple[Settled[_T1], Settled[_T2]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], awaitable3: Awaitable[_T3], /, *, losers: _Losers = None
+    ) -> Promise[tuple[Settled[_T1], Settled[_T2], Settled[_T3]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[Settled[_T1], Settled[_T2], Settled[_T3], Settled[_T4]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[Settled[_T1], Settled[_T2], Settled[_T3], Settled[_T4], Settled[_T5]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[tuple[Settled[_T1], Settled[_T2], Settled[_T3], Settled[_T4], Settled[_T5], Settled[_T6]]]: ...
+    @overload
+    @staticmethod
+    def all_settled(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[tuple[Settled[_T], ...]]: ...
+    @overload
+    @staticmethod
+    def any(awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[_T1]: ...
+    @overload
+    @staticmethod
+    def any(awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[_T]: ...
+    @overload
+    @staticmethod
+    def any(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> Promise[_T1 | _T2]: ...
+    @overload
+    @staticmethod
+    def any(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], awaitable3: Awaitable[_T3], /, *, losers: _Losers = None
+    ) -> Promise[_T1 | _T2 | _T3]: ...
+    @overload
+    @staticmethod
+    def any(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4]: ...
+    @overload
+    @staticmethod
+    def any(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4 | _T5]: ...
+    @overload
+    @staticmethod
+    def any(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4 | _T5 | _T6]: ...
+    @overload
+    @staticmethod
+    def any(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[_T]: ...
+    @overload
+    @staticmethod
+    def race(awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[_T1]: ...
+    @overload
+    @staticmethod
+    def race(awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[_T]: ...
+    @overload
+    @staticmethod
+    def race(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> Promise[_T1 | _T2]: ...
+    @overload
+    @staticmethod
+    def race(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], awaitable3: Awaitable[_T3], /, *, losers: _Losers = None
+    ) -> Promise[_T1 | _T2 | _T3]: ...
+    @overload
+    @staticmethod
+    def race(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4]: ...
+    @overload
+    @staticmethod
+    def race(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4 | _T5]: ...
+    @overload
+    @staticmethod
+    def race(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[_T1 | _T2 | _T3 | _T4 | _T5 | _T6]: ...
+    @overload
+    @staticmethod
+    def race(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[_T]: ...
+    @overload
+    @staticmethod
+    def some(count: int, awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[list[_T1]]: ...
+    @overload
+    @staticmethod
+    def some(count: int, awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[list[_T]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: int, awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> Promise[list[_T1 | _T2]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: int,
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[list[_T1 | _T2 | _T3]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: int,
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[list[_T1 | _T2 | _T3 | _T4]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: int,
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[list[_T1 | _T2 | _T3 | _T4 | _T5]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: int,
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> Promise[list[_T1 | _T2 | _T3 | _T4 | _T5 | _T6]]: ...
+    @overload
+    @staticmethod
+    def some(count: int, /, *awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[list[_T]]: ...
+    @staticmethod
+    def all_keyed(awaitables: Mapping[_K, Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[dict[_K, _T]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1], /, *, losers: _Losers = None
+    ) -> AsyncGenerator[tuple[int, Promise[_T1]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None
+    ) -> AsyncGenerator[tuple[int, Promise[_T]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+    ) -> AsyncGenerator[tuple[int, Promise[_T1 | _T2]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], awaitable3: Awaitable[_T3], /, *, losers: _Losers = None
+    ) -> AsyncGenerator[tuple[int, Promise[_T1 | _T2 | _T3]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> AsyncGenerator[tuple[int, Promise[_T1 | _T2 | _T3 | _T4]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> AsyncGenerator[tuple[int, Promise[_T1 | _T2 | _T3 | _T4 | _T5]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(
+        awaitable1: Awaitable[_T1],
+        awaitable2: Awaitable[_T2],
+        awaitable3: Awaitable[_T3],
+        awaitable4: Awaitable[_T4],
+        awaitable5: Awaitable[_T5],
+        awaitable6: Awaitable[_T6],
+        /,
+        *,
+        losers: _Losers = None,
+    ) -> AsyncGenerator[tuple[int, Promise[_T1 | _T2 | _T3 | _T4 | _T5 | _T6]]]: ...
+    @overload
+    @staticmethod
+    def as_completed(*awaitables: Awaitable[_T], losers: _Losers = None) -> AsyncGenerator[tuple[int, Promise[_T]]]: ...
+
+    # Many items through one function.
+    map: ClassVar[_Map]
+    @staticmethod
+    def filter(
+        items: _Items[_T],
+        fn: Callable[[_T], object],
+        /,
+        *,
+        concurrency: int | None = None,
+        on_progress: _Progress | None = None,
+    ) -> Promise[list[_T]]: ...
+    @overload
+    @staticmethod
+    def reduce(items: _Items[_T], fn: Callable[[_U, _T], Awaitable[_U]], initial: _U, /) -> Promise[_U]: ...
+    @overload
+    @staticmethod
+    def reduce(items: _Items[_T], fn: Callable[[_U, _T], Awaitable[_U] | _U], initial: _U, /) -> Promise[_U]: ...
+    @staticmethod
+    def each(
+        items: _Items[_T],
+        fn: Callable[[_T], object],
+        /,
+        *,
+        concurrency: int | None = 1,
+        on_progress: _Progress | None = None,
+    ) -> Promise[None]: ...
+    @staticmethod
+    def submit(executor: _Executor, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
 
     # Links that only a promise has.
     def tap(self, on_fulfilled: Callable[[_T_co], object], /) -> Promise[_T_co]: ...
