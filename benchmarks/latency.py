@@ -3,7 +3,8 @@
     python -m benchmarks.latency [--loop uvloop] [--seconds 3] [--tries 5]
 
 Promises and Tasks take turns; of all tries the least p99 and the least maximum count, for other programs on the
-machine can only add to them. Steps of all chains a second tell how much work was done meanwhile.
+machine can only add to them. The steps of all chains a second tell how much work was done meanwhile. Seconds are
+those of the processor.
 """
 
 import argparse
