@@ -56,4 +56,4 @@ def _lines(panel: Any, results: Results, grown: list[Any]) -> None:
             panel.plot(list(costs), [cost * 1e6 for cost in costs.values()], marker=".", label=question.name)
     panel.set(xscale="log", yscale="log", ylabel="µs each", xlabel="how many")
     panel.set_title("growth of the promise's rows", fontsize=9)
-    panel.legend(fontsize=5, ncols=2)
+    panel.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1))
