@@ -441,6 +441,25 @@ class TestLaw4SameTurnYetFair:
         assert {"socket", "timer"} == set(served)
 
     @all_modes
+    async def test_many_tasks_that_end_in_one_turn_share_one_drain(self) -> None:
+        """Each has a thousand handlers waiting: they do not all run before the loop goes on."""
+        gate = asyncio.get_running_loop().create_future()
+        calls_in_turn = [0]
+
+        def count(_: object) -> None:
+            calls_in_turn[-1] += 1
+
+        promises = [Promise(wait_for(gate)) for _ in range(20)]
+        links = [promise.then(count) for promise in promises for _ in range(1_000)]
+        await turns()
+        gate.set_result(None)
+        while not links[-1].done():
+            calls_in_turn.append(0)
+            await asyncio.sleep(0)
+        assert 20_000 == sum(calls_in_turn)
+        assert max(calls_in_turn) <= 2_000
+
+    @all_modes
     async def test_slow_handlers_give_way_after_a_few(self, ready) -> None:
         """A drain is bounded by time as well."""
         calls: list[None] = []

@@ -21,6 +21,9 @@ __all__ = ["Queue", "Reaction", "start_generator"]
 _MOST: Final = 1024
 _SECONDS: Final = 0.002
 
+# What a Task that ends may bring along at once, in the turn in which many others may end.
+_MOST_ALONG: Final = 64
+
 _ATTRIBUTE: Final = "_aiopromise_queue"
 
 logger = logging.getLogger("aiopromise")
@@ -43,6 +46,7 @@ class Queue:
         "_items",
         "_roots",
         "_roots_limit",
+        "_scheduled",
         "_suspects",
         "cleanups",
         "context",
@@ -61,7 +65,9 @@ class Queue:
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
         self._items: deque[Reaction] = deque()
+        # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it.
         self._armed = False
+        self._scheduled = False
         self._draining = False
         self._suspects: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
@@ -116,9 +122,15 @@ class Queue:
         self._armed = True
 
     def flush(self) -> None:
-        """Drain what was pushed since `hold()`."""
-        if not self._draining:
-            self._drain()
+        """Drain what was pushed since `hold()`; but where a drain is scheduled it waits for that.
+
+        So that a turn in which many Tasks end has one drain, and not each of them another:
+
+            _on_done()    <-- runs 64 reactions, which is not all, and schedules a drain for the rest
+            _on_done()    <-- adds to the rest
+        """
+        if not (self._draining or self._scheduled):
+            self._drain(_MOST_ALONG)
 
     def check_thread(self, call: str) -> None:
         """Raise `RuntimeError` where the loop runs, but in another thread than this: checked in debug mode only."""
@@ -155,17 +167,21 @@ class Queue:
         return [root for root in roots if root is not None and not root.done()]
 
     def _arm(self) -> None:
-        self.loop.call_soon(self._drain, context=self.context)
-        self._armed = True
+        self.loop.call_soon(self._drain_as_scheduled, context=self.context)
+        self._armed = self._scheduled = True
 
-    def _drain(self) -> None:
+    def _drain_as_scheduled(self) -> None:
+        self._scheduled = False
+        self._drain(_MOST)
+
+    def _drain(self, most: int) -> None:
         self._draining = True
         self.debug = self.loop.get_debug()
         try:
             if self.debug:
-                self._run_and_name_the_slow()
+                self._run_and_name_the_slow(most)
             else:
-                self._run()
+                self._run(most)
             if self._suspects and not self._items:
                 suspects, self._suspects = self._suspects, []
                 announce(suspects)
@@ -176,21 +192,21 @@ class Queue:
             if self._items or self._suspects:
                 self._arm()
 
-    def _run(self) -> None:
+    def _run(self, most: int) -> None:
         # No local name for the reaction: this frame is seen from the traceback of whatever a handler raises,
         # and would make a cycle of the exception and the promise that holds it.
         items = self._items
         end = monotonic() + _SECONDS
-        for _ in range(_MOST):
+        for _ in range(most):
             if not items:
                 return
             items.popleft()._react()
             if monotonic() > end:
                 return
 
-    def _run_and_name_the_slow(self) -> None:
+    def _run_and_name_the_slow(self, most: int) -> None:
         end = monotonic() + _SECONDS
-        for _ in range(_MOST):
+        for _ in range(most):
             start = monotonic()
             if not self._items or start > end:
                 return
