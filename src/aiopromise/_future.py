@@ -29,12 +29,14 @@ class Awaiter:
     and the line that failed.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_promise", "_wakeup")
+    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_is_ring", "_promise", "_wakeup")
 
     def __init__(self, promise: Core) -> None:
         self._promise = promise
         self._asyncio_future_blocking = False
+        # While a request to end is on its way: what the Task gets if it leads to nothing.
         self._error: CancelledError | None = None
+        self._is_ring = False
         self._wakeup: Callable[[Any], object] | None = None
         self._context: Any = None
 
@@ -70,23 +72,37 @@ class Awaiter:
             two = create_task(wait_for(promise))
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
+
+        Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what changes
+        promises is done in a turn of the loop. Should the Task be woken before that, it gets the error, and the
+        outcome is still for others to take.
         """
         if self._wakeup is None:
             return False
         if self._error is not None:
+            self._is_ring = True
             return True
+        self._error = cancelled_error(msg)
         task = running_task(self._promise) if self._promise._has_only(self) else None
-        if task is not None:
-            # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
-            task.cancel(msg)
+        if task is None:
+            self._later(self._withdraw, msg)
         else:
-            # Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what
-            # changes promises is done in a turn of the loop. Should the Task be woken before that, it gets this
-            # error, and the outcome is still for others to take.
-            self._error = cancelled_error(msg)
-            queue = self._promise._queue
-            queue.loop.call_soon(self._withdraw, msg, context=queue.context)
+            self._hand_on(task, msg)
         return True
+
+    def _hand_on(self, task: "asyncio.Task[Any]", message: Any) -> None:
+        # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
+        self._is_ring = False
+        task.cancel(message)
+        if self._is_ring:
+            # Tasks that await each other: the request has come round, and this is where it ends.
+            self._later(self._leave)
+        else:
+            self._error = None  # what comes of the request is for this Task
+
+    def _later(self, step: Callable[..., None], *arguments: Any) -> None:
+        queue = self._promise._queue
+        queue.loop.call_soon(step, *arguments, context=queue.context)
 
     def _withdraw(self, message: Any) -> None:
         promise, error = self._promise, self._error
@@ -97,8 +113,12 @@ class Awaiter:
             if not cancel(promise, message):
                 self._error = error
         else:
-            promise._withdraw(self)
-            promise._queue.push(self)
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._wakeup is not None and self._promise._state == PENDING:
+            self._promise._withdraw(self)
+            self._promise._queue.push(self)
 
     def result(self) -> None:
         """Let the Task go on; `__next__` has the value."""
