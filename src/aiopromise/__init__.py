@@ -3,6 +3,7 @@
 The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
+- `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
 - `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
