@@ -25,6 +25,10 @@ The rooms, in reading order; each imports only from those before it:
 - `_pool`: calls of one function on many items, so many at a time
 - `_concurrency`: many items through one function: `map` and its kin; `submit`
 - `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
+- `_leftovers`: what a piece of work has left behind
+- `testing`: for users' tests: deferreds, `settle()`, assertions
+- `pytest_plugin`: a test fails for what it leaves behind; `_aiopromise_pytest`, beside the package, lets pytest
+  start without importing it
 """
 
 from aiopromise import _facade as _facade
