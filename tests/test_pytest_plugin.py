@@ -204,8 +204,10 @@ class TestMethod:
     async def test_alive(self, request{", fixture" if fixture else ""}):
         request.node.kept = Promise.reject(KeyError())
 
-async def test_good({"fixture" if fixture else ""}):
-    await Promise.resolve(1)
+async def test_asked_to_end({"fixture" if fixture else ""}):
+    promise = Promise(forever())
+    await settle()
+    promise.cancel()
 """,
         "-p",
         "no:asyncio",
@@ -360,7 +362,7 @@ def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     result.stderr.fnmatch_lines([f"ERROR: --aiopromise-allow {known} 'pendin'"])
     result = run("@pytest.mark.aiopromise_allow(0)" + TWO_LEFT)
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines([f"*UsageError: @pytest.mark.aiopromise_allow {known} 0"])
 
 
@@ -420,8 +422,8 @@ def test_a_session_without_promises_does_not_import_the_library(pytester: pytest
     pytester.runpytest_subprocess("-p", "no:cacheprovider", *off).assert_outcomes(passed=1)
 
 
-def test_watching_leaves_no_promise_alive(run: Run) -> None:
-    """They are held weakly: a test that makes many runs in the same memory, and sees each of them die."""
+def test_watching_keeps_nothing_alive(run: Run) -> None:
+    """A test that makes many promises runs in the same memory, and sees each of them die, and its loop."""
     result = run("""
 import gc
 import weakref
@@ -433,5 +435,14 @@ async def test_it():
         promise = Promise.resolve(1)
         seen.add(promise)
     assert [promise] == [*seen]
+
+def test_loop():
+    async def main():
+        Promise.resolve(1).then(str)
+        await settle()
+        return weakref.ref(asyncio.get_running_loop())
+    loop = asyncio.run(main())
+    gc.collect()
+    assert loop() is None
 """)
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=2)

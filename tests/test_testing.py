@@ -103,7 +103,8 @@ def test_settle_serves_input_that_is_there(on_loop: Callable) -> None:
         with here, there:
             here.setblocking(False)
             loop.add_reader(here, lambda: heard.append(here.recv(10)))
-            there.send(b"hello")
+            # Only when settle() has let the loop turn, and nothing but the answer is left to come.
+            loop.call_soon(there.send, b"hello")
             await settle()
             loop.remove_reader(here)
         return heard

@@ -42,18 +42,18 @@ class Place(StackSummary):
 class Recording:
     """All promises that are made while it is on, by line of the user's code.
 
-    They are held weakly, so that each of them lives, dies and reports as it would without it.
+    They and their loops are held weakly, so that all of them live, die and report as they would without it.
     """
 
     def __init__(self) -> None:
         # Every promise, held for good: for somebody who has asked for them.
         self.kept: list[Promise[Any]] | None = None
         self._made: list[weakref.ref[Promise[Any]]] = []
-        self._limit = 1000
+        self._limit = 100
         self._left: list[tuple[weakref.ref[Any], StackSummary]] = []
         self._lost: list[Leftover] = []
         # What was running at the last look; what a loop has cancelled at its end was left behind all the same.
-        self._running: dict[asyncio.AbstractEventLoop, list[Leftover]] = {}
+        self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
 
     def start(self) -> None:
         """Switch it on."""
@@ -85,11 +85,11 @@ class Recording:
         place = Place(origin or [_summary_of(frame)])
         place.recording = self
         self._made.append(weakref.ref(promise))
-        self._running.setdefault(promise.get_loop(), [])
+        self._running.setdefault(weakref.ref(promise.get_loop()), [])
         if self.kept is not None:
             self.kept.append(promise)
         if len(self._made) > self._limit:
-            self._limit = 1000 + 2 * len(self._promises())
+            self._limit = 100 + 2 * len(self._promises())
         return place
 
     def lost(self, rejection: Any) -> None:
@@ -104,17 +104,19 @@ class Recording:
 
     def look(self) -> None:
         """Take down what runs now, on every loop that is still open."""
-        now: dict[asyncio.AbstractEventLoop, list[Leftover]]
-        now = {loop: [] for loop in self._running if not loop.is_closed()}
+        loops = [(reference, reference()) for reference in self._running]
+        now: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]]
+        now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
         losers = [(runs, origin) for reference, origin in self._left if (runs := reference()) is not None]
         for runs, origin in losers:
-            if runs.get_loop() in now and _is_running(runs):
-                now[runs.get_loop()].append(Leftover("losers", repr(runs), origin))
+            if (loop := weakref.ref(runs.get_loop())) in now and _is_running(runs):
+                now[loop].append(Leftover("losers", repr(runs), origin))
         known = [runs for runs, _ in losers]
         for promise in self._promises():
-            works = (promise, promise._upstream)
-            if promise.get_loop() in now and _is_running(promise) and not any(one in known for one in works):
-                now[promise.get_loop()].append(Leftover("pending", repr(promise), promise._origin))
+            if promise in known or promise._upstream in known:
+                continue
+            if (loop := weakref.ref(promise.get_loop())) in now and _is_running(promise):
+                now[loop].append(Leftover("pending", repr(promise), promise._origin))
         self._running |= now
 
     def leftovers(self) -> list[Leftover]:

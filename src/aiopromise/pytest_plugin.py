@@ -53,9 +53,10 @@ class Watch:
         return self.recording
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Record what is made from now on."""
-        self._start()
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Record what is made from now on, if there is anything that may not be left behind."""
+        if self._allowed_to(item) != {*KINDS}:
+            self._start()
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -114,8 +115,11 @@ class Watch:
         return result
 
     def _left_by(self, item: pytest.Item, recording: Recording) -> list[Leftover]:
-        allowed = self._allowed.union(*map(_kinds_of, item.iter_markers("aiopromise_allow")))
+        allowed = self._allowed_to(item)
         return [leftover for leftover in recording.leftovers() if leftover.kind not in allowed]
+
+    def _allowed_to(self, item: pytest.Item) -> set[str]:
+        return self._allowed.union(*map(_kinds_of, item.iter_markers("aiopromise_allow")))
 
 
 def _looking(function: Any, recording: Recording) -> Any:
