@@ -101,6 +101,21 @@ def test_loop_of_its_own():
     } == summaries(result)
 
 
+def test_what_has_failed_a_test_is_not_reported_again(run: Run) -> None:
+    """Neither in the log nor at the expense of the test that runs when its promise dies."""
+    result = run("""
+kept = []
+
+async def test_alive():
+    kept.append(Promise.reject(ValueError("no")))
+
+def test_next(caplog):
+    kept.clear()
+    assert [] == caplog.records
+""")
+    result.assert_outcomes(passed=2, errors=1)
+
+
 def test_the_report_says_all_that_is_needed_to_mend_the_test(run: Run) -> None:
     """What it is, where it was made, what it was, and what to write."""
     result = run("""
@@ -291,10 +306,11 @@ async def server():
     await settle()
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_of_the_session(server):
+@pytest.mark.parametrize("number", [1, 2])
+async def test_of_the_session(server, number):
     assert not server.done()
 """)
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=8)
 
 
 def test_a_test_that_fails_by_itself_is_not_failed_twice(run: Run) -> None:

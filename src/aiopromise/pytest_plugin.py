@@ -52,7 +52,7 @@ class Watch:
         self.recording.start()
         return self.recording
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Record what is made from now on, if there is anything that may not be left behind."""
         if self._allowed_to(item) != {*KINDS}:
