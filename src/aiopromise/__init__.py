@@ -3,6 +3,7 @@
 The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
+- `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
 - `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
@@ -24,6 +25,10 @@ The rooms, in reading order; each imports only from those before it:
 - `_pool`: calls of one function on many items, so many at a time
 - `_concurrency`: many items through one function: `map` and its kin; `submit`
 - `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
+- `_leftovers`: what a piece of work has left behind
+- `testing`: for users' tests: deferreds, `settle()`, assertions
+- `pytest_plugin`: a test fails for what it leaves behind; `_aiopromise_pytest`, beside the package, lets pytest
+  start without importing it
 """
 
 from aiopromise import _facade as _facade

@@ -10,7 +10,7 @@ from typing import Any, Self, final
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
 from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Cancellation, Rejection, listeners
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, here, new
+from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, new, trace
 
 __all__ = ["Core", "Starting", "cancelled_error", "without_our_frames"]
 
@@ -72,7 +72,7 @@ class Core(State):
         child._on_rejected = on_rejected
         child._catches = catches
         child._context = copy_context()
-        child._origin = here(queue) if queue.debug else None
+        child._origin = trace(child) if queue.traced else None
         self._subscribe(child)
         return child
 

@@ -14,6 +14,7 @@ from aiopromise._core import cancelled_error, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._handler import Exactly
 from aiopromise._promise import Promise
+from aiopromise._recorder import recorders
 from aiopromise._state import FULFILLED, PENDING, State, Tie
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
@@ -180,6 +181,8 @@ class Group(Tie):
         self._outcome = outcome
         for member in tuple(self._members):
             if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
+                for recorder in recorders:
+                    recorder.left(self.promise, member.promise)
                 member.let_go()
                 del self._members[member]
             # When the loop ends all Tasks are cancelled at once: a second request would break into their cleanup.

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterable
 from time import monotonic
 from typing import Any, Final, Protocol, final
 
+from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection, announce
 
 __all__ = ["Queue", "Reaction", "start_generator"]
@@ -52,12 +53,15 @@ class Queue:
         "context",
         "debug",
         "loop",
+        "traced",
         "works",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.debug = loop.get_debug()
+        # Whether anybody wants to know where a promise was made.
+        self.traced = self.debug or bool(recorders)
         # The callbacks of the library itself need no variables, and keep nobody's context alive.
         self.context = contextvars.Context()
         # A running Task is held by its loop only weakly: whoever waits for one is held here, until it ends.
@@ -177,6 +181,7 @@ class Queue:
     def _drain(self, most: int) -> None:
         self._draining = True
         self.debug = self.loop.get_debug()
+        self.traced = self.debug or bool(recorders)
         try:
             if self.debug:
                 self._run_and_name_the_slow(most)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
 from aiopromise._errors import needs_function
+from aiopromise._recorder import recorders
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
 
@@ -141,6 +142,8 @@ class Rejection:
 
     def __del__(self) -> None:
         if self._loop is not None:
+            for recorder in recorders:
+                recorder.lost(self)
             report: dict[str, Any] = {
                 "message": "a promise was rejected and nobody handled it",
                 "exception": self.reason.with_traceback(self.traceback),

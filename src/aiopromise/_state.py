@@ -18,6 +18,7 @@ from itertools import takewhile
 from typing import Any, ClassVar, Final, TypeVar
 
 from aiopromise._queue import Queue, Reaction
+from aiopromise._recorder import recorders
 
 __all__ = [
     "CANCELLED",
@@ -27,10 +28,10 @@ __all__ = [
     "State",
     "Tie",
     "begin",
-    "here",
     "new",
     "pending",
     "settled",
+    "trace",
 ]
 
 PENDING: Final = 0
@@ -80,7 +81,7 @@ def begin(promise: "State", queue: Queue) -> None:
     promise._on_rejected = None
     promise._catches = Exception
     promise._context = None
-    promise._origin = here(queue) if queue.debug else None
+    promise._origin = trace(promise) if queue.traced else None
 
 
 def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
@@ -91,7 +92,16 @@ def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
     return promise
 
 
-def here(queue: Queue) -> traceback.StackSummary:
+def trace(promise: "State") -> traceback.StackSummary | None:
+    """Tell the recorders of a new *promise*, and return where it was made, if that is to be known."""
+    queue = promise._queue
+    origin = _here(queue) if queue.debug else None
+    for recorder in tuple(recorders):
+        origin = recorder.made(promise, origin)
+    return origin
+
+
+def _here(queue: Queue) -> traceback.StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
     stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=16, lookup_lines=False)
     ours = [frame.name for frame in takewhile(_is_ours, stack)]
@@ -129,7 +139,7 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    _origin: traceback.StackSummary | None  # where the promise was made; debug mode only
+    _origin: traceback.StackSummary | None  # where the promise was made; in debug mode, or if recorded
 
     def _subscribe(self, reaction: Reaction) -> None:
         reactions = self._reactions

@@ -1,0 +1,172 @@
+"""What a piece of work has left behind: rejections that nobody handled, promises and losers that still run."""
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import FrameSummary, StackSummary, format_exception
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+from aiopromise._job import Job
+from aiopromise._pool import Pool
+from aiopromise._promise import Promise
+from aiopromise._queue import Queue
+from aiopromise._recorder import recorders
+from aiopromise._rejection import Rejection
+from aiopromise._state import PENDING, REJECTED
+
+__all__ = ["KINDS", "Leftover", "Recording"]
+
+KINDS: Final = ("unhandled", "pending", "losers")
+
+# What starts loops, and calls the library from there: a promise that has nobody else above it is of its own making.
+_RUNNERS: Final = {"asyncio", "uvloop", "anyio", "pytest_asyncio"}
+
+
+class Leftover(NamedTuple):
+    """One thing that was left behind: of which of the kinds, what it is, and where it was made."""
+
+    kind: str
+    what: str
+    origin: StackSummary
+
+
+class Place(StackSummary):
+    """Where a promise was made, and in which recording."""
+
+    recording: "Recording"
+
+
+class Recording:
+    """All promises that are made while it is on, by line of the user's code.
+
+    They and their loops are held weakly, so that all of them live, die and report as they would without it.
+    """
+
+    def __init__(self) -> None:
+        # Every promise, held for good: for somebody who has asked for them.
+        self.kept: list[Promise[Any]] | None = None
+        self._made: list[weakref.ref[Promise[Any]]] = []
+        self._limit = 100
+        self._left: list[tuple[weakref.ref[Any], StackSummary]] = []
+        self._lost: list[Leftover] = []
+        # What was running at the last look; what a loop has cancelled at its end was left behind all the same.
+        self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
+
+    def start(self) -> None:
+        """Switch it on."""
+        recorders.append(self)
+        loop = asyncio._get_running_loop()
+        if loop is not None:
+            Queue.of(loop).traced = True
+
+    def stop(self) -> None:
+        """Switch it off; what it knows stays."""
+        recorders.remove(self)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out what is made meanwhile."""
+        if self not in recorders:
+            yield  # within another pause
+            return
+        self.stop()
+        try:
+            yield
+        finally:
+            recorders.append(self)
+
+    def made(self, promise: Any, origin: StackSummary | None) -> StackSummary | None:
+        frame = _users_frame(sys._getframe(1))
+        if frame is None:
+            return origin
+        place = Place(origin or [_summary_of(frame)])
+        place.recording = self
+        self._made.append(weakref.ref(promise))
+        self._running.setdefault(weakref.ref(promise.get_loop()), [])
+        if self.kept is not None:
+            self.kept.append(promise)
+        if len(self._made) > self._limit:
+            self._limit = 100 + 2 * len(self._promises())
+        return place
+
+    def lost(self, rejection: Any) -> None:
+        if self._is_ours(rejection._origin):
+            self._lost.append(_unhandled(rejection))
+
+    def left(self, promise: Any, loser: Any) -> None:
+        if self._is_ours(promise._origin):
+            upstream = loser._upstream
+            runs = upstream if isinstance(upstream, asyncio.Task) else loser
+            self._left.append((weakref.ref(runs), promise._origin))
+
+    def look(self) -> None:
+        """Take down what runs now, on every loop that is still open."""
+        loops = [(reference, reference()) for reference in self._running]
+        now: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]]
+        now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
+        losers = [(runs, origin) for reference, origin in self._left if (runs := reference()) is not None]
+        for runs, origin in losers:
+            if (loop := weakref.ref(runs.get_loop())) in now and _is_running(runs):
+                now[loop].append(Leftover("losers", repr(runs), origin))
+        known = [runs for runs, _ in losers]
+        for promise in self._promises():
+            if promise in known or promise._upstream in known:
+                continue
+            if (loop := weakref.ref(promise.get_loop())) in now and _is_running(promise):
+                now[loop].append(Leftover("pending", repr(promise), promise._origin))
+        self._running |= now
+
+    def leftovers(self) -> list[Leftover]:
+        """Return all that was left behind; the rejections among it have been reported, then."""
+        alive = [promise._value for promise in self._promises() if promise._state == REJECTED]
+        unhandled = [rejection for rejection in alive if rejection._loop is not None]
+        lost = self._lost + [_unhandled(rejection) for rejection in unhandled]
+        for rejection in unhandled:
+            rejection.take(None)
+        return lost + [leftover for found in self._running.values() for leftover in found]
+
+    def _promises(self) -> list[Any]:
+        """Return those that are alive, and forget the others."""
+        alive = [(promise, reference) for reference in self._made if (promise := reference()) is not None]
+        self._made = [reference for _, reference in alive]
+        return [promise for promise, _ in alive]
+
+    def _is_ours(self, origin: StackSummary | None) -> bool:
+        return isinstance(origin, Place) and origin.recording is self
+
+
+def _users_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the nearest frame outside of the library; None if it is the loop that has called the library."""
+    while frame is not None and _package(frame) == "aiopromise":
+        frame = frame.f_back
+    return None if frame is None or _package(frame) in _RUNNERS else frame
+
+
+def _summary_of(frame: FrameType) -> FrameSummary:
+    # The text of the line is read when it is shown.
+    return FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False)
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _is_running(promise: Any) -> bool:
+    """Tell whether work of its own runs, that nobody has asked to end."""
+    if isinstance(promise, asyncio.Task):
+        return not promise.done() and not promise.cancelling()
+    if not isinstance(promise, Promise) or promise._state != PENDING:
+        return False
+    upstream = promise._upstream
+    if isinstance(upstream, Pool):
+        return any(_is_running(member.promise) for member in upstream._members)
+    return isinstance(upstream, Job) or _is_running(upstream if isinstance(upstream, asyncio.Task) else None)
+
+
+def _unhandled(rejection: Rejection) -> Leftover:
+    assert rejection._origin is not None
+    reason = rejection.reason.with_traceback(rejection.traceback)
+    return Leftover("unhandled", "".join(format_exception(reason)).rstrip(), rejection._origin)

@@ -1,0 +1,22 @@
+"""Who is told of each promise that is made, and of what becomes of it: test harnesses, and else nobody."""
+
+from traceback import StackSummary
+from typing import Any, Final, Protocol
+
+__all__ = ["Recorder", "recorders"]
+
+
+class Recorder(Protocol):
+    """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
+
+    def made(self, promise: Any, origin: StackSummary | None) -> StackSummary | None:
+        """Be told of a new promise; return where it was made, if that is not known yet."""
+
+    def lost(self, rejection: Any) -> None:
+        """Be told of a rejection that dies and that nobody has handled."""
+
+    def left(self, promise: Any, loser: Any) -> None:
+        """Be told that *promise* has its answer and leaves the promise *loser* running."""
+
+
+recorders: Final[list[Recorder]] = []

@@ -1,0 +1,464 @@
+"""What the pytest plugin makes of the tests of others."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+# The runs are made within the tests, which see what their promises do: on purpose.
+pytestmark = [pytest.mark.logs, pytest.mark.aiopromise_allow]
+
+SETTINGS = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+"""
+
+HEAD = """\
+import asyncio
+import concurrent.futures
+import threading
+import pytest
+import pytest_asyncio
+from aiopromise import Promise, on_unhandled_rejection
+from aiopromise.testing import assert_rejected, settle
+
+async def forever(value=None):
+    await asyncio.Event().wait()
+
+async def fails():
+    raise ValueError("no")
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run pytest on a file of tests that begins with `HEAD`."""
+    monkeypatch.setenv("COLUMNS", "200")  # the summary shows whole lines
+    pytester.makefile(".ini", pytest=SETTINGS)
+
+    def run(tests: str, *arguments: str, head: str = HEAD) -> pytest.RunResult:
+        pytester.makepyfile(test_it=head + tests)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+
+    return run
+
+
+def summaries(result: pytest.RunResult) -> dict[str, str]:
+    """Return what the summary says that each test has left behind: the kinds, with the code of their lines."""
+    code = re.compile(r"^  made at test_it\.py:(\d+), in \w+: (.*)$", flags=re.MULTILINE)
+    texts = {found[1]: found[2] for found in code.finditer(result.stdout.str())}
+    found = {}
+    for name, summary in re.findall(
+        r"^ERROR test_it\.py::(\S+) - Failed: left behind: (.*)$", result.stdout.str(), re.MULTILINE
+    ):
+        found[name] = re.sub(r"test_it\.py:(\d+)", lambda match: texts[match[1]], summary)
+    return found
+
+
+# ----------------------------------------------------------- what fails a test
+
+
+def test_a_rejection_that_nobody_handled_fails_the_test(run: Run) -> None:
+    """Whether its promise is dead or alive, and wherever the loop came from, with the line that made the promise."""
+    result = run("""
+async def test_dead():
+    Promise.reject(ValueError("no"))
+
+async def test_alive(request):
+    request.node.kept = Promise.reject(ValueError("no"))
+
+async def test_work():
+    Promise(fails())
+    await settle()
+
+async def test_link():
+    Promise.resolve(1).then(lambda value: value / 0)
+    await settle()
+
+async def test_debug():
+    asyncio.get_running_loop().set_debug(True)
+    Promise.reject(ValueError("no"))
+
+def test_loop_of_its_own():
+    async def main():
+        Promise.reject(KeyError("mine"))
+    asyncio.run(main())
+""")
+    result.assert_outcomes(passed=6, errors=6)
+    assert {
+        "test_dead": 'unhandled Promise.reject(ValueError("no"))',
+        "test_alive": 'unhandled request.node.kept = Promise.reject(ValueError("no"))',
+        "test_work": "unhandled Promise(fails())",
+        "test_link": "unhandled Promise.resolve(1).then(lambda value: value / 0)",
+        "test_debug": 'unhandled Promise.reject(ValueError("no"))',
+        "test_loop_of_its_own": 'unhandled Promise.reject(KeyError("mine"))',
+    } == summaries(result)
+
+
+def test_what_has_failed_a_test_is_not_reported_again(run: Run) -> None:
+    """Neither in the log nor at the expense of the test that runs when its promise dies."""
+    result = run("""
+kept = []
+
+async def test_alive():
+    kept.append(Promise.reject(ValueError("no")))
+
+def test_next(caplog):
+    kept.clear()
+    assert [] == caplog.records
+""")
+    result.assert_outcomes(passed=2, errors=1)
+
+
+def test_the_report_says_all_that_is_needed_to_mend_the_test(run: Run) -> None:
+    """What it is, where it was made, what it was, and what to write."""
+    result = run("""
+async def test_both():
+    Promise(fails())
+    Promise(forever())
+    await settle()
+""")
+    result.stdout.re_match_lines_random([re.escape("_* ERROR at teardown of test_both _*").replace(r"_\*", "_*")])
+    result.stdout.fnmatch_lines(
+        [
+            "left behind: unhandled test_it.py:16, pending test_it.py:17",
+            "",
+            "rejected, and nobody handled it:",
+            "  made at test_it.py:16, in test_both: Promise(fails())",
+            "      Traceback (most recent call last):",
+            '        File "*test_it.py", line 13, in fails',
+            '          raise ValueError("no")',
+            "      ValueError: no",
+            "Await it in the test, give it a catch(), or expect it with aiopromise.testing.assert_rejected()",
+            'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("unhandled")',
+            "",
+            "still running when the test was over:",
+            "  made at test_it.py:17, in test_both: Promise(forever())",
+            "      <Promise pending, running Task-*>",
+            "Await it in the test, or cancel() it and await its end",
+            'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("pending")',
+        ],
+        consecutive=True,
+    )
+
+
+def test_a_promise_whose_work_still_runs_fails_the_test(run: Run) -> None:
+    """A coroutine, the Task of a handler, a call of map(), a job in a thread: with the line that made the promise."""
+    result = run("""
+async def test_coroutine():
+    Promise(forever())
+
+async def test_handler():
+    Promise.resolve(1).then(forever)
+    await settle()
+
+async def test_map():
+    Promise.map([1, 2], forever)
+    await settle()
+
+async def test_delay():
+    Promise.delay(3600).then(print).finally_(print)
+
+async def test_job():
+    Promise(concurrent.futures.Future())
+""")
+    result.assert_outcomes(passed=5, errors=5)
+    assert {
+        "test_coroutine": "pending Promise(forever())",
+        "test_handler": "pending Promise.resolve(1).then(forever)",
+        "test_map": "pending Promise.map([1, 2], forever)",
+        "test_delay": "pending Promise.delay(3600).then(print).finally_(print)",
+        "test_job": "pending Promise(concurrent.futures.Future())",
+    } == summaries(result)
+
+
+def test_a_loser_that_still_runs_fails_the_test(run: Run) -> None:
+    """With the line of the combinator that left it alone, and once only."""
+    result = run("""
+async def test_kept():
+    await Promise.race([forever(), asyncio.sleep(0)], losers="keep")
+
+async def test_task():
+    await Promise.any([asyncio.create_task(forever()), asyncio.sleep(0)])
+
+async def test_promise():
+    slow = Promise(forever())
+    await Promise.race([slow.then(print), Promise.resolve(1)])
+""")
+    result.assert_outcomes(passed=3, errors=3)
+    assert {
+        "test_kept": 'losers await Promise.race([forever(), asyncio.sleep(0)], losers="keep")',
+        "test_task": "losers await Promise.any([asyncio.create_task(forever()), asyncio.sleep(0)])",
+        # What runs is not the loser itself but what that hangs on.
+        "test_promise": "pending slow = Promise(forever())",
+    } == summaries(result)
+
+
+@pytest.mark.parametrize("fixture", ["", "\n@pytest.fixture\nasync def fixture():\n    yield\n"], ids=["none", "async"])
+def test_it_works_with_anyios_plugin(run: Run, fixture: str) -> None:
+    """Which closes the loop before the test is over for pytest, unless an async fixture holds it open."""
+    result = run(
+        fixture
+        + f"""
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture(params=["asyncio"], scope="module")
+def anyio_backend(request):
+    return request.param
+
+async def test_pending({"fixture" if fixture else ""}):
+    Promise(forever())
+
+class TestMethod:
+    async def test_alive(self, request{", fixture" if fixture else ""}):
+        request.node.kept = Promise.reject(KeyError())
+
+async def test_asked_to_end({"fixture" if fixture else ""}):
+    promise = Promise(forever())
+    await settle()
+    promise.cancel()
+""",
+        "-p",
+        "no:asyncio",
+        "-o",
+        "addopts=",
+        "-W",
+        "ignore::pytest.PytestConfigWarning",
+    )
+    result.assert_outcomes(passed=3, errors=2)
+    left = ["pending Promise(forever())", "unhandled request.node.kept = Promise.reject(KeyError())"]
+    assert left == [*summaries(result).values()]
+
+
+def test_it_works_with_unittest_and_with_loops_that_outlive_a_test(run: Run) -> None:
+    """A loop of the session, and the loop of an IsolatedAsyncioTestCase."""
+    result = run("""
+import unittest
+
+class TestIsolated(unittest.IsolatedAsyncioTestCase):
+    async def test_unhandled(self):
+        Promise.reject(KeyError())
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_pending():
+    Promise(forever())
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_next():
+    await Promise.resolve(1)
+""")
+    result.assert_outcomes(passed=3, errors=2)
+    assert ["unhandled Promise.reject(KeyError())", "pending Promise(forever())"] == [*summaries(result).values()]
+
+
+# ---------------------------------------------------------- what does not fail it
+
+
+def test_what_is_in_order_is_left_in_peace(run: Run) -> None:
+    """Handled, even late; settled; waiting for nobody's work; asked to end; stopped by the library."""
+    result = run("""
+async def test_handled_late():
+    promise = Promise.reject(ValueError("no"))
+    await settle()
+    assert_rejected(promise)
+
+async def test_nothing_runs():
+    promise, resolve, reject = Promise.with_resolvers()
+    promise.then(print)
+    Promise(asyncio.get_running_loop().create_future())
+
+async def test_asked_to_end():
+    Promise(forever()).then(print).cancel()
+
+async def test_stopped_by_the_library():
+    await Promise.race([forever(), asyncio.sleep(0)])
+    await Promise.delay(3600).timeout(0, fallback=None)
+
+async def test_somebody_listens():
+    remove = on_unhandled_rejection(lambda event: None)
+    Promise.reject(ValueError("no"))
+    await settle()
+    remove()
+
+@pytest.fixture
+async def connect():
+    made = []
+    def connect():
+        made.append(Promise(forever()))
+    yield connect
+    made[0].cancel()
+    await settle()
+
+async def test_ended_by_a_fixture(connect):
+    connect()
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server():
+    promise = Promise(forever())
+    yield promise
+    promise.cancel()
+    await settle()
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("number", [1, 2])
+async def test_of_the_session(server, number):
+    assert not server.done()
+""")
+    result.assert_outcomes(passed=8)
+
+
+def test_a_test_that_fails_by_itself_is_not_failed_twice(run: Run) -> None:
+    """What it left behind, be it a consequence or the reason, is shown with the failure."""
+    result = run("""
+async def test_fails():
+    Promise(forever())
+    assert 0
+
+@pytest.mark.xfail(strict=True)
+async def test_fails_as_expected():
+    Promise(forever())
+    assert 0
+
+async def test_skipped():
+    Promise(forever())
+    pytest.skip()
+""")
+    result.assert_outcomes(failed=1, xfailed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*Captured promises call*", "left behind: pending test_it.py:16"], consecutive=True)
+
+
+# ------------------------------------------------------------------ relaxed
+
+TWO_LEFT = """
+async def test_two():
+    Promise.reject(ValueError("no"))
+    Promise(forever())
+
+async def test_good():
+    pass
+"""
+
+
+@pytest.mark.parametrize(("kinds", "left"), [("unhandled", "pending"), ("losers, pending", "unhandled"), ("all", "")])
+@pytest.mark.parametrize("way", ["marker", "option", "setting"])
+def test_a_marker_an_option_and_a_setting_say_what_may_be_left(run: Run, way: str, kinds: str, left: str) -> None:
+    """By kind, or all of them; what is not named fails the test as before."""
+    marker = ", ".join(f'"{kind.strip()}"' for kind in kinds.split(","))
+    tests = f"@pytest.mark.aiopromise_allow({marker})" + TWO_LEFT if way == "marker" else TWO_LEFT
+    setting = f"aiopromise_allow={kinds.replace(',', ' ')}"
+    arguments = {"marker": [], "option": [f"--aiopromise-allow={kinds}"], "setting": ["-o", setting]}[way]
+    result = run(tests, "--strict-markers", *arguments)
+    result.assert_outcomes(passed=2, errors=bool(left))
+    assert [left] * bool(left) == [summary.split()[0] for summary in summaries(result).values()]
+
+
+def test_markers_add_up_and_one_without_kinds_is_for_all(run: Run) -> None:
+    """A module may be relaxed in one kind, and a test in another."""
+    result = run(f"""
+pytestmark = pytest.mark.aiopromise_allow("pending")
+
+@pytest.mark.aiopromise_allow("unhandled"){TWO_LEFT}
+@pytest.mark.aiopromise_allow
+async def test_all():
+    Promise.reject(ValueError("no"))
+""")
+    result.assert_outcomes(passed=3)
+
+
+def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
+    """With the kinds that there are."""
+    known = "knows unhandled, pending, losers and all, got"
+    result = run(TWO_LEFT, "--aiopromise-allow=losers,pendin")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    result.stderr.fnmatch_lines([f"ERROR: --aiopromise-allow {known} 'pendin'"])
+    result = run("@pytest.mark.aiopromise_allow(0)" + TWO_LEFT)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([f"*UsageError: @pytest.mark.aiopromise_allow {known} 0"])
+
+
+# ---------------------------------------------------------------- the fixture
+
+
+def test_the_fixture_lists_every_promise_that_is_made(run: Run) -> None:
+    """In the order in which they were made, links too, and none of another test, a fixture or the library itself."""
+    result = run("""
+@pytest.fixture
+async def earlier():
+    return Promise.resolve(0)
+
+async def test_it(earlier, recorded_promises):
+    first = Promise.resolve(1)
+    link = first.then(lambda value: Promise.resolve(value))
+    mapped = Promise.map([1], str)
+    await mapped
+    assert [first, link, mapped] == recorded_promises[:3]
+    assert [1] == [promise.result() for promise in recorded_promises[3:]]
+
+async def test_next(recorded_promises):
+    assert [] == recorded_promises
+""")
+    result.assert_outcomes(passed=2)
+
+
+def test_the_fixture_serves_a_test_that_imports_the_library_itself(run: Run) -> None:
+    """Nobody has to import it before."""
+    tests = """
+async def test_it(recorded_promises):
+    from aiopromise import Promise
+    promise = Promise.resolve(1)
+    assert [promise] == recorded_promises
+    Promise(forever())
+
+async def forever():
+    from asyncio import Event
+    await Event().wait()
+"""
+    result = run(tests, head="")
+    result.assert_outcomes(passed=1, errors=1)
+
+
+# ----------------------------------------------------------------- the costs
+
+
+def test_a_session_without_promises_does_not_import_the_library(pytester: pytest.Pytester) -> None:
+    """The plugin is loaded at every start of pytest in the environment, so it asks for nothing then."""
+    pytester.makepyfile("""
+        def test_it():
+            import sys
+            assert "_aiopromise_pytest" in sys.modules
+            assert not {"aiopromise", "asyncio"} & {*sys.modules}
+    """)
+    off = [argument for name in ("asyncio", "anyio", "hypothesispytest") for argument in ("-p", f"no:{name}")]
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", *off).assert_outcomes(passed=1)
+
+
+def test_watching_keeps_nothing_alive(run: Run) -> None:
+    """A test that makes many promises runs in the same memory, and sees each of them die, and its loop."""
+    result = run("""
+import gc
+import weakref
+
+async def test_it():
+    gc.collect()
+    seen = weakref.WeakSet()
+    for _ in range(5000):
+        promise = Promise.resolve(1)
+        seen.add(promise)
+    assert [promise] == [*seen]
+
+def test_loop():
+    async def main():
+        Promise.resolve(1).then(str)
+        await settle()
+        return weakref.ref(asyncio.get_running_loop())
+    loop = asyncio.run(main())
+    gc.collect()
+    assert loop() is None
+""")
+    result.assert_outcomes(passed=2)
