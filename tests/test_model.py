@@ -563,3 +563,20 @@ def test_random_programs_do_what_the_model_says(program: list, mode: str) -> Non
         check(program, mode)
     except Endless:
         reject()
+
+
+# What the random programs have found, as small as they came.
+FOUND = {
+    "a time limit that is over while a combinator ends": [
+        ("group", "all", (("work", Script()),), None, 1),
+        ("timeout", 0, 1, False),
+        ("cancel", 0),
+        ("advance", 2),
+    ],
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("program", FOUND.values(), ids=FOUND)
+def test_a_program_that_was_found_does_what_the_model_says(program: list, mode: str) -> None:
+    check(program, mode)
