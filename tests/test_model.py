@@ -500,13 +500,15 @@ def run_for_real(program: list, mode: str) -> tuple[list, list]:
         vars(run).clear()  # the traceback of a failure refers to the run
         return log
 
+    hook, sys.unraisablehook = sys.unraisablehook, lambda found: reports.append(str(found.exc_value))
     try:
         log = loop.run_until_complete(main())
         loop.resting = loop.create_future()
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
-    gc.collect(0)
+        gc.collect(0)
+        sys.unraisablehook = hook
     return log, reports
 
 
@@ -525,10 +527,12 @@ def run_in_the_model(program: list, mode: str) -> tuple[list, list]:
     is_new = sys.version_info >= (3, 12)
     world = Modelled(eager_tasks=mode == "eager", eager_handlers=is_new and mode != "factory")
     run = Run(world)
-    for _ in run.steps(program):
-        world.run()
-    for coroutine in (*run.works, *(task.coroutine for task in world.loop.tasks)):
-        coroutine.close()
+    try:
+        for _ in run.steps(program):
+            world.run()
+    finally:
+        for coroutine in (*run.works, *(task.coroutine for task in world.loop.tasks)):
+            coroutine.close()
     return run.log, world.untaken()
 
 
