@@ -29,10 +29,6 @@ def failed(error: BaseException) -> Outcome:
     return Outcome(CANCELLED if isinstance(error, CancelledError) else REJECTED, error)
 
 
-class Endless(Exception):
-    """The program never comes to rest: Tasks that await each other hand on a request to end for ever."""
-
-
 class Loop:
     """What is due, in its order; the queue of reactions; a clock."""
 
@@ -44,6 +40,8 @@ class Loop:
         self.timers_made = 0
         self.now = 0.0
         self.running: Task | None = None
+        # Who has handed on the request to end that is on its way right now.
+        self.passed: list[Wait] = []
         self.reactions: deque[Callable] = deque()
         self.will_drain = False
         self.promises: list[Promise] = []
@@ -67,7 +65,7 @@ class Loop:
             for _ in range(len(self.due)):
                 call, arguments = self.due.popleft()
                 call(*arguments)
-        raise Endless
+        raise AssertionError("the program never comes to rest")
 
     def push(self, reaction: Callable) -> None:
         """Let *reaction* run after those before it, and never now."""
@@ -475,16 +473,20 @@ class Wait:
             return False
         if self.error is None:
             self.error = CancelledError()
-            self.promise.loop.call_soon(self.withdraw)
+            self.promise.loop.call_soon(self.withdraw, self.promise.loop.passed)
         return True
 
-    def withdraw(self) -> None:
+    def withdraw(self, passed: list["Wait"]) -> None:
+        """Hand the request on; in a ring of Tasks that await each other, the first that sees it again gives up."""
         if self.is_over or self.promise.done():
             return
-        if self.promise.consumers == [self]:
+        if self.promise.consumers == [self] and self not in passed:
             error, self.error = self.error, None
+            passed = self.promise.loop.passed = passed or []
+            passed.append(self)
             if not self.promise.cancel():
                 self.error = error
+            self.promise.loop.passed = []
         else:
             self.promise.forget(self)
             self.promise.loop.push(self.told)

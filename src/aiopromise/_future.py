@@ -70,6 +70,8 @@ class Awaiter:
             two = create_task(wait_for(promise))
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
+
+        Tasks that await each other hand a request round; the first that sees it again gives up.
         """
         if self._wakeup is None:
             return False
@@ -85,20 +87,29 @@ class Awaiter:
             # error, and the outcome is still for others to take.
             self._error = cancelled_error(msg)
             queue = self._promise._queue
-            queue.loop.call_soon(self._withdraw, msg, context=queue.context)
+            queue.loop.call_soon(self._withdraw, msg, queue.passed, context=queue.context)
         return True
 
-    def _withdraw(self, message: Any) -> None:
+    def _withdraw(self, message: Any, passed: set[Any] | None) -> None:
         promise, error = self._promise, self._error
         if self._wakeup is None or promise._state != PENDING:
             return
-        if promise._has_only(self):
+        if promise._has_only(self) and (passed is None or self not in passed):
             self._error = None  # what comes of the request is for this Task
-            if not cancel(promise, message):
+            if not self._hand_on(message, set() if passed is None else passed):
                 self._error = error
         else:
             promise._withdraw(self)
             promise._queue.push(self)
+
+    def _hand_on(self, message: Any, passed: set[Any]) -> bool:
+        queue = self._promise._queue
+        passed.add(self)
+        queue.passed = passed
+        try:
+            return cancel(self._promise, message)
+        finally:
+            queue.passed = None
 
     def result(self) -> None:
         """Let the Task go on; `__next__` has the value."""

@@ -48,6 +48,7 @@ class Queue:
         "context",
         "debug",
         "loop",
+        "passed",
         "works",
     )
 
@@ -60,6 +61,8 @@ class Queue:
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
+        # The awaiters that the request to end has passed which is being handed on right now.
+        self.passed: set[Any] | None = None
         self._items: deque[Reaction] = deque()
         self._armed = False
         self._draining = False
