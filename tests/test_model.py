@@ -581,6 +581,13 @@ FOUND = {
         ("cancel", 0),
         ("advance", 2),
     ],
+    "a time limit that is over when it was given up already": [
+        ("resolvers",),
+        ("callback", 0, Handler()),
+        ("timeout", 0, 2, False),
+        ("timeout", 0, 1, False),
+        ("advance", 3),
+    ],
     "a coroutine that awaits what follows it": [
         ("resolvers",),
         ("work", Script(("0",))),
