@@ -359,9 +359,7 @@ class Promise:
         """Climb to what runs, as long as nobody else wants what is above."""
         if self.done():
             return False
-        path = [self]
-        while isinstance(above := path[-1].source, Promise) and not above.done() and above.consumers == [path[-1]]:
-            path.append(above)
+        path = climb(self)
         top = path[-1]
         work = top.source
         if isinstance(work, Future) and not isinstance(work, Job):
@@ -388,6 +386,14 @@ class Promise:
             yield wait
             return wait.give()
         return self.take().give()
+
+
+def climb(promise: Promise) -> list[Promise]:
+    """Return the promises from this one up, as far as nobody else wants them."""
+    path = [promise]
+    while isinstance(above := path[-1].source, Promise) and not above.done() and above.consumers == [path[-1]]:
+        path.append(above)
+    return path
 
 
 def cut_off(path: list[Promise]) -> None:
@@ -423,7 +429,7 @@ def is_asked_to_end(promise: Any) -> bool:
     while isinstance(promise, Promise):
         promise = promise.source
     if isinstance(promise, Group):
-        return promise.was_stopped
+        return promise.answer is not None and promise.answer.state == CANCELLED
     return isinstance(promise, Task) and promise.requests > 0
 
 
@@ -468,28 +474,40 @@ class Wait:
         return self.promise.take().give()
 
     def cancel(self) -> bool:
-        """Be asked by the Task; the promise is asked in the next turn."""
-        if self.is_over:
-            return False
-        if self.error is None:
+        """Be asked by the Task; a Task below is asked at once, a promise in the next turn."""
+        if self.is_over or self.error is not None:
+            return not self.is_over
+        loop = self.promise.loop
+        work = climb(self.promise)[-1].source
+        if isinstance(work, Task) and not work.done() and self.is_to_hand_on(loop.passed):
+            self.hand_on(work.cancel, loop.passed)
+        else:
             self.error = CancelledError()
-            self.promise.loop.call_soon(self.withdraw, self.promise.loop.passed)
+            loop.call_soon(self.withdraw, loop.passed)
         return True
 
     def withdraw(self, passed: list["Wait"]) -> None:
-        """Hand the request on; in a ring of Tasks that await each other, the first that sees it again gives up."""
         if self.is_over or self.promise.done():
             return
-        if self.promise.consumers == [self] and self not in passed:
+        if self.is_to_hand_on(passed):
             error, self.error = self.error, None
-            passed = self.promise.loop.passed = passed or []
-            passed.append(self)
-            if not self.promise.cancel():
+            if not self.hand_on(self.promise.cancel, passed):
                 self.error = error
-            self.promise.loop.passed = []
         else:
             self.promise.forget(self)
             self.promise.loop.push(self.told)
+
+    def is_to_hand_on(self, passed: list["Wait"]) -> bool:
+        """In a ring of Tasks that await each other, the first that sees a request again gives up."""
+        return self.promise.consumers == [self] and self not in passed
+
+    def hand_on(self, ask: Callable, passed: list["Wait"]) -> bool:
+        loop = self.promise.loop
+        before, loop.passed = loop.passed, passed or []
+        loop.passed.append(self)
+        answer = ask()
+        loop.passed = before
+        return answer
 
 
 # ------------------------------------------------------------------------- many promises, one
@@ -520,7 +538,6 @@ class Group:
         self.outcomes: dict[int, Outcome] = {}
         self.in_order: list[Outcome] = []
         self.answer: Outcome | None = None
-        self.was_stopped = False
         self.total = 0
 
     def join(self, promise: Promise, kind: str) -> None:
@@ -579,16 +596,14 @@ class Group:
 
     def stop(self) -> bool:
         """Withdraw from every input; tell whether there is an end to wait for."""
-        if self.answer is None:
-            self.answer = failed(CancelledError())
-            self.was_stopped = True
+        self.answer = failed(CancelledError())
         for member in [*self.members]:
-            if member.kind == "ours":
-                member.promise.cancel()
-            elif member.kind == "outside" or member.promise.consumers != [member]:
+            if member.kind == "outside" or (member.kind != "ours" and member.promise.consumers != [member]):
                 member.let_go()
-            elif not member.promise.cancel():
-                self.members.remove(member)
+            else:
+                member.promise.cancel()
+                if member.promise.done():
+                    member.let_go()  # nothing was running
         return bool(self.members)
 
 

@@ -8,6 +8,7 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, ClassVar, Self, final
 
 from aiopromise._cancellation import cancel, running_task
@@ -77,16 +78,16 @@ class Awaiter:
             return False
         if self._error is not None:
             return True
-        task = running_task(self._promise) if self._promise._has_only(self) else None
+        queue = self._promise._queue
+        task = running_task(self._promise) if self._is_to_hand_on(queue.passed) else None
         if task is not None:
             # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
-            task.cancel(msg)
+            self._hand_on(task.cancel, msg, queue.passed)
         else:
             # Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what
             # changes promises is done in a turn of the loop. Should the Task be woken before that, it gets this
             # error, and the outcome is still for others to take.
             self._error = cancelled_error(msg)
-            queue = self._promise._queue
             queue.loop.call_soon(self._withdraw, msg, queue.passed, context=queue.context)
         return True
 
@@ -94,22 +95,25 @@ class Awaiter:
         promise, error = self._promise, self._error
         if self._wakeup is None or promise._state != PENDING:
             return
-        if promise._has_only(self) and (passed is None or self not in passed):
+        if self._is_to_hand_on(passed):
             self._error = None  # what comes of the request is for this Task
-            if not self._hand_on(message, set() if passed is None else passed):
+            if not self._hand_on(partial(cancel, promise), message, passed):
                 self._error = error
         else:
             promise._withdraw(self)
             promise._queue.push(self)
 
-    def _hand_on(self, message: Any, passed: set[Any]) -> bool:
+    def _is_to_hand_on(self, passed: set[Any] | None) -> bool:
+        return self._promise._has_only(self) and (passed is None or self not in passed)
+
+    def _hand_on(self, ask: Callable[[Any], bool], message: Any, passed: set[Any] | None) -> bool:
         queue = self._promise._queue
-        passed.add(self)
-        queue.passed = passed
+        before, queue.passed = queue.passed, set() if passed is None else passed
+        queue.passed.add(self)
         try:
-            return cancel(self._promise, message)
+            return ask(message)
         finally:
-            queue.passed = None
+            queue.passed = before
 
     def result(self) -> None:
         """Let the Task go on; `__next__` has the value."""
