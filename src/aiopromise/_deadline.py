@@ -59,8 +59,8 @@ class Deadline:
         return Exactly(False, error)
 
     def _expire(self, promise: Core) -> None:
-        # Not where the outcome is there and only waits for its turn in the queue.
-        if self._source is not None and self._source._state == PENDING:
+        # Not where an outcome is there, or a cancellation, that only waits for its turn in the queue.
+        if self._source is not None and promise._upstream is self._source and self._source._state == PENDING:
             # Whoever has asked before the time was up has the say: the end is a cancellation, then.
             self._expired = not is_cancelling(self._source)
             cancel(promise, None)

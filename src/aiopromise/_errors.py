@@ -20,6 +20,7 @@ __all__ = [
     "needs_function",
     "needs_loop",
     "not_a_source",
+    "not_a_task",
     "short",
     "waits_for_itself",
 ]
@@ -103,6 +104,11 @@ def not_a_source(value: object) -> TypeError:
     """Return the error for what `Promise()` can make no promise of."""
     message = f"Promise() needs an awaitable or an executor, got {short(value)}"
     return TypeError(f"{message}\n\nFor a value that is there already write Promise.resolve({short(value)})")
+
+
+def not_a_task(value: object) -> TypeError:
+    """Return the error for a task factory that gives something else."""
+    return TypeError(f"the task factory of the loop must return a Task, got {short(value)}")
 
 
 def bad_reason(call: str, reason: object) -> TypeError:

@@ -13,7 +13,7 @@ from inspect import CO_ITERABLE_COROUTINE
 from types import CoroutineType, FunctionType, GeneratorType, TracebackType
 from typing import Any, final
 
-from aiopromise._errors import close_refused, is_coroutine, needs_function, short
+from aiopromise._errors import close_refused, is_coroutine, needs_function, not_a_task, short
 
 __all__ = [
     "Effect",
@@ -24,6 +24,7 @@ __all__ = [
     "checked",
     "is_awaitable",
     "name_of",
+    "new_task",
     "start",
 ]
 
@@ -56,6 +57,17 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     return _wait_for(awaitable)
 
 
+def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+    """Return what the task factory of *loop* makes of *coroutine*."""
+    task = loop.create_task(coroutine)
+    if not asyncio.isfuture(task):
+        raise not_a_task(task)
+    try:
+        return task
+    finally:
+        del task  # this frame is seen from the traceback of what an eager Task has raised
+
+
 def start(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], name: str, context: Context
 ) -> asyncio.Future[Any]:
@@ -66,7 +78,7 @@ def start(
     is called in this one; the Task then copies it.
     """
     if loop.get_task_factory() is not None:
-        task = context.run(loop.create_task, coroutine)
+        task = context.run(new_task, loop, coroutine)
         if isinstance(task, asyncio.Task):
             task.set_name(name)
         try:

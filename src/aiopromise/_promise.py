@@ -11,7 +11,7 @@ from aiopromise._deadline import MISSING, Deadline
 from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
 from aiopromise._executor import check_executor, execute
 from aiopromise._future import FutureLike
-from aiopromise._handler import Effect, FinalEffect, Spread, as_coroutine, checked, is_awaitable
+from aiopromise._handler import Effect, FinalEffect, Spread, as_coroutine, checked, is_awaitable, new_task
 from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._state import begin, pending
@@ -325,7 +325,7 @@ def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     queue = promise._queue
     coroutine = as_coroutine(awaitable)
     try:
-        task = queue.loop.create_task(coroutine)
+        task = new_task(queue.loop, coroutine)
     except BaseException:
         coroutine.close()
         raise
