@@ -166,7 +166,8 @@ async def functions_are_promisified(word: Promise[str]) -> None:
     assert_type(promisify(asyncio.sleep)(0, "slept"), Promise[str])
 
 
-async def methods_are_promisified(shelf: TallShelf) -> None:
+async def methods_are_promisified() -> None:
+    shelf = TallShelf(1)
     words = Shelf("word")
     assert_type(words.take(), Promise[str])
     assert_type(words.pair("other"), Promise[tuple[str, str]])

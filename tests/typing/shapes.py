@@ -51,7 +51,7 @@ class Page:
 class Pair(NamedTuple):
     """A tuple with names."""
 
-    left: int
+    left: int = 0
     right: int = 0
 
 
@@ -277,7 +277,7 @@ async def the_standard_library_has_handlers(promise: Promise[int], word: Promise
     assert_type(word.then(str.split), Promise[list[str]])
     assert_type(word.then(str.encode).then(bytes.hex), Promise[str])
     assert_type(promise.then(int.bit_length), Promise[int])
-    assert_type(promise.then(asyncio.sleep), Promise[None])
+    assert_type(Promise.resolve(0.0).then(asyncio.sleep), Promise[None])
     assert_type(pair.then(operator.attrgetter("left")), Promise[Any])
     assert_type(Promise.resolve("0" * 32).then(UUID), Promise[UUID])
 
@@ -298,7 +298,8 @@ async def classes_are_functions(promise: Promise[int]) -> None:
     assert_type(promise.then(lambda size: Page(size, links=["/"])), Promise[Page])
 
 
-async def methods_are_bound(promise: Promise[int], scale: Scale, box: Box[str]) -> None:
+async def methods_are_bound(promise: Promise[int], scale: Scale) -> None:
+    box = Box("content")
     assert_type(promise.then(scale.method), Promise[str])
     assert_type(promise.then(scale.later), Promise[bytes])
     assert_type(promise.then(scale), Promise[float])

@@ -37,10 +37,13 @@ class Foreign:
 class Elsewhere(Generic[T]):
     """A promise of another library, with a `then` that makes the next one."""
 
+    def __init__(self, content: T) -> None:
+        self.content = content
+
     def then(
-        self, on_fulfilled: Callable[[T], U] | None = None, on_rejected: Callable[[Exception], U] | None = None
+        self, on_fulfilled: Callable[[T], U], on_rejected: Callable[[Exception], U] | None = None
     ) -> "Elsewhere[U]":
-        return Elsewhere()
+        return Elsewhere(on_fulfilled(self.content))
 
 
 async def from_awaitables(
@@ -84,7 +87,7 @@ async def from_values() -> None:
     assert_type(Promise.delay(0.5, "late"), Promise[str])
     assert_type(Promise.from_thenable(Query()), Promise[Row])
     assert_type(Promise.from_thenable(Foreign()), Promise[int])
-    assert_type(Promise.from_thenable(Elsewhere[str]()), Promise[str])
+    assert_type(Promise.from_thenable(Elsewhere[str]("elsewhere")), Promise[str])
 
 
 async def from_functions() -> None:
@@ -222,7 +225,7 @@ async def executors_are_functions(number: Promise[int]) -> None:
     assert_type(Promise[int](lambda resolve, reject: emitter(resolve, reject)), Promise[int])
     assert_type(Promise[str](lambda resolve, reject: resolve(number.then(str))), Promise[str])
     assert_type(Promise[None](lambda resolve, reject: resolve()), Promise[None])
-    assert_type(Promise[list[int]].with_resolvers().promise, Promise[list[int]])
+    assert_type(Promise[list[int]].with_resolvers(), Resolvers[list[int]])
 
 
 async def other_awaitables_are_followed(number: Promise[int]) -> None:
