@@ -241,6 +241,32 @@ def test_every_public_symbol_has_a_known_type(
 
 
 @each_checker
+def test_the_page_on_mistakes_says_what_a_checker_says(checker: str, environment: Path, tmp_path: Path) -> None:
+    """Each mistake of docs/typing.md is named by the checker in the words that are shown there."""
+    if reason := why_absent(checker):
+        pytest.skip(reason)
+    mistakes = re.findall(r"^### .*?(?=^##|\Z)", MISTAKES.read_text(), flags=re.MULTILINE | re.DOTALL)
+    shown: dict[str, str] = {}
+    alone(tmp_path)
+    for number, mistake in enumerate(mistakes):
+        program, words = f"mistake_{number}.py", re.search(rf"^- {checker}: (?:(`+) ?(.+?) ?\1|nothing)$", mistake, flags=re.MULTILINE)
+        (tmp_path / program).write_text(mistake.partition("```python\n")[2].partition("```")[0])
+        assert words, mistake
+        shown[program] = words[2] or ""
+    said: dict[str, str] = {}
+    for finding in findings(checker, tmp_path, environment, "3.11"):
+        said[finding.file] = said.get(finding.file, "") + " ".join(finding.message.split())
+    assert len(shown) >= 10
+    assert {} == {
+        program: (words, said.get(program)) for program, words in shown.items() if not _says(said.get(program), words)
+    }
+
+
+def _says(said: str | None, words: str) -> bool:
+    return words in said if said and words else not said and not words
+
+
+@each_checker
 def test_an_editable_install_is_typed_too(checker: str, tmp_path: Path) -> None:
     """Who works on the library, or has a checkout of it installed, sees the same types."""
     if reason := why_absent(checker):

@@ -33,7 +33,7 @@ def why_absent(checker: str) -> str | None:
 
 def findings(checker: str, folder: Path, python: Path, python_version: str) -> list[Finding]:
     """Return what *checker*, with no settings of the project, says of the programs in *folder*, for *python*."""
-    files = sorted(path.name for path in folder.glob("*.py"))
+    files = sorted(path.name for path in folder.glob("*.py*"))
     return {"mypy": _mypy, "pyright": _pyright, "ty": _ty, "pyrefly": _pyrefly}[checker](
         folder, files, python, python_version
     )
