@@ -242,28 +242,23 @@ def test_every_public_symbol_has_a_known_type(
 
 @each_checker
 def test_the_page_on_mistakes_says_what_a_checker_says(checker: str, environment: Path, tmp_path: Path) -> None:
-    """Each mistake of docs/typing.md is named by the checker in the words that are shown there."""
+    """Each mistake of docs/typing.md is named by the checker in the words that are shown there, or not at all."""
     if reason := why_absent(checker):
         pytest.skip(reason)
-    mistakes = re.findall(r"^### .*?(?=^##|\Z)", MISTAKES.read_text(), flags=re.MULTILINE | re.DOTALL)
-    shown: dict[str, str] = {}
-    alone(tmp_path)
-    for number, mistake in enumerate(mistakes):
-        program, words = f"mistake_{number}.py", re.search(rf"^- {checker}: (?:(`+) ?(.+?) ?\1|nothing)$", mistake, flags=re.MULTILINE)
-        (tmp_path / program).write_text(mistake.partition("```python\n")[2].partition("```")[0])
+    shown = {}
+    for number, mistake in enumerate(MISTAKES.read_text().split("\n### ")[1:]):
+        code, words = (
+            mistake.split("```")[1],
+            re.search(rf"^- {checker}: (`*) ?(.+?) ?\1$", mistake, flags=re.MULTILINE),
+        )
         assert words, mistake
-        shown[program] = words[2] or ""
-    said: dict[str, str] = {}
+        (alone(tmp_path) / f"mistake_{number}.py").write_text(code.removeprefix("python\n"))
+        shown[f"mistake_{number}.py"] = words[2]
+    said = dict.fromkeys(shown, "")
     for finding in findings(checker, tmp_path, environment, "3.11"):
-        said[finding.file] = said.get(finding.file, "") + " ".join(finding.message.split())
+        said[finding.file] += " ".join(finding.message.split())
     assert len(shown) >= 10
-    assert {} == {
-        program: (words, said.get(program)) for program, words in shown.items() if not _says(said.get(program), words)
-    }
-
-
-def _says(said: str | None, words: str) -> bool:
-    return words in said if said and words else not said and not words
+    assert {} == {name: said[name] for name, words in shown.items() if words not in (said[name] or "nothing")}
 
 
 @each_checker

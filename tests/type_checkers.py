@@ -44,7 +44,7 @@ def _mypy(folder: Path, files: list[str], python: Path, python_version: str) -> 
     settings = ["--strict", "--config-file", os.devnull, "--cache-dir", os.devnull, "--output", "json"]
     report = run("mypy", *settings, *where, *files, cwd=folder)
     assert report.returncode in (0, 1), report.stderr
-    found = [json.loads(line) for line in report.stdout.splitlines()]
+    found = [json.loads(line) for line in report.stdout.splitlines() if line]
     return [
         Finding(item["file"], item["line"], item["code"], item["message"])
         for item in found
