@@ -1,9 +1,9 @@
 """What a type checker sees of the wheel: the typed face, complete, in step with the code, and strict.
 
-Each checker reads the programs of `typing/` against the wheel in an environment of its own: as Python 3.11 where the tests
-run on 3.11 or 3.12, else as Python 3.14, for reading them twice everywhere would take too long. What a checker cannot do
-is listed in `typing/ratchet.toml`: a case that gets worse fails, and so does one that gets better. The programs also run,
-and each value is looked at: is it of the type that the checkers were told?
+Each checker reads the programs of `typing/` against the wheel, in an environment of its own: as Python 3.11 where the
+tests run on 3.11 or 3.12, else as Python 3.14, for reading them twice everywhere would take too long. What a checker
+cannot do is listed in `typing/ratchet.toml`: a case that gets worse fails, and so does one that gets better. The programs
+also run, and each value is looked at: is it of the type that the checkers were told?
 """
 
 import ast
