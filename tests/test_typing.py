@@ -2,8 +2,8 @@
 
 Each checker reads the programs of `typing/` against the wheel, in an environment of its own: as Python 3.11 where the
 tests run on 3.11 or 3.12, else as Python 3.14, for reading them twice everywhere would take too long. What a checker
-cannot do is listed in `typing/ratchet.toml`: a case that gets worse fails, and so does one that gets better. The programs
-also run, and each value is looked at: is it of the type that the checkers were told?
+cannot do is listed in `typing/ratchet.toml`: a case that gets worse fails, and so does one that gets better. The
+programs also run, and each value is looked at: is it of the type that the checkers were told?
 """
 
 import ast
@@ -69,16 +69,13 @@ each_python = pytest.mark.parametrize("python_version", PYTHONS)
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel, as an installer does."""
-    folder = tmp_path_factory.mktemp("dist")
-    built = run("hatchling", "build", "--target", "wheel", "--directory", str(folder), cwd=ROOT)
-    assert 0 == built.returncode, built.stderr
-    return next(folder.glob("*.whl"))
+    return build("wheel", tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel into a fresh environment, and return its Python."""
-    return install(tmp_path_factory.mktemp("installed"), str(wheel))
+    return install(tmp_path_factory.mktemp("installed"), wheel)
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +99,19 @@ def said(environment: Path, programs: Path) -> Callable[[str, str], list[Finding
     return ask
 
 
-def install(folder: Path, *what: str) -> Path:
-    """Install *what*, and nothing that it depends on, into a new environment in *folder*; return its Python."""
+def build(target: str, folder: Path) -> Path:
+    """Build a wheel in *folder*, with what is installed here."""
+    built = run("hatchling", "build", "--target", target, "--directory", str(folder), cwd=ROOT)
+    assert 0 == built.returncode, built.stderr
+    return next(folder.glob("*.whl"))
+
+
+def install(folder: Path, wheel: Path) -> Path:
+    """Install *wheel*, and nothing that it depends on, into a new environment in *folder*; return its Python."""
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
-    installed = run("pip", "--python", str(python), "install", "--quiet", *offline, *what)
+    offline = ["--no-deps", "--no-index", "--disable-pip-version-check"]
+    installed = run("pip", "--python", str(python), "install", "--quiet", *offline, str(wheel))
     assert 0 == installed.returncode, installed.stderr
     return python
 
@@ -267,7 +271,8 @@ def test_an_editable_install_is_typed_too(checker: str, tmp_path: Path) -> None:
     """Who works on the library, or has a checkout of it installed, sees the same types."""
     if reason := why_absent(checker):
         pytest.skip(reason)
-    python = install(tmp_path / "environment", "--editable", str(ROOT))
+    # What `pip install --editable` builds, and then installs.
+    python = install(tmp_path / "environment", build("wheel:editable", tmp_path / "dist"))
     (folder := tmp_path / "program").mkdir()
     (alone(folder) / "program.py").write_text(
         "from typing import assert_type\n"
