@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -21,6 +22,7 @@ class Finding(NamedTuple):
     message: str
 
 
+@cache
 def why_absent(checker: str) -> str | None:
     """Tell why *checker* cannot run here, or return None."""
     try:
