@@ -4,7 +4,7 @@
 
 import asyncio
 import concurrent.futures
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -127,7 +127,7 @@ class Resolvers(NamedTuple, Generic[_T]):
 
 # ------------------------------------------------------------------ thenables
 
-class Thenable(Awaitable[_T_co]):
+class Thenable(Awaitable[_T_co], metaclass=ABCMeta):
     # `Resolve` is contravariant and stands in an argument, so T is covariant here, as in any awaitable.
     @abstractmethod
     def then(self, resolve: Resolve[_T_co], reject: Reject, /) -> object: ...

@@ -46,7 +46,7 @@ async def a_link_starts_a_chain() -> None:
     assert_type(chain(work()).finally_(clean_up), Promise[list[int]])
 
 
-def a_pipe_is_one_function() -> None:
+async def a_pipe_is_one_function() -> None:
     assert_type(pipe(describe)(1), Promise[str])
     assert_type(pipe(text)(1), Promise[str])
     assert_type(pipe(describe, length)(1), Promise[int])

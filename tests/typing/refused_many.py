@@ -1,6 +1,7 @@
 """Combinators that a checker refuses: a line that ends in `refused:` and a code gets that error, and no other any."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict
 
 from aiopromise import Fulfilled, Promise, all_fulfilled, is_fulfilled
 from handlers import describe, text, work
@@ -20,6 +21,17 @@ def combinators_take_awaitables(promise: Promise[int]) -> None:
     Promise.all_keyed(one=promise)  # refused: call-arg
     wrong: Promise[tuple[int, str]] = Promise.all(promise, promise)  # refused: assignment
     print(wrong)
+
+
+class Pending(TypedDict):
+    """Has a promise for each key; but no checker takes it for a mapping of promises."""
+
+    size: Promise[int]
+    name: Promise[str]
+
+
+def keys_have_one_type(pending: Pending) -> None:
+    Promise.all_keyed(pending)  # refused: arg-type
 
 
 def items_fit_their_function() -> None:

@@ -39,11 +39,13 @@ async def asyncio_takes_a_promise(promise: Promise[int]) -> None:
     print(asyncio.isfuture(promise))
 
 
-def rejections_that_nobody_took() -> None:
+async def rejections_that_nobody_took() -> None:
     def report(event: UnhandledRejection) -> None:
         assert_type(event.promise, Promise[object])
         assert_type(event.reason, BaseException)
         assert_type(event.handled, bool)
 
     stop = on_unhandled_rejection(report)
+    Promise.reject(OSError("gone"))
+    await asyncio.sleep(0)
     assert_type(stop(), None)

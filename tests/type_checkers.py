@@ -1,0 +1,110 @@
+"""Four type checkers, run as a user runs them: a program, an environment, and what is said about which line."""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any, NamedTuple
+
+CHECKERS = ("mypy", "pyright", "ty", "pyrefly")
+
+
+class Finding(NamedTuple):
+    """What a checker says about a line."""
+
+    file: str
+    line: int
+    code: str
+    message: str
+
+
+@cache
+def why_absent(checker: str) -> str | None:
+    """Tell why *checker* cannot run here, or return None."""
+    try:
+        version(checker)
+    except PackageNotFoundError:
+        return f"{checker} is not installed"
+    tried = run(checker, "--version")
+    return None if tried.returncode == 0 else f"{checker} does not run here: {(tried.stderr or tried.stdout)[-200:]}"
+
+
+def findings(checker: str, folder: Path, python: Path, python_version: str) -> list[Finding]:
+    """Return what *checker*, with no settings of the project, says of the programs in *folder*, for *python*."""
+    files = sorted(path.name for path in folder.glob("*.py*"))
+    return {"mypy": _mypy, "pyright": _pyright, "ty": _ty, "pyrefly": _pyrefly}[checker](
+        folder, files, python, python_version
+    )
+
+
+def _mypy(folder: Path, files: list[str], python: Path, python_version: str) -> list[Finding]:
+    where = ["--python-executable", str(python), "--python-version", python_version]
+    settings = ["--strict", "--config-file", os.devnull, "--cache-dir", os.devnull, "--output", "json"]
+    report = run("mypy", *settings, *where, *files, cwd=folder)
+    assert report.returncode in (0, 1), report.stderr
+    found = [json.loads(line) for line in report.stdout.splitlines() if line]
+    return [
+        Finding(item["file"], item["line"], item["code"], item["message"])
+        for item in found
+        if item["severity"] == "error"
+    ]
+
+
+def _pyright(folder: Path, files: list[str], python: Path, python_version: str) -> list[Finding]:
+    where = ["--pythonpath", str(python), "--pythonversion", python_version]
+    report = run("pyright", "--outputjson", *where, *files, cwd=folder)
+    assert report.returncode in (0, 1), report.stdout + report.stderr
+    return [
+        Finding(Path(item["file"]).name, item["range"]["start"]["line"] + 1, item.get("rule", ""), item["message"])
+        for item in json.loads(report.stdout)["generalDiagnostics"]
+        if item["severity"] == "error"
+    ]
+
+
+def _ty(folder: Path, files: list[str], python: Path, python_version: str) -> list[Finding]:
+    where = ["--python", str(python), "--python-version", python_version]
+    report = run("ty", "check", "--output-format", "gitlab", "--color", "never", *where, *files, cwd=folder)
+    assert report.returncode in (0, 1), report.stderr
+    found: list[dict[str, Any]] = json.loads(report.stdout)
+    return [
+        Finding(item["location"]["path"], _line(item["location"]), item["check_name"], item["description"])
+        for item in found
+        if item["severity"] != "minor"  # a warning
+    ]
+
+
+def _line(location: dict[str, Any]) -> int:
+    line: int = location["positions"]["begin"]["line"]
+    return line
+
+
+def _pyrefly(folder: Path, files: list[str], python: Path, python_version: str) -> list[Finding]:
+    where = ["--python-interpreter-path", str(python), "--python-version", python_version]
+    report = run("pyrefly", "check", "--output-format", "json", *where, *files, cwd=folder)
+    assert report.returncode in (0, 1), report.stderr
+    return [
+        Finding(Path(item["path"]).name, item["line"], item["name"], item["description"])
+        for item in json.loads(report.stdout)["errors"]
+        if item["severity"] == "error"
+    ]
+
+
+def completeness(python: Path, folder: Path) -> dict[str, Any]:
+    """Return what `pyright --verifytypes` says of the package in the environment of *python*."""
+    # It asks the first Python of the path where the packages are, whatever --pythonpath says.
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
+    report = run("pyright", "--verifytypes", "aiopromise", "--outputjson", cwd=folder, PATH=path)
+    found: dict[str, Any] = json.loads(report.stdout)["typeCompleteness"]
+    return found
+
+
+def run(module: str, *arguments: str, cwd: Path | None = None, **variables: str) -> CompletedProcess[str]:
+    """Run a tool of this environment, which finds no other part of the project than *variables* tell it to."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
+    environment |= {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **variables}
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
