@@ -563,7 +563,8 @@ class Group:
         for member in [one for one in self.members if one not in stopped]:
             member.let_go()
         for promise in dict.fromkeys(member.promise for member in stopped):
-            promise.cancel()
+            if not is_asked_to_end(promise):
+                promise.cancel()
         self.end_if_over()
 
     def answer_of(self, kind: str) -> Outcome | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aiopromise import Promise
+from aiopromise import Promise, pipe
 from helpers import turns
 
 all_modes = pytest.mark.usefixtures("loop_mode")
@@ -271,7 +271,7 @@ def _run(program: str, *options: str) -> tuple[int, str, str]:
 
 ALIVE = """
     import asyncio, sys
-    from aiopromise import Promise
+    from aiopromise import Promise, pipe
 
     kept = []
 
@@ -300,7 +300,7 @@ def test_a_rejection_that_nobody_took_is_reported_at_the_exit_of_the_interpreter
     code, output, errors = _run(
         """
         import asyncio
-        from aiopromise import Promise
+        from aiopromise import Promise, pipe
 
         kept = []
 
@@ -341,6 +341,17 @@ async def test_a_collection_in_the_middle_of_a_drain_disturbs_nothing(reports) -
     finally:
         gc.unfreeze()
     assert [[number] for number in range(5)] == sorted(await Promise.all(more))
+
+
+async def test_a_function_made_by_pipe_leaves_nothing_for_the_collector() -> None:
+    """So that one may be made for each call."""
+    gc.collect()
+    gc.disable()
+    try:
+        assert "1" == await pipe(give, str)(1)
+        assert 0 == gc.collect()
+    finally:
+        gc.enable()
 
 
 # ------------------------------------------------- factories and handlers of the loop that misbehave

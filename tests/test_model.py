@@ -599,6 +599,14 @@ FOUND = {
         ("settle", 1, "error", False),
         ("settle", 0, "error", False),
     ],
+    "a loser that ends already is not asked again": [
+        ("work", Script(("gate",), "cleans up")),
+        ("rest",),
+        ("cancel", 0),
+        ("rest",),
+        ("make", "reject", Handler()),
+        ("group", "all", (("promise", 0), ("promise", 1)), "cancel", 1),
+    ],
     "a time limit that is over while a combinator ends": [
         ("group", "all", (("work", Script()),), None, 1),
         ("timeout", 0, 1, False),
@@ -617,6 +625,11 @@ FOUND = {
         ("work", Script(("0",))),
         ("rest",),
         ("settle", 0, ("promise", 0), False),
+        ("cancel", 0),
+    ],
+    "a coroutine that awaits the combinator it belongs to": [
+        ("group", "any", (("work", Script(("0",))),), None, 1),
+        ("rest",),
         ("cancel", 0),
     ],
     "two coroutines that await each other": [

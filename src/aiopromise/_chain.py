@@ -167,12 +167,14 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
     if not functions:
         raise TypeError("pipe() needs at least one function")
     first, *rest = functions
+    # The function does not ask itself for its name: it would refer to itself.
+    name = f"pipe({', '.join(map(name_of, functions))})"
 
     def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
-        promise = attempt(new_promise(piped.__name__, *args, **kwargs), first, args, kwargs)
+        promise = attempt(new_promise(name, *args, **kwargs), first, args, kwargs)
         for function in rest:
             promise = promise.then(function)
         return promise
 
-    piped.__name__ = piped.__qualname__ = f"pipe({', '.join(map(name_of, functions))})"
+    piped.__name__ = piped.__qualname__ = name
     return piped

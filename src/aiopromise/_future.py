@@ -105,15 +105,17 @@ class Awaiter:
         queue.loop.call_soon(step, *arguments, context=queue.context)
 
     def _withdraw(self, message: Any) -> None:
-        promise, error = self._promise, self._error
+        promise = self._promise
         if self._wakeup is None or promise._state != PENDING:
             return
-        if promise._has_only(self):
-            self._error = None  # what comes of the request is for this Task
-            if not cancel(promise, message):
-                self._error = error
-        else:
+        self._is_ring = False
+        if not promise._has_only(self):
             self._leave()
+        elif cancel(promise, message):
+            if self._is_ring:
+                self._leave()
+            else:
+                self._error = None  # what comes of the request is for this Task
 
     def _leave(self) -> None:
         if self._wakeup is not None and self._promise._state == PENDING:
