@@ -45,7 +45,7 @@ def recorded_promises(request: pytest.FixtureRequest) -> list[Any]:
 def _watch(config: pytest.Config) -> Any:
     watch = config.pluginmanager.get_plugin(_WATCH)
     if watch is None:
-        from aiopromise.pytest_plugin import Watch
+        from aiopromise._pytest_plugin import Watch
 
         watch = Watch(config)
         config.pluginmanager.register(watch, _WATCH)

@@ -27,7 +27,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
 - `_leftovers`: what a piece of work has left behind
 - `testing`: for users' tests: deferreds, `settle()`, assertions
-- `pytest_plugin`: a test fails for what it leaves behind; `_aiopromise_pytest`, beside the package, lets pytest
+- `_pytest_plugin`: a test fails for what it leaves behind; `_aiopromise_pytest`, beside the package, lets pytest
   start without importing it
 """
 

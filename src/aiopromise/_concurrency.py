@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterable, Callable
 from functools import partial
 from inspect import iscoroutinefunction
-from pickle import PicklingError
 from typing import Any, Final
 
 from aiopromise._core import without_our_frames
@@ -210,6 +209,8 @@ def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:
 
 def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
     """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
+    from pickle import PicklingError
+
     # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
     if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(str(error)):
         call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
