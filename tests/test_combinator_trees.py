@@ -554,7 +554,11 @@ def played(program: Program, build: Callable[[World, Part], Any], mode: str) -> 
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=EXAMPLES,
+    # The same programs each time, and others in a longer run.
+    derandomize="AIOPROMISE_EXAMPLES" not in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(program=programs())
 def test_trees_of_combinators_do_what_tasks_do(program: Program) -> None:

@@ -150,16 +150,15 @@ class Group(Tie):
         kind = type(item)
         if kind is Promise:
             self._add(Member(self, index, item))
-        elif issubclass(kind, asyncio.Future):
-            self._add(Outside(self, index, resolve(item)))
-        elif not is_coroutine(item):
-            self._add(Owned(self, index, resolve(item)))
         elif id(item) in started:
-            # The same coroutine twice: it runs once, and the first of the two answers for it.
+            # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
             self._add(Member(self, index, started[id(item)][1]))
-        else:
+        elif issubclass(kind, asyncio.Future) or is_coroutine(item):
             started[id(item)] = item, resolve(item)
-            self._add(Owned(self, index, started[id(item)][1]))
+            member = Owned if is_coroutine(item) else Outside
+            self._add(member(self, index, started[id(item)][1]))
+        else:
+            self._add(Owned(self, index, resolve(item)))
 
     def _add(self, member: Member) -> None:
         self._members[member] = None
