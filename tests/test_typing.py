@@ -232,6 +232,15 @@ def test_the_typed_face_and_the_code_are_in_step(wheel: Path, tmp_path: Path) ->
     assert ["aiopromise.only_in_the_stub is not present at runtime"] == compared.stdout.splitlines(), compared.stdout
 
 
+def test_the_program_that_comes_along_is_typed_as_any_users(wheel: Path, tmp_path: Path) -> None:
+    """`python -m aiopromise` holds against the typed face of the library."""
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    options = ["--strict", "--config-file", os.devnull, "--cache-dir", os.devnull]
+    checked = run("mypy", *options, "-p", "aiopromise._program", "-m", "aiopromise.__main__", cwd=tmp_path)
+    assert 0 == checked.returncode, checked.stdout
+
+
 def test_every_public_symbol_has_a_known_type(
     environment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
