@@ -6,14 +6,18 @@ The rooms, in reading order; each imports only from those before it:
 - `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
-- `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
+- `_build`: what marks the modules that can be compiled, and tells whether they are
+- `_queue`: the reactions of one loop, first in, first out
+- `_ending`: what is unfinished on a loop when that ends
+- `_trace`: where a promise was made
 - `_handler`: what a handler may be, and what becomes of what it returns
 - `_state`: the state of a promise, what it hangs on, and who waits for it
 - `_core`: how a promise settles, and how it follows another
 - `_cancellation`: how a request to end travels, and where it stops
+- `_awaiter`: the ``await`` of a promise
 - `_resolvers`: the two functions that settle a promise from outside
 - `_executor`: what may be an executor, and its call
-- `_future`: what asyncio sees of a promise: `await`, and the methods of a Future
+- `_future`: what asyncio sees of a promise: the methods of a Future
 - `_job`: a future of a thread or process as the upstream of a promise
 - `_deadline`: the time limit of a promise
 - `_promise`: `Promise` itself: `then`, `catch`, `finally_` and their kin

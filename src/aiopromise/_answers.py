@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
+from aiopromise._core import settle
+from aiopromise._ending import start_generator
 from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._handler import Exactly
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
-from aiopromise._queue import start_generator
 from aiopromise._state import FULFILLED, PENDING, pending
 
 __all__ = ["All", "AllSettled", "Arrivals", "First", "Make", "Race", "Some"]
@@ -184,4 +185,4 @@ class Arrivals(Group):
         waiting, self._next = self._next, None
         # It is cancelled with the Task that waits for it, which must hear of that even where one has settled since.
         if waiting is not None and waiting._state == PENDING:
-            waiting._settle(FULFILLED, None)
+            settle(waiting, FULFILLED, None)

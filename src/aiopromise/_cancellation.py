@@ -4,9 +4,9 @@ import asyncio
 from asyncio import CancelledError
 from typing import Any, final
 
-from aiopromise._core import Core, cancelled_error
+from aiopromise._core import Core, cancelled_error, settle, settle_like, take_outcome
 from aiopromise._rejection import Cancellation
-from aiopromise._state import CANCELLED, PENDING, State, Tie, settled
+from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 
 __all__ = ["Shield", "cancel", "is_cancelling", "running_task"]
 
@@ -32,7 +32,7 @@ def cancel(promise: Core, message: Any) -> bool:
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
-        top._adopt(upstream)
+        take_outcome(top, upstream)
         if not path:
             return promise._state == CANCELLED
     elif isinstance(upstream, Tie) and upstream.stop(top, message):
@@ -52,7 +52,7 @@ def running_task(promise: Core) -> "asyncio.Task[Any] | None":
 def _climb(promise: Core) -> tuple[list[Core], Any]:
     path = [promise]
     upstream = promise._upstream
-    while isinstance(upstream, Core) and upstream._state == PENDING and upstream._has_only(path[-1]):
+    while isinstance(upstream, Core) and upstream._state == PENDING and has_only(upstream, path[-1]):
         path.append(upstream)
         upstream = upstream._upstream
     return path, upstream
@@ -69,14 +69,14 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
                 link._queue.push(link)
             return
         link._on_fulfilled = link._on_rejected = link._context = None
-        link._settle(CANCELLED, Cancellation(error))
+        settle(link, CANCELLED, Cancellation(error))
 
 
 def _let_go(promise: Core) -> bool:
     """Leave the upstream, and tell whether it was in the queue already."""
     upstream, promise._upstream = promise._upstream, None
     if isinstance(upstream, Core):
-        upstream._withdraw(promise)
+        withdraw(upstream, promise)
         return upstream._state != PENDING
     return False
 
@@ -102,10 +102,10 @@ class Shield(Tie):
         self.target = target
 
     def stop(self, promise: State, message: Any) -> bool:
-        self.source._withdraw(self)
+        withdraw(self.source, self)
         return False
 
     def _react(self) -> None:
         if self.target._upstream is self:
             self.target._upstream = None
-            self.target._settle_like(self.source)
+            settle_like(self.target, self.source)

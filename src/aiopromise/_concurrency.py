@@ -6,7 +6,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
-from aiopromise._core import without_our_frames
+from aiopromise._core import fail, without_our_frames
 from aiopromise._errors import check_count, close_refused, is_iterable, needs_function, short
 from aiopromise._handler import is_awaitable
 from aiopromise._job import Job
@@ -186,7 +186,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         future = executor.submit(fn, *args, **kwargs)
     except Exception as error:
         explain(error)
-        promise._fail(without_our_frames(error))
+        fail(promise, without_our_frames(error))
     else:
         Job(future, promise, explain).start()
     return promise

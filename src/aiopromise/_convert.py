@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, final
 
+from aiopromise._core import fail, raised, settle
 from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
 from aiopromise._handler import is_awaitable, name_of
 from aiopromise._promise import Promise, adopt, new_promise
@@ -39,7 +40,7 @@ def resolve(value: Any = None, /) -> Promise[Any]:
     if is_awaitable(value):
         adopt(promise, value)
     else:
-        promise._settle(FULFILLED, value)
+        settle(promise, FULFILLED, value)
     return promise
 
 
@@ -61,7 +62,7 @@ def reject(reason: BaseException, /) -> Promise[Any]:
     if not isinstance(reason, BaseException):
         raise bad_reason("Promise.reject", reason)
     promise = new_promise("Promise.reject", reason)
-    promise._fail(reason)
+    fail(promise, reason)
     return promise
 
 
@@ -96,12 +97,12 @@ def attempt(
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        promise._raised(error)
+        raised(promise, error)
     else:
         if is_awaitable(value):
             adopt(promise, value)
         else:
-            promise._settle(FULFILLED, value)
+            settle(promise, FULFILLED, value)
     try:
         return promise
     finally:
@@ -192,14 +193,14 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
     try:
         then = thenable.then
     except Exception as error:
-        promise._raised(error)
+        raised(promise, error)
         return promise
     if callable(then):
         promise._upstream = Adoption(promise, then)
         promise._queue.watch(promise)
         promise._queue.push(promise._upstream)
     else:
-        promise._settle(FULFILLED, thenable)
+        settle(promise, FULFILLED, thenable)
     return promise
 
 
@@ -227,7 +228,7 @@ class Adoption(Tie):
             reject.release()
             if resolve.release() is not None:
                 promise._upstream = None
-                promise._raised(error)
+                raised(promise, error)
             del self, promise, resolve, reject  # this frame is seen from the traceback
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise

@@ -5,14 +5,42 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from types import CoroutineType, NoneType, TracebackType
-from typing import Any, Self, final
+from typing import Any, TypeVar, final
 
+from aiopromise._build import mypyc_attr
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
 from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Cancellation, Rejection, listeners
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, new, trace
+from aiopromise._state import (
+    CANCELLED,
+    FULFILLED,
+    PENDING,
+    REJECTED,
+    State,
+    Tie,
+    Types,
+    is_awaited_by,
+    new,
+    subscribe,
+)
+from aiopromise._trace import trace
 
-__all__ = ["Core", "Starting", "cancelled_error", "without_our_frames"]
+__all__ = [
+    "Core",
+    "Starting",
+    "cancelled_error",
+    "fail",
+    "leave_future",
+    "link",
+    "raised",
+    "resolve_with",
+    "settle",
+    "settle_exactly",
+    "settle_like",
+    "take_outcome",
+    "wait_for",
+    "without_our_frames",
+]
 
 
 @final
@@ -49,32 +77,14 @@ def cancelled_error(message: Any) -> CancelledError:
     return CancelledError() if message is None else CancelledError(message)
 
 
+CoreT = TypeVar("CoreT", bound="Core")
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Core(State):
-    """A promise that settles, calls its handlers and follows what they return."""
+    """A promise that calls its handlers: as a reaction, and as what a future tells of its end."""
 
     __slots__ = ()
-
-    def _link(
-        self,
-        on_fulfilled: Callable[[Any], Any] | None,
-        on_rejected: Callable[[Any], Any] | None,
-        catches: Types = Exception,
-    ) -> Self:
-        """Return a child whose handlers are called with the outcome of this promise."""
-        queue = self._queue
-        child = new(type(self))
-        child._state = PENDING
-        child._value = None
-        child._queue = queue
-        child._reactions = None
-        child._upstream = self
-        child._on_fulfilled = on_fulfilled
-        child._on_rejected = on_rejected
-        child._catches = catches
-        child._context = copy_context()
-        child._origin = trace(child) if queue.traced else None
-        self._subscribe(child)
-        return child
 
     def _react(self) -> None:
         """Call the handler that the outcome of the upstream asks for, and settle with what it makes of it."""
@@ -93,11 +103,11 @@ class Core(State):
                 argument = source._value.take(source)
             self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
             if handler is None:
-                self._settle_like(source)
+                settle_like(self, source)
                 return
             result = context.run(handler, argument)
         except BaseException as error:
-            self._raised(error)
+            raised(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
             del self, source, argument, handler, context
             if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -108,137 +118,12 @@ class Core(State):
         if (kind is NoneType or kind is str or kind is int or kind is list or kind is dict or kind is bool) and (
             self._state == PENDING
         ):
-            self._settle(FULFILLED, result)
+            settle(self, FULFILLED, result)
         else:
             # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
             cleanup = source._state == CANCELLED or self._catches is BaseException
-            self._resolve(result, name_of(handler), context, cleanup)
+            resolve_with(self, result, name_of(handler), context, cleanup)
             del self, source, argument, handler, context, result
-
-    # --------------------------------------------------------------- settling
-
-    def _settle(self, state: int, value: Any) -> None:
-        self._state = state
-        self._value = value
-        self._upstream = None
-        reactions = self._reactions
-        if reactions is not None:
-            self._reactions = None
-            if type(reactions) is dict:
-                self._queue.extend(reactions)
-            else:
-                self._queue.push(reactions)
-
-    def _settle_like(self, source: "Core") -> None:
-        if source._state == REJECTED:
-            self._fail(source._value.take(source))
-        else:
-            self._settle(source._state, source._value)
-
-    def _fail(self, reason: BaseException) -> None:
-        """Reject, or be cancelled if that is what *reason* says."""
-        if isinstance(reason, CancelledError):
-            self._settle(CANCELLED, Cancellation(reason))
-            return
-        if isinstance(reason, StopIteration):
-            # No coroutine can raise it: it would look like a return (PEP 479).
-            error = RuntimeError(f"a promise cannot be rejected with {reason!r}")
-            error.__cause__ = reason
-            reason = error
-        # These two have left the loop already; whoever stopped it knows of them.
-        loud = not isinstance(reason, KeyboardInterrupt | SystemExit)
-        rejection = Rejection(reason, self._queue.loop if loud else None, self._origin)
-        if loud and listeners:
-            self._queue.suspect(self, rejection)
-        self._settle(REJECTED, rejection)
-
-    def _raised(self, error: BaseException) -> None:
-        """Reject with what a handler raised; its traceback begins in the handler."""
-        if self._state == PENDING:
-            self._fail(without_our_frames(error))
-        else:
-            message = "a handler failed after it had cancelled its own promise"
-            self._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
-
-    # -------------------------------------------------------------- following
-
-    def _resolve(
-        self, value: Any, name: str = "resolve", context: Context | None = None, cleanup: bool = False
-    ) -> None:
-        """Fulfil with *value*, or follow it to what ``await value`` gives."""
-        kind = type(value)
-        if self._state != PENDING:
-            close_refused(value)
-        elif kind is CoroutineType:
-            self._start(value, name, context if context is not None else copy_context(), cleanup)
-            del self, value
-        elif issubclass(kind, Core):
-            self._follow_promise(value)
-        elif kind is Exactly:
-            self._settle_exactly(value)
-        elif issubclass(kind, asyncio.Future):
-            self._follow_future(value)
-        elif is_awaitable(value):
-            self._start(value, name, context if context is not None else copy_context(), cleanup)
-            del self, value
-        else:
-            self._settle(FULFILLED, value)
-
-    def _follow_promise(self, other: "Core") -> None:
-        if other is self or self._is_awaited_by(other):
-            self._fail(waits_for_itself(self))
-        elif other._state != PENDING:
-            self._settle_like(other)
-        elif other._queue is not self._queue:
-            self._fail(foreign_loop(other, self._queue.loop))
-        else:
-            self._upstream = other
-            other._subscribe(self)
-
-    def _follow_future(self, future: "asyncio.Future[Any]") -> None:
-        if future.done():
-            self._adopt(future)
-        elif future.get_loop() is not self._queue.loop:
-            self._fail(foreign_loop(future, self._queue.loop))
-        elif isinstance(future, asyncio.Task):
-            self._wait_for(future, self._queue.works)
-        else:
-            self._wait_for(future, None)
-
-    def _start(self, awaitable: Any, name: str, context: Context, cleanup: bool) -> None:
-        """Run *awaitable* as a Task, from which this promise takes its outcome."""
-        queue = self._queue
-        coroutine = as_coroutine(awaitable)
-        self._upstream = starting = Starting(coroutine)
-        try:
-            task = start(queue.loop, coroutine, name, context)
-        except BaseException as error:
-            coroutine.close()
-            self._raised(error)
-            del self, awaitable, coroutine, context, queue, starting
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            return
-        request = starting.request
-        if task.done():
-            if request is None or task.cancelled() or task.exception() is not None:
-                self._adopt(task)
-            else:
-                self._fail(request)  # it cancelled its own promise: what it returned is dropped
-        else:
-            self._wait_for(task, queue.cleanups if cleanup else queue.works)
-            if request is not None:
-                task.cancel(*request.args)
-        # An eager Task that failed has this frame in its traceback.
-        del self, awaitable, coroutine, context, queue, starting, task
-
-    def _wait_for(self, future: "asyncio.Future[Any]", keep: Any) -> None:
-        self._upstream = future
-        if keep is None:
-            self._queue.watch(self)
-        else:
-            keep.add(self)
-        future.add_done_callback(self._on_done, context=self._queue.context)
 
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream."""
@@ -248,34 +133,194 @@ class Core(State):
         if self._upstream is future:
             queue.hold()
             try:
-                self._adopt(future)
+                take_outcome(self, future)
             finally:
                 # A Task that is resumed by this drain, and fails, has this frame in its traceback.
                 del self, future
                 queue.flush()
 
-    def _leave_future(self) -> None:
-        """Follow the future no longer, and leave nothing of this promise there."""
-        future = self._upstream
-        if isinstance(future, asyncio.Future):
-            future.remove_done_callback(self._on_done)
-            self._queue.works.discard(self)
-            self._upstream = None
 
-    def _adopt(self, future: "asyncio.Future[Any]") -> None:
-        """Settle as *future* did."""
-        try:
-            value = future.result()
-        except BaseException as error:
-            self._raised(error)
-        else:
-            if type(value) is Exactly:
-                self._settle_exactly(value)
-            else:
-                self._settle(FULFILLED, value)
+def link(
+    promise: CoreT,
+    on_fulfilled: Callable[[Any], Any] | None,
+    on_rejected: Callable[[Any], Any] | None,
+    catches: Types = Exception,
+) -> CoreT:
+    """Return a child whose handlers are called with the outcome of *promise*."""
+    queue = promise._queue
+    child: CoreT = new(type(promise))
+    child._state = PENDING
+    child._value = None
+    child._queue = queue
+    child._reactions = None
+    child._upstream = promise
+    child._on_fulfilled = on_fulfilled
+    child._on_rejected = on_rejected
+    child._catches = catches
+    child._context = copy_context()
+    child._origin = trace(child) if queue.traced else None
+    subscribe(promise, child)
+    return child
 
-    def _settle_exactly(self, outcome: Exactly) -> None:
-        if outcome.fulfilled:
-            self._settle(FULFILLED, outcome.value)
+
+def settle(promise: Core, state: int, value: Any) -> None:
+    """End the wait of all consumers; *value* is the value, or the Rejection."""
+    promise._state = state
+    promise._value = value
+    promise._upstream = None
+    reactions = promise._reactions
+    if reactions is not None:
+        promise._reactions = None
+        if type(reactions) is dict:
+            promise._queue.extend(reactions)
         else:
-            self._fail(outcome.value)
+            promise._queue.push(reactions)
+
+
+def settle_like(promise: Core, source: Core) -> None:
+    """Settle as *source* did, and answer for its reason."""
+    if source._state == REJECTED:
+        fail(promise, source._value.take(source))
+    else:
+        settle(promise, source._state, source._value)
+
+
+def settle_exactly(promise: Core, outcome: Exactly) -> None:
+    """Settle as a handler of the library says, and follow nothing."""
+    if outcome.fulfilled:
+        settle(promise, FULFILLED, outcome.value)
+    else:
+        fail(promise, outcome.value)
+
+
+def fail(promise: Core, reason: BaseException) -> None:
+    """Reject, or be cancelled if that is what *reason* says."""
+    if isinstance(reason, CancelledError):
+        settle(promise, CANCELLED, Cancellation(reason))
+        return
+    if isinstance(reason, StopIteration):
+        # No coroutine can raise it: it would look like a return (PEP 479).
+        error = RuntimeError(f"a promise cannot be rejected with {reason!r}")
+        error.__cause__ = reason
+        reason = error
+    # These two have left the loop already; whoever stopped it knows of them.
+    loud = not isinstance(reason, KeyboardInterrupt | SystemExit)
+    rejection = Rejection(reason, promise._queue.loop if loud else None, promise._origin)
+    if loud and listeners:
+        promise._queue.suspect(promise, rejection)
+    settle(promise, REJECTED, rejection)
+
+
+def raised(promise: Core, error: BaseException) -> None:
+    """Reject with what a handler raised; its traceback begins in the handler."""
+    if promise._state == PENDING:
+        fail(promise, without_our_frames(error))
+    else:
+        message = "a handler failed after it had cancelled its own promise"
+        promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
+
+
+def resolve_with(
+    promise: Core, value: Any, name: str = "resolve", context: Context | None = None, cleanup: bool = False
+) -> None:
+    """Fulfil with *value*, or follow it to what ``await value`` gives."""
+    kind = type(value)
+    if promise._state != PENDING:
+        close_refused(value)
+    elif kind is CoroutineType:
+        _run(promise, value, name, context if context is not None else copy_context(), cleanup)
+        del promise, value
+    elif issubclass(kind, Core):
+        _follow_promise(promise, value)
+    elif kind is Exactly:
+        settle_exactly(promise, value)
+    elif issubclass(kind, asyncio.Future):
+        _follow_future(promise, value)
+    elif is_awaitable(value):
+        _run(promise, value, name, context if context is not None else copy_context(), cleanup)
+        del promise, value
+    else:
+        settle(promise, FULFILLED, value)
+
+
+def _follow_promise(promise: Core, other: Core) -> None:
+    if other is promise or is_awaited_by(promise, other):
+        fail(promise, waits_for_itself(promise))
+    elif other._state != PENDING:
+        settle_like(promise, other)
+    elif other._queue is not promise._queue:
+        fail(promise, foreign_loop(other, promise._queue.loop))
+    else:
+        promise._upstream = other
+        subscribe(other, promise)
+
+
+def _follow_future(promise: Core, future: "asyncio.Future[Any]") -> None:
+    if future.done():
+        take_outcome(promise, future)
+    elif future.get_loop() is not promise._queue.loop:
+        fail(promise, foreign_loop(future, promise._queue.loop))
+    elif isinstance(future, asyncio.Task):
+        wait_for(promise, future, promise._queue.works)
+    else:
+        wait_for(promise, future, None)
+
+
+def _run(promise: Core, awaitable: Any, name: str, context: Context, cleanup: bool) -> None:
+    """Run *awaitable* as a Task, from which *promise* takes its outcome."""
+    queue = promise._queue
+    coroutine = as_coroutine(awaitable)
+    promise._upstream = starting = Starting(coroutine)
+    try:
+        task = start(queue.loop, coroutine, name, context)
+    except BaseException as error:
+        coroutine.close()
+        raised(promise, error)
+        del promise, awaitable, coroutine, context, queue, starting
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        return
+    request = starting.request
+    if task.done():
+        if request is None or task.cancelled() or task.exception() is not None:
+            take_outcome(promise, task)
+        else:
+            fail(promise, request)  # it cancelled its own promise: what it returned is dropped
+    else:
+        wait_for(promise, task, queue.cleanups if cleanup else queue.works)
+        if request is not None:
+            task.cancel(*request.args)
+    # An eager Task that failed has this frame in its traceback.
+    del promise, awaitable, coroutine, context, queue, starting, task
+
+
+def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
+    """Hang *promise* on *future*, and hold it in the set *keep*; with None the loop cancels it at its end."""
+    promise._upstream = future
+    if keep is None:
+        promise._queue.watch(promise)
+    else:
+        keep.add(promise)
+    future.add_done_callback(promise._on_done, context=promise._queue.context)
+
+
+def leave_future(promise: Core) -> None:
+    """Follow the future no longer, and leave nothing of *promise* there."""
+    future = promise._upstream
+    if isinstance(future, asyncio.Future):
+        future.remove_done_callback(promise._on_done)
+        promise._queue.works.discard(promise)
+        promise._upstream = None
+
+
+def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
+    """Settle as *future* did."""
+    try:
+        value = future.result()
+    except BaseException as error:
+        raised(promise, error)
+    else:
+        if type(value) is Exactly:
+            settle_exactly(promise, value)
+        else:
+            settle(promise, FULFILLED, value)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
-from aiopromise._core import Core
+from aiopromise._core import Core, raised
 from aiopromise._errors import is_coroutine, not_a_source, short
 from aiopromise._resolvers import Reject, Resolve
 from aiopromise._state import PENDING
@@ -30,7 +30,7 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
     except BaseException as error:
         reject.release()
         if resolve.release() is not None:
-            promise._raised(error)
+            raised(promise, error)
         del promise, executor, resolve, reject  # this frame is seen from the traceback
         return
     if is_coroutine(result):

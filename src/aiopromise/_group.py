@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._convert import resolve
-from aiopromise._core import cancelled_error, without_our_frames
+from aiopromise._core import cancelled_error, leave_future, settle_exactly, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._handler import Exactly
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
-from aiopromise._state import FULFILLED, PENDING, State, Tie
+from aiopromise._state import FULFILLED, PENDING, State, Tie, has_only, subscribe, withdraw
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
@@ -38,14 +38,14 @@ class Member:
 
     def let_go(self) -> None:
         """Stop waiting for the promise, and leave it alone."""
-        self.promise._withdraw(self)
+        withdraw(self.promise, self)
 
     def withdraw(self, message: Any) -> bool:
         """Stop waiting, as a consumer that nobody wants any more; True: the promise is about to end.
 
         The last one takes the promise with it, and waits for its end.
         """
-        if self.promise._has_only(self):
+        if has_only(self.promise, self):
             return self._end(message)
         self.let_go()
         return False
@@ -76,7 +76,7 @@ class Outside(Member):
 
     def let_go(self) -> None:
         super().let_go()
-        self.promise._leave_future()
+        leave_future(self.promise)
 
     def withdraw(self, message: Any) -> bool:
         self.let_go()
@@ -162,7 +162,7 @@ class Group(Tie):
 
     def _add(self, member: Member) -> None:
         self._members[member] = None
-        member.promise._subscribe(member)
+        subscribe(member.promise, member)
 
     def _heard(self, member: Member) -> None:
         if member not in self._members:
@@ -194,7 +194,7 @@ class Group(Tie):
             self._close()
         if not self._members and self._outcome is not None and self.promise._upstream is self:
             self.promise._upstream = None
-            self.promise._settle_exactly(self._outcome)
+            settle_exactly(self.promise, self._outcome)
 
 
 def failure(reason: BaseException) -> Exactly:

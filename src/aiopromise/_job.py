@@ -5,7 +5,7 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any, final
 
-from aiopromise._core import Core
+from aiopromise._core import Core, fail, settle
 from aiopromise._state import FULFILLED, State, Tie
 
 __all__ = ["Job"]
@@ -51,12 +51,12 @@ class Job(Tie):
             return
         promise._upstream = None
         if future.cancelled():
-            promise._fail(asyncio.CancelledError())
+            fail(promise, asyncio.CancelledError())
         elif (error := future.exception()) is None:
-            promise._settle(FULFILLED, future.result())
+            settle(promise, FULFILLED, future.result())
         elif isinstance(error, concurrent.futures.CancelledError):
-            promise._fail(asyncio.CancelledError(*error.args))
+            fail(promise, asyncio.CancelledError(*error.args))
         else:
             if self._explain is not None:
                 self._explain(error)
-            promise._fail(error)
+            fail(promise, error)

@@ -9,10 +9,10 @@ from traceback import FrameSummary, StackSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+from aiopromise._ending import queue_of
 from aiopromise._job import Job
 from aiopromise._pool import Pool
 from aiopromise._promise import Promise
-from aiopromise._queue import Queue
 from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection
 from aiopromise._state import PENDING, REJECTED
@@ -60,7 +60,7 @@ class Recording:
         recorders.append(self)
         loop = asyncio._get_running_loop()
         if loop is not None:
-            Queue.of(loop).traced = True
+            queue_of(loop).traced = True
 
     def stop(self) -> None:
         """Switch it off; what it knows stays."""

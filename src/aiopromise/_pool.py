@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
-from aiopromise._core import without_our_frames
+from aiopromise._core import link, resolve_with, without_our_frames
 from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, failure, outcome_of
 from aiopromise._handler import Exactly, name_of
@@ -83,7 +83,7 @@ class Pool(Group):
             reading = self._read(aiter(self._items))
             self._reader = Reader(self, 0, pending(Promise, self.promise._queue))
             self._add(self._reader)
-            self._reader.promise._resolve(reading, name_of(self._items))
+            resolve_with(self._reader.promise, reading, name_of(self._items))
         else:
             self._iterator = iter(self._items)
             self._take()
@@ -133,7 +133,7 @@ class Pool(Group):
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
         source = settled(Promise, self.promise._queue, FULFILLED, item)
-        self._add(Owned(self, index, source._link(self._handler(), None)))
+        self._add(Owned(self, index, link(source, self._handler(), None)))
 
     def _arrived(self, member: Member) -> None:
         outcome = outcome_of(member.promise)

@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar, final
 
 from aiopromise._cancellation import Shield, cancel
-from aiopromise._core import Core
+from aiopromise._core import Core, link, resolve_with, take_outcome, wait_for
 from aiopromise._deadline import MISSING, Deadline
+from aiopromise._ending import queue_of
 from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
 from aiopromise._executor import check_executor, execute
 from aiopromise._future import FutureLike
 from aiopromise._handler import Effect, FinalEffect, Spread, as_coroutine, checked, is_awaitable, new_task
 from aiopromise._job import Job
 from aiopromise._queue import Queue
-from aiopromise._state import begin, pending
+from aiopromise._state import begin, pending, subscribe
 
 __all__ = ["Promise", "adopt", "new_promise"]
 
@@ -54,7 +55,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         42
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     def __init__(self, source: Any, /) -> None:
         if isinstance(source, concurrent.futures.Future):
@@ -104,7 +105,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             raise needs_function(".then", on_fulfilled, on_rejected)
         if on_rejected is not None and not callable(on_rejected):
             raise needs_function(".then", on_rejected)
-        return self._link(on_fulfilled, on_rejected)
+        return link(self, on_fulfilled, on_rejected)
 
     def catch(self, *types_and_handler: Any) -> "Promise[Any]":
         """Return a promise for what the handler makes of the reason; a value passes through.
@@ -130,7 +131,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             0
         """
         types, handler = checked("catch", types_and_handler)
-        return self._link(None, handler, types)
+        return link(self, None, handler, types)
 
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
         """Return a promise for the same outcome, after *on_settled* was called, and awaited, whatever it was.
@@ -157,7 +158,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         if not callable(on_settled):
             raise needs_function(".finally_", on_settled)
         effect = FinalEffect(on_settled)
-        return self._link(effect.on_fulfilled, effect.on_rejected, BaseException)
+        return link(self, effect.on_fulfilled, effect.on_rejected, BaseException)
 
     def tap(self, on_fulfilled: Callable[[T_co], object], /) -> "Promise[T_co]":
         """Return a promise for the same value, after *on_fulfilled* was called with it, and awaited.
@@ -181,7 +182,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         if not callable(on_fulfilled):
             raise needs_function(".tap", on_fulfilled)
-        return self._link(Effect(on_fulfilled).on_fulfilled, None)
+        return link(self, Effect(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
         """Return a promise for the same outcome, after the handler was called with the reason, and awaited.
@@ -205,7 +206,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             0
         """
         types, handler = checked("tap_catch", types_and_handler)
-        return self._link(None, Effect(handler).on_rejected, types)
+        return link(self, None, Effect(handler).on_rejected, types)
 
     def spread(self, on_fulfilled: Callable[..., Any], /) -> "Promise[Any]":
         """Return a promise for ``on_fulfilled(*value)``: the elements of a tuple become arguments.
@@ -228,7 +229,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         if not callable(on_fulfilled):
             raise needs_function(".spread", on_fulfilled)
-        return self._link(Spread(on_fulfilled), None)
+        return link(self, Spread(on_fulfilled), None)
 
     def timeout(self, seconds: float | None, *, fallback: Any = MISSING) -> "Promise[Any]":
         """Return a promise for the same outcome if it comes within *seconds*, and else reject with `TimeoutError`.
@@ -256,10 +257,10 @@ class Promise(FutureLike, Awaitable[T_co]):
             close_refused(fallback)
             raise TypeError(f"timeout(fallback=) needs a plain value, got {short(fallback)}")
         if seconds is None:
-            return self._link(None, None)
+            return link(self, None, None)
         check_seconds("timeout", seconds)
         deadline = Deadline(self, seconds, fallback)
-        return deadline.start(self._link(deadline.on_fulfilled, deadline.on_rejected, BaseException))
+        return deadline.start(link(self, deadline.on_fulfilled, deadline.on_rejected, BaseException))
 
     def shield(self) -> "Promise[T_co]":
         """Return a promise for the same outcome whose cancellation stops there: this one goes on.
@@ -279,7 +280,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         promise = pending(type(self), self._queue)
         promise._upstream = Shield(self, promise)
-        self._subscribe(promise._upstream)
+        subscribe(self, promise._upstream)
         return promise
 
     def cancel(self, msg: Any = None) -> bool:
@@ -320,7 +321,7 @@ def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
     if isinstance(awaitable, Core | asyncio.Future):
-        promise._resolve(awaitable)
+        resolve_with(promise, awaitable)
         return
     queue = promise._queue
     coroutine = as_coroutine(awaitable)
@@ -330,13 +331,13 @@ def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
         coroutine.close()
         raise
     if task.done():
-        promise._adopt(task)
+        take_outcome(promise, task)
     else:
-        promise._wait_for(task, queue.works)
+        wait_for(promise, task, queue.works)
 
 
 def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
     loop = asyncio._get_running_loop()
     if loop is None:
         raise needs_loop(call, *arguments, **named)
-    return Queue.of(loop)
+    return queue_of(loop)

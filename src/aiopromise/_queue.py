@@ -1,7 +1,7 @@
 """The reactions of one event loop: first in, first out, drained within one turn of the loop.
 
 Everything that answers a settled promise goes through here: handlers, awaiters and done callbacks. The queue
-also knows what is unfinished on its loop, and finishes it when the loop ends.
+also knows what is unfinished on its loop.
 """
 
 import asyncio
@@ -9,14 +9,14 @@ import contextvars
 import logging
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection, announce
 
-__all__ = ["Queue", "Reaction", "start_generator"]
+__all__ = ["Queue", "Reaction"]
 
 # One drain runs so many reactions, or so many seconds, before I/O and timers have their turn.
 _MOST: Final = 1024
@@ -24,8 +24,6 @@ _SECONDS: Final = 0.002
 
 # What a Task that ends may bring along at once, in the turn in which many others may end.
 _MOST_ALONG: Final = 64
-
-_ATTRIBUTE: Final = "_aiopromise_queue"
 
 logger = logging.getLogger("aiopromise")
 
@@ -43,8 +41,6 @@ class Queue:
     __slots__ = (
         "_armed",
         "_draining",
-        "_guardian",
-        "_items",
         "_roots",
         "_roots_limit",
         "_scheduled",
@@ -52,6 +48,8 @@ class Queue:
         "cleanups",
         "context",
         "debug",
+        "guardian",
+        "items",
         "loop",
         "traced",
         "works",
@@ -68,7 +66,7 @@ class Queue:
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
-        self._items: deque[Reaction] = deque()
+        self.items: deque[Reaction] = deque()
         # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it.
         self._armed = False
         self._scheduled = False
@@ -76,33 +74,20 @@ class Queue:
         self._suspects: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
-        self._guardian = _guard(self)
-        start_generator(self._guardian)
-
-    @staticmethod
-    def of(loop: asyncio.AbstractEventLoop) -> "Queue":
-        """Return the queue of *loop*, made on first use.
-
-        It is kept as an attribute of the loop, for it must live as long: the queue refers to the loop, so a
-        weak dictionary of queues would never let go of it.
-        """
-        queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
-        if queue is None:
-            queue = Queue(loop)
-            setattr(loop, _ATTRIBUTE, queue)
-        return queue
+        # What finishes the rest when the loop ends; see _ending.
+        self.guardian: object = None
 
     def push(self, reaction: Reaction) -> None:
         """Let *reaction* run after all that were pushed before it, never within this call."""
         if not self._armed:
             self._arm()
-        self._items.append(reaction)
+        self.items.append(reaction)
 
     def extend(self, reactions: Iterable[Reaction]) -> None:
         """Push all *reactions*, in their order."""
         if not self._armed:
             self._arm()
-        self._items.extend(reactions)
+        self.items.extend(reactions)
 
     def suspect(self, promise: object, rejection: Rejection) -> None:
         """Announce *rejection* after the drain, unless it was taken by then."""
@@ -114,8 +99,13 @@ class Queue:
         """Have *root*, whose outcome comes from outside, cancelled when the loop ends; hold it only weakly."""
         self._roots.append(weakref.ref(root))
         if len(self._roots) > self._roots_limit:
-            self._roots = [weakref.ref(root) for root in self._pending_roots()]
+            self._roots = [weakref.ref(root) for root in self.pending_roots()]
             self._roots_limit = 1000 + 2 * len(self._roots)
+
+    def pending_roots(self) -> list[Any]:
+        """Return those that are watched, alive and pending."""
+        roots = [root() for root in self._roots]
+        return [root for root in roots if root is not None and not root.done()]
 
     def hold(self) -> None:
         """Let what is pushed from now on wait for `flush()`, which saves it a turn of the loop.
@@ -144,32 +134,6 @@ class Queue:
                 f"Write loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
             )
 
-    async def finish(self) -> None:
-        """Cancel all that is pending, once, and wait until it has ended."""
-        asked: set[Any] = set()
-        # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until
-        # the cleanups have ended.
-        await self._ask(self._pending_roots(), asked)
-        while unasked := [one for one in (*self._pending_roots(), *self.works) if one not in asked]:
-            await self._ask(unasked, asked)
-
-    async def _ask(self, unasked: list[Any], asked: set[Any]) -> None:
-        asked.update(unasked)
-        for promise in unasked:
-            promise.cancel()
-        while True:
-            running = self.cleanups | {promise for promise in asked if not promise.done()}
-            if self._items:
-                await asyncio.sleep(0)
-            elif running:
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            else:
-                return
-
-    def _pending_roots(self) -> list[Any]:
-        roots = (root() for root in self._roots)
-        return [root for root in roots if root is not None and not root.done()]
-
     def _arm(self) -> None:
         self.loop.call_soon(self._drain_as_scheduled, context=self.context)
         self._armed = self._scheduled = True
@@ -187,20 +151,20 @@ class Queue:
                 self._run_and_name_the_slow(most)
             else:
                 self._run(most)
-            if self._suspects and not self._items:
+            if self._suspects and not self.items:
                 suspects, self._suspects = self._suspects, []
                 announce(suspects)
         finally:
             # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
             self._draining = False
             self._armed = False
-            if self._items or self._suspects:
+            if self.items or self._suspects:
                 self._arm()
 
     def _run(self, most: int) -> None:
         # No local name for the reaction: this frame is seen from the traceback of whatever a handler raises,
         # and would make a cycle of the exception and the promise that holds it.
-        items = self._items
+        items = self.items
         end = monotonic() + _SECONDS
         for _ in range(most):
             if not items:
@@ -213,32 +177,12 @@ class Queue:
         end = monotonic() + _SECONDS
         for _ in range(most):
             start = monotonic()
-            if not self._items or start > end:
+            if not self.items or start > end:
                 return
-            name = repr(self._items[0])
+            name = repr(self.items[0])
             try:
-                self._items.popleft()._react()
+                self.items.popleft()._react()
             finally:
                 seconds = monotonic() - start
                 if seconds >= self.loop.slow_callback_duration:
                     logger.warning("%s took %.3f seconds", name, seconds)
-
-
-async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
-    """Finish *queue* when the loop ends.
-
-    A loop knows its asynchronous generators and closes them at its end: after it has cancelled all Tasks, and
-    while it can still run what they left to do. No other hook comes early enough.
-    """
-    try:
-        yield
-    finally:
-        await queue.finish()
-
-
-def start_generator(generator: AsyncGenerator[Any, None]) -> None:
-    """Let *generator* run to its first ``yield``, so that the loop knows it and its ``finally`` will run."""
-    try:
-        generator.asend(None).send(None)
-    except StopIteration:
-        pass

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from aiopromise._core import Core
+from aiopromise._core import Core, fail, resolve_with
 from aiopromise._errors import bad_reason, close_refused
 from aiopromise._state import PENDING
 
@@ -81,7 +81,7 @@ class Resolve(_Resolver, Generic[T_contra]):
             close_refused(value)
         else:
             promise._upstream = None
-            promise._resolve(value)
+            resolve_with(promise, value)
             del self, promise, value
 
 
@@ -123,7 +123,7 @@ class Reject(_Resolver):
     def _decide(self, reason: BaseException) -> None:
         promise = self.release()
         if promise is not None:
-            promise._fail(reason)
+            fail(promise, reason)
 
 
 class Resolvers(NamedTuple):

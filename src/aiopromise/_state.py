@@ -12,13 +12,13 @@ To follow a promise is to hang on it without a handler. The children of a promis
 costs one object.
 """
 
-import traceback
 from collections.abc import Callable, Iterator
-from itertools import takewhile
+from traceback import StackSummary
 from typing import Any, ClassVar, Final, TypeVar
 
+from aiopromise._build import mypyc_attr
 from aiopromise._queue import Queue, Reaction
-from aiopromise._recorder import recorders
+from aiopromise._trace import trace
 
 __all__ = [
     "CANCELLED",
@@ -28,10 +28,13 @@ __all__ = [
     "State",
     "Tie",
     "begin",
+    "has_only",
+    "is_awaited_by",
     "new",
     "pending",
     "settled",
-    "trace",
+    "subscribe",
+    "withdraw",
 ]
 
 PENDING: Final = 0
@@ -42,82 +45,16 @@ CANCELLED: Final = 3
 Types = type[BaseException] | tuple[type[BaseException], ...]
 StateT = TypeVar("StateT", bound="State")
 
-new: Final = object.__new__
 
-_OURS: Final = __file__.removesuffix("_state.py")
-
-
-class Tie:
-    """An upstream that is neither promise nor future."""
-
-    __slots__ = ()
-
-    has_many_sources: ClassVar[bool] = False
-
-    def stop(self, promise: "State", message: Any) -> bool:
-        """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
-        return False
-
-    def is_stopping(self) -> bool:
-        """Tell whether it was asked to end and has not ended yet."""
-        return False
-
-
-def pending(kind: type[StateT], queue: Queue) -> StateT:
-    """Return a new pending promise that hangs on nothing."""
-    promise = new(kind)
-    begin(promise, queue)
-    return promise
-
-
-def begin(promise: "State", queue: Queue) -> None:
-    """Give a bare object the state of a pending promise that hangs on nothing."""
-    promise._state = PENDING
-    promise._value = None
-    promise._queue = queue
-    promise._reactions = None
-    promise._upstream = None
-    promise._on_fulfilled = None
-    promise._on_rejected = None
-    promise._catches = Exception
-    promise._context = None
-    promise._origin = trace(promise) if queue.traced else None
-
-
-def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
-    """Return a new promise that has settled so."""
-    promise = pending(kind, queue)
-    promise._state = state
-    promise._value = value
-    return promise
-
-
-def trace(promise: "State") -> traceback.StackSummary | None:
-    """Tell the recorders of a new *promise*, and return where it was made, if that is to be known."""
-    queue = promise._queue
-    origin = _here(queue) if queue.debug else None
-    for recorder in tuple(recorders):
-        origin = recorder.made(promise, origin)
-    return origin
-
-
-def _here(queue: Queue) -> traceback.StackSummary:
-    """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
-    stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=16, lookup_lines=False)
-    ours = [frame.name for frame in takewhile(_is_ours, stack)]
-    queue.check_thread("Promise" if ours[-1] == "__init__" else ours[-1])
-    return traceback.StackSummary.from_list([frame for frame in reversed(stack) if not _is_ours(frame)])
-
-
-def _is_ours(frame: traceback.FrameSummary) -> bool:
-    return frame.filename.startswith(_OURS)
-
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class State:
-    """The state of a promise, its upstream and its reactions."""
+    """The state of a promise, its upstream and its reactions.
+
+    A struct: what is done with it are the functions of this room and of those that follow, so that the compiled
+    engine calls them directly.
+    """
 
     __slots__ = (
-        "__weakref__",
         "_catches",
         "_context",
         "_on_fulfilled",
@@ -139,52 +76,109 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    _origin: traceback.StackSummary | None  # where the promise was made; in debug mode, or if recorded
+    _origin: StackSummary | None  # where the promise was made; in debug mode, or if recorded
 
-    def _subscribe(self, reaction: Reaction) -> None:
-        reactions = self._reactions
-        if self._state != PENDING:
-            self._queue.push(reaction)
-        elif reactions is None:
-            self._reactions = reaction
-        elif type(reactions) is dict:
-            reactions[reaction] = None
-        else:
-            self._reactions = {reactions: None, reaction: None}
 
-    def _withdraw(self, reaction: Reaction) -> None:
-        if self._reactions is reaction:
-            self._reactions = None
-        elif type(self._reactions) is dict:
-            self._reactions.pop(reaction, None)
+# The one that makes an object without calling __init__(), for which a promise of users has a source.
+new: Final[Callable[[Any], Any]] = State.__new__
 
-    def _has_only(self, reaction: Reaction) -> bool:
-        reactions = self._reactions
-        return reactions is reaction or (type(reactions) is dict and len(reactions) == 1 and reaction in reactions)
 
-    def _is_awaited_by(self, other: "State") -> bool:
-        """Tell whether *other* waits, through any number of promises, for this one.
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Tie:
+    """An upstream that is neither promise nor future."""
 
-        Looks upwards from *other* and downwards from this promise, a step each in turn, and ends with the
-        shorter of the two ways: to tie 10,000 promises into a line takes linear time whichever end comes first.
-        """
-        above: Any = other
-        below = [iter((self,))]
-        while below:
-            if isinstance(above, State) and above._state == PENDING:
-                if above is self:
-                    return True
-                above = _source_of(above)
-            elif not (isinstance(above, Tie) and above.has_many_sources):
-                return False  # the whole way up was looked at; where it branches, only the way down tells
-            child = next(below[-1], None)
-            if child is other:
-                return True
-            if child is None:
-                below.pop()
-            else:
-                below.append(_children_of(child))
+    __slots__ = ()
+
+    has_many_sources: ClassVar[bool] = False
+
+    def stop(self, promise: State, message: Any) -> bool:
+        """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
         return False
+
+    def is_stopping(self) -> bool:
+        """Tell whether it was asked to end and has not ended yet."""
+        return False
+
+
+def pending(kind: type[StateT], queue: Queue) -> StateT:
+    """Return a new pending promise that hangs on nothing."""
+    promise: StateT = new(kind)
+    begin(promise, queue)
+    return promise
+
+
+def begin(promise: State, queue: Queue) -> None:
+    """Give a bare object the state of a pending promise that hangs on nothing."""
+    promise._state = PENDING
+    promise._value = None
+    promise._queue = queue
+    promise._reactions = None
+    promise._upstream = None
+    promise._on_fulfilled = None
+    promise._on_rejected = None
+    promise._catches = Exception
+    promise._context = None
+    promise._origin = trace(promise) if queue.traced else None
+
+
+def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
+    """Return a new promise that has settled so."""
+    promise = pending(kind, queue)
+    promise._state = state
+    promise._value = value
+    return promise
+
+
+def subscribe(promise: State, reaction: Reaction) -> None:
+    """Let *reaction* run once *promise* has settled: it is a consumer from now on."""
+    reactions = promise._reactions
+    if promise._state != PENDING:
+        promise._queue.push(reaction)
+    elif reactions is None:
+        promise._reactions = reaction
+    elif type(reactions) is dict:
+        reactions[reaction] = None
+    else:
+        promise._reactions = {reactions: None, reaction: None}
+
+
+def withdraw(promise: State, reaction: Reaction) -> None:
+    """Let *reaction* be no consumer any more."""
+    if promise._reactions is reaction:
+        promise._reactions = None
+    elif type(promise._reactions) is dict:
+        promise._reactions.pop(reaction, None)
+
+
+def has_only(promise: State, reaction: Reaction) -> bool:
+    """Tell whether *reaction* is the one consumer."""
+    reactions = promise._reactions
+    return reactions is reaction or (type(reactions) is dict and len(reactions) == 1 and reaction in reactions)
+
+
+def is_awaited_by(promise: State, other: State) -> bool:
+    """Tell whether *other* waits, through any number of promises, for *promise*.
+
+    Looks upwards from *other* and downwards from *promise*, a step each in turn, and ends with the shorter of the
+    two ways: to tie 10,000 promises into a line takes linear time whichever end comes first.
+    """
+    above: Any = other
+    below = [iter((promise,))]
+    while below:
+        if isinstance(above, State) and above._state == PENDING:
+            if above is promise:
+                return True
+            above = _source_of(above)
+        elif not (isinstance(above, Tie) and above.has_many_sources):
+            return False  # the whole way up was looked at; where it branches, only the way down tells
+        child = next(below[-1], None)
+        if child is other:
+            return True
+        if child is None:
+            below.pop()
+        else:
+            below.append(_children_of(child))
+    return False
 
 
 def _source_of(promise: State) -> Any:

@@ -226,8 +226,8 @@ def _idleness_of(loop: asyncio.AbstractEventLoop) -> _Ready | _Calls:
 
 def _describe(callback: Any) -> str:
     owner = getattr(callback, "__self__", None)
-    if isinstance(owner, Queue) and owner._items:
-        return repr(owner._items[0])
+    if isinstance(owner, Queue) and owner.items:
+        return repr(owner.items[0])
     return repr(owner) if isinstance(owner, asyncio.Task) else name_of(callback)
 
 

@@ -1,0 +1,178 @@
+"""The ``await`` of a promise.
+
+Each `await` of a pending promise waits through an `Awaiter` of its own, so that a Task that is cancelled withdraws
+one consumer instead of ending the promise for all.
+"""
+
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Callable, Generator
+from contextvars import Context, copy_context
+from typing import Any, ClassVar, final
+
+from aiopromise._build import mypyc_attr
+from aiopromise._cancellation import cancel, running_task
+from aiopromise._core import Core, Starting, cancelled_error
+from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
+
+__all__ = ["AwaitableCore"]
+
+
+@final
+class Awaiter:
+    """One ``await`` of a promise that is pending: what the awaiting Task is given to wait for.
+
+    It is its own iterator and no generator: a generator would stand in every traceback between the line that awaits
+    and the line that failed.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_is_ring", "_promise", "_wakeup")
+
+    def __init__(self, promise: Core) -> None:
+        self._promise = promise
+        self._asyncio_future_blocking = False
+        # While a request to end is on its way: what the Task gets if it leads to nothing.
+        self._error: CancelledError | None = None
+        self._is_ring = False
+        self._wakeup: Callable[[Any], object] | None = None
+        self._context: Any = None
+
+    def __iter__(self) -> "Awaiter":
+        return self
+
+    def __next__(self) -> "Awaiter":
+        promise = self._promise
+        if promise._state == FULFILLED:
+            raise StopIteration(promise._value)
+        if promise._state != PENDING:
+            raise promise._value.take(promise)
+        if self._wakeup is not None:
+            raise RuntimeError(f"await of {promise!r} was resumed by something else than its Task")
+        self._asyncio_future_blocking = True
+        return self
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._promise._queue.loop
+
+    def add_done_callback(self, wakeup: Callable[[Any], object], *, context: Context | None = None) -> None:
+        """Be told by the Task how to wake it; from now on it is a consumer of the promise."""
+        self._wakeup = wakeup
+        self._context = copy_context() if context is None else context
+        subscribe(self._promise, self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Give up waiting; end the promise itself, if nobody else wants it.
+
+        Two Tasks that await the same promise:
+
+            one = create_task(wait_for(promise))
+            two = create_task(wait_for(promise))
+            one.cancel()                          <-- one ends, the work of the promise goes on
+            two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
+
+        Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what changes
+        promises is done in a turn of the loop. Should the Task be woken before that, it gets the error, and the
+        outcome is still for others to take.
+        """
+        if self._wakeup is None:
+            return False
+        if self._error is not None:
+            self._is_ring = True
+            return True
+        self._error = cancelled_error(msg)
+        task = running_task(self._promise) if has_only(self._promise, self) else None
+        if task is None:
+            self._later(self._withdraw, msg)
+        else:
+            self._hand_on(task, msg)
+        return True
+
+    def _hand_on(self, task: "asyncio.Task[Any]", message: Any) -> None:
+        # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
+        self._is_ring = False
+        task.cancel(message)
+        if self._is_ring:
+            # Tasks that await each other: the request has come round, and this is where it ends.
+            self._later(self._leave)
+        else:
+            self._error = None  # what comes of the request is for this Task
+
+    def _later(self, step: Callable[..., None], *arguments: Any) -> None:
+        queue = self._promise._queue
+        queue.loop.call_soon(step, *arguments, context=queue.context)
+
+    def _withdraw(self, message: Any) -> None:
+        promise = self._promise
+        if self._wakeup is None or promise._state != PENDING:
+            return
+        self._is_ring = False
+        if not has_only(promise, self):
+            self._leave()
+        elif cancel(promise, message):
+            if self._is_ring:
+                self._leave()
+            else:
+                self._error = None  # what comes of the request is for this Task
+
+    def _leave(self) -> None:
+        if self._wakeup is not None and self._promise._state == PENDING:
+            withdraw(self._promise, self)
+            self._promise._queue.push(self)
+
+    def result(self) -> None:
+        """Let the Task go on; `__next__` has the value."""
+
+    def _react(self) -> None:
+        run, wakeup = self._context.run, self._wakeup
+        self._wakeup = None
+        answer = self if self._error is None and self._promise._state == FULFILLED else self._failed()
+        try:
+            run(wakeup, answer)
+        finally:
+            # What the Task raises has this frame in its traceback.
+            del self, answer, run, wakeup
+
+    def _failed(self) -> "asyncio.Future[Any]":
+        promise = self._promise
+        error = self._error if self._error is not None else promise._value.take(promise)
+        return _failed_future(promise, error)
+
+    def __repr__(self) -> str:
+        return repr(self._promise)
+
+
+def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]":
+    """Return a Future that raises *reason*: written in C, it leaves no frame in the traceback."""
+    future: asyncio.Future[Any] = asyncio.Future(loop=promise._queue.loop)
+    future.set_exception(reason)
+    return future
+
+
+def _give(value: Any) -> Generator[Any, None, Any]:
+    yield from ()  # makes it a generator
+    return value
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class AwaitableCore(Core):
+    """A promise that can be awaited."""
+
+    __slots__ = ()
+
+    # asyncio takes for a Future what has this attribute; only an Awaiter ever sets it.
+    _asyncio_future_blocking: ClassVar[bool] = False
+
+    def __await__(self) -> Any:
+        if self._state == FULFILLED:
+            return _give(self._value)
+        if self._state != PENDING:
+            return _failed_future(self, self._value.take(self)).__await__()
+        if self._upstream is not None and self._is_result_of(asyncio.current_task()):
+            raise RuntimeError(f"a Task cannot await the promise of its own result: {self!r}")
+        return Awaiter(self)
+
+    def _is_result_of(self, task: asyncio.Task[Any] | None) -> bool:
+        upstream = self._upstream
+        if isinstance(upstream, Starting):
+            return task is not None and upstream.coroutine is task.get_coro()
+        return upstream is task

@@ -1,0 +1,70 @@
+"""What is unfinished on a loop when that ends: it is cancelled, and waited for."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from aiopromise._queue import Queue
+
+__all__ = ["queue_of", "start_generator"]
+
+_ATTRIBUTE: Final = "_aiopromise_queue"
+
+
+def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
+    """Return the queue of *loop*, made on first use.
+
+    It is kept as an attribute of the loop, for it must live as long: the queue refers to the loop, so a weak
+    dictionary of queues would never let go of it.
+    """
+    queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
+    if queue is None:
+        queue = Queue(loop)
+        queue.guardian = guardian = _guard(queue)
+        start_generator(guardian)
+        setattr(loop, _ATTRIBUTE, queue)
+    return queue
+
+
+async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
+    """Finish *queue* when the loop ends.
+
+    A loop knows its asynchronous generators and closes them at its end: after it has cancelled all Tasks, and
+    while it can still run what they left to do. No other hook comes early enough.
+    """
+    try:
+        yield
+    finally:
+        await _finish(queue)
+
+
+def start_generator(generator: AsyncGenerator[Any, None]) -> None:
+    """Let *generator* run to its first ``yield``, so that the loop knows it and its ``finally`` will run."""
+    try:
+        generator.asend(None).send(None)
+    except StopIteration:
+        pass
+
+
+async def _finish(queue: Queue) -> None:
+    """Cancel all that is pending, once, and wait until it has ended."""
+    asked: set[Any] = set()
+    # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
+    # cleanups have ended.
+    await _ask(queue, queue.pending_roots(), asked)
+    while unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
+        await _ask(queue, unasked, asked)
+
+
+async def _ask(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
+    asked.update(unasked)
+    for promise in unasked:
+        promise.cancel()
+    while True:
+        running = queue.cleanups | {promise for promise in asked if not promise.done()}
+        if queue.items:
+            await asyncio.sleep(0)
+        elif running:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            return
