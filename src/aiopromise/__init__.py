@@ -8,11 +8,12 @@ The rooms, in reading order; each imports only from those before it:
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
 - `_build`: what marks the modules that can be compiled, and tells whether they are
 - `_queue`: the reactions of one loop, first in, first out
-- `_ending`: what is unfinished on a loop when that ends
 - `_trace`: where a promise was made
 - `_handler`: what a handler may be, and what becomes of what it returns
 - `_state`: the state of a promise, what it hangs on, and who waits for it
 - `_core`: how a promise settles, and how it follows another
+- `_drain`: what a drain of the queue does
+- `_ending`: what is unfinished on a loop when that ends
 - `_cancellation`: how a request to end travels, and where it stops
 - `_awaiter`: the ``await`` of a promise
 - `_resolvers`: the two functions that settle a promise from outside

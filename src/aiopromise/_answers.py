@@ -159,7 +159,7 @@ class Arrivals(Group):
                     member = self._settled.popleft()
                     yield member.index, member.promise
                 else:
-                    self._next = pending(Promise, self.promise._queue)
+                    self._next = pending(self.promise._queue)
                     await self._next
             await self.promise
         finally:

@@ -64,7 +64,7 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         link = path.pop()
         queued = _let_go(link)
         if link._on_rejected is not None and isinstance(error, link._catches):
-            link._upstream = settled(type(link), link._queue, CANCELLED, Cancellation(error))
+            link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
                 link._queue.push(link)
             return

@@ -4,7 +4,7 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from types import CoroutineType, NoneType, TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, TypeVar, final
 
 from aiopromise._build import mypyc_attr
@@ -20,7 +20,6 @@ from aiopromise._state import (
     Tie,
     Types,
     is_awaited_by,
-    new,
     subscribe,
 )
 from aiopromise._trace import trace
@@ -90,7 +89,7 @@ class Core(State):
         """Call the handler that the outcome of the upstream asks for, and settle with what it makes of it."""
         if self._state != PENDING:
             return  # cancelled while it was in the queue
-        source = self._upstream
+        source: Core = self._upstream
         handler: Any = None
         argument: Any = None
         context = self._context
@@ -115,7 +114,7 @@ class Core(State):
             return
         kind = type(result)
         # The most common answers; told by identity, for a metaclass may be unable to compare or to hash.
-        if (kind is NoneType or kind is str or kind is int or kind is list or kind is dict or kind is bool) and (
+        if (result is None or kind is str or kind is int or kind is list or kind is dict or kind is bool) and (
             self._state == PENDING
         ):
             settle(self, FULFILLED, result)
@@ -148,7 +147,7 @@ def link(
 ) -> CoreT:
     """Return a child whose handlers are called with the outcome of *promise*."""
     queue = promise._queue
-    child: CoreT = new(type(promise))
+    child: CoreT = queue.new(queue.kind)
     child._state = PENDING
     child._value = None
     child._queue = queue

@@ -4,22 +4,24 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from aiopromise._drain import run
 from aiopromise._queue import Queue
+from aiopromise._state import State
 
 __all__ = ["queue_of", "start_generator"]
 
 _ATTRIBUTE: Final = "_aiopromise_queue"
 
 
-def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
-    """Return the queue of *loop*, made on first use.
+def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
+    """Return the queue of *loop*, made on first use for promises of class *kind*.
 
     It is kept as an attribute of the loop, for it must live as long: the queue refers to the loop, so a weak
     dictionary of queues would never let go of it.
     """
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = Queue(loop)
+        queue = Queue(loop, kind, run)
         queue.guardian = guardian = _guard(queue)
         start_generator(guardian)
         setattr(loop, _ATTRIBUTE, queue)

@@ -60,7 +60,7 @@ class Recording:
         recorders.append(self)
         loop = asyncio._get_running_loop()
         if loop is not None:
-            queue_of(loop).traced = True
+            queue_of(loop, Promise).traced = True
 
     def stop(self) -> None:
         """Switch it off; what it knows stays."""

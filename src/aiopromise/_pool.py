@@ -81,7 +81,7 @@ class Pool(Group):
     def _open(self) -> None:
         if isinstance(self._items, AsyncIterable):
             reading = self._read(aiter(self._items))
-            self._reader = Reader(self, 0, pending(Promise, self.promise._queue))
+            self._reader = Reader(self, 0, pending(self.promise._queue))
             self._add(self._reader)
             resolve_with(self._reader.promise, reading, name_of(self._items))
         else:
@@ -132,7 +132,7 @@ class Pool(Group):
             return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
-        source = settled(Promise, self.promise._queue, FULFILLED, item)
+        source = settled(self.promise._queue, FULFILLED, item)
         self._add(Owned(self, index, link(source, self._handler(), None)))
 
     def _arrived(self, member: Member) -> None:
@@ -159,7 +159,7 @@ class Pool(Group):
         iterator, self._iterator = self._iterator, None
         reader, self._reader = self._reader, None
         if isinstance(iterator, Generator):
-            attempt(pending(Promise, self.promise._queue), iterator.close, (), {})
+            attempt(pending(self.promise._queue), iterator.close, (), {})
         elif reader is not None and cancel(reader.promise, None):
             self._add(Owned(self, 0, reader.promise))
 

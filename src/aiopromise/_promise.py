@@ -278,7 +278,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             >>> asyncio.run(main())
             'done'
         """
-        promise = pending(type(self), self._queue)
+        promise: Promise[T_co] = pending(self._queue)
         promise._upstream = Shield(self, promise)
         subscribe(self, promise._upstream)
         return promise
@@ -315,7 +315,8 @@ class Promise(FutureLike, Awaitable[T_co]):
 
 def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
     """Return a pending promise on the running loop; the call is what the user wrote, should there be none."""
-    return pending(Promise, _running_queue(call, *arguments, **named))
+    promise: Promise[Any] = pending(_running_queue(call, *arguments, **named))
+    return promise
 
 
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
@@ -340,4 +341,4 @@ def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
     loop = asyncio._get_running_loop()
     if loop is None:
         raise needs_loop(call, *arguments, **named)
-    return queue_of(loop)
+    return queue_of(loop, Promise)

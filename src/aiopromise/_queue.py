@@ -1,16 +1,14 @@
-"""The reactions of one event loop: first in, first out, drained within one turn of the loop.
+"""The reactions of one event loop: first in, first out.
 
-Everything that answers a settled promise goes through here: handlers, awaiters and done callbacks. The queue
-also knows what is unfinished on its loop.
+Everything that answers a settled promise goes through here: handlers, awaiters and done callbacks. The queue also
+knows what is unfinished on its loop.
 """
 
 import asyncio
 import contextvars
-import logging
 import weakref
 from collections import deque
-from collections.abc import Iterable
-from time import monotonic
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, final
 
 from aiopromise._recorder import recorders
@@ -18,14 +16,11 @@ from aiopromise._rejection import Rejection, announce
 
 __all__ = ["Queue", "Reaction"]
 
-# One drain runs so many reactions, or so many seconds, before I/O and timers have their turn.
+# One drain runs so many reactions before I/O and timers have their turn.
 _MOST: Final = 1024
-_SECONDS: Final = 0.002
 
 # What a Task that ends may bring along at once, in the turn in which many others may end.
 _MOST_ALONG: Final = 64
-
-logger = logging.getLogger("aiopromise")
 
 
 class Reaction(Protocol):
@@ -39,10 +34,12 @@ class Queue:
     """The reaction queue of one loop."""
 
     __slots__ = (
+        "_append",
         "_armed",
         "_draining",
         "_roots",
         "_roots_limit",
+        "_run",
         "_scheduled",
         "_suspects",
         "cleanups",
@@ -50,13 +47,18 @@ class Queue:
         "debug",
         "guardian",
         "items",
+        "kind",
         "loop",
+        "new",
         "traced",
         "works",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, kind: Any, run: "Callable[[Queue, int], None]") -> None:
         self.loop = loop
+        # What the promises of this loop are, and what makes one without calling __init__().
+        self.kind = kind
+        self.new: Callable[[type[Any]], Any] = kind.__new__
         self.debug = loop.get_debug()
         # Whether anybody wants to know where a promise was made.
         self.traced = self.debug or bool(recorders)
@@ -66,7 +68,11 @@ class Queue:
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
+        # What finishes the rest when the loop ends.
+        self.guardian: object = None
+        self._run = run
         self.items: deque[Reaction] = deque()
+        self._append = self.items.append
         # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it.
         self._armed = False
         self._scheduled = False
@@ -74,14 +80,12 @@ class Queue:
         self._suspects: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
-        # What finishes the rest when the loop ends; see _ending.
-        self.guardian: object = None
 
     def push(self, reaction: Reaction) -> None:
         """Let *reaction* run after all that were pushed before it, never within this call."""
         if not self._armed:
             self._arm()
-        self.items.append(reaction)
+        self._append(reaction)
 
     def extend(self, reactions: Iterable[Reaction]) -> None:
         """Push all *reactions*, in their order."""
@@ -147,10 +151,7 @@ class Queue:
         self.debug = self.loop.get_debug()
         self.traced = self.debug or bool(recorders)
         try:
-            if self.debug:
-                self._run_and_name_the_slow(most)
-            else:
-                self._run(most)
+            self._run(self, most)
             if self._suspects and not self.items:
                 suspects, self._suspects = self._suspects, []
                 announce(suspects)
@@ -160,29 +161,3 @@ class Queue:
             self._armed = False
             if self.items or self._suspects:
                 self._arm()
-
-    def _run(self, most: int) -> None:
-        # No local name for the reaction: this frame is seen from the traceback of whatever a handler raises,
-        # and would make a cycle of the exception and the promise that holds it.
-        items = self.items
-        end = monotonic() + _SECONDS
-        for _ in range(most):
-            if not items:
-                return
-            items.popleft()._react()
-            if monotonic() > end:
-                return
-
-    def _run_and_name_the_slow(self, most: int) -> None:
-        end = monotonic() + _SECONDS
-        for _ in range(most):
-            start = monotonic()
-            if not self.items or start > end:
-                return
-            name = repr(self.items[0])
-            try:
-                self.items.popleft()._react()
-            finally:
-                seconds = monotonic() - start
-                if seconds >= self.loop.slow_callback_duration:
-                    logger.warning("%s took %.3f seconds", name, seconds)

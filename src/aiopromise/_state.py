@@ -14,7 +14,7 @@ costs one object.
 
 from collections.abc import Callable, Iterator
 from traceback import StackSummary
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._queue import Queue, Reaction
@@ -30,7 +30,6 @@ __all__ = [
     "begin",
     "has_only",
     "is_awaited_by",
-    "new",
     "pending",
     "settled",
     "subscribe",
@@ -43,7 +42,6 @@ REJECTED: Final = 2
 CANCELLED: Final = 3
 
 Types = type[BaseException] | tuple[type[BaseException], ...]
-StateT = TypeVar("StateT", bound="State")
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -79,10 +77,6 @@ class State:
     _origin: StackSummary | None  # where the promise was made; in debug mode, or if recorded
 
 
-# The one that makes an object without calling __init__(), for which a promise of users has a source.
-new: Final[Callable[[Any], Any]] = State.__new__
-
-
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Tie:
     """An upstream that is neither promise nor future."""
@@ -100,9 +94,9 @@ class Tie:
         return False
 
 
-def pending(kind: type[StateT], queue: Queue) -> StateT:
+def pending(queue: Queue) -> Any:
     """Return a new pending promise that hangs on nothing."""
-    promise: StateT = new(kind)
+    promise: State = queue.new(queue.kind)
     begin(promise, queue)
     return promise
 
@@ -121,9 +115,9 @@ def begin(promise: State, queue: Queue) -> None:
     promise._origin = trace(promise) if queue.traced else None
 
 
-def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
+def settled(queue: Queue, state: int, value: Any) -> Any:
     """Return a new promise that has settled so."""
-    promise = pending(kind, queue)
+    promise: State = pending(queue)
     promise._state = state
     promise._value = value
     return promise
