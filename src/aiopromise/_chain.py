@@ -7,8 +7,8 @@ from typing import Any, TypeVar, final
 
 from aiopromise._convert import attempt
 from aiopromise._errors import close_refused, needs_function, short
-from aiopromise._handler import is_awaitable, name_of
 from aiopromise._promise import Promise, adopt, new_promise
+from aiopromise._task import is_awaitable, name_of
 
 __all__ = ["Chain", "chain", "pipe"]
 

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from aiopromise._answers import All, AllSettled, Arrivals, First, Make, Race, Some
 from aiopromise._errors import check_count, close_refused, is_iterable, short
 from aiopromise._group import Group, Losers
-from aiopromise._handler import is_awaitable
 from aiopromise._promise import Promise, new_promise
+from aiopromise._task import is_awaitable
 
 __all__ = ["all_", "all_keyed", "all_settled", "any_", "as_completed", "race", "some"]
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar, final
 
 from aiopromise._core import fail, raised, settle
 from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
-from aiopromise._handler import is_awaitable, name_of
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 from aiopromise._state import FULFILLED, Tie
+from aiopromise._task import is_awaitable, name_of
 
 __all__ = ["Thenable", "attempt", "delay", "from_thenable", "promisify", "reject", "resolve", "try_", "with_resolvers"]
 

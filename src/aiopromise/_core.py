@@ -8,8 +8,8 @@ from types import CoroutineType, TracebackType
 from typing import Any, TypeVar, final
 
 from aiopromise._build import mypyc_attr
+from aiopromise._coroutine import as_coroutine
 from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
-from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import (
     CANCELLED,
@@ -22,10 +22,12 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
+from aiopromise._task import is_awaitable, name_of, start
 from aiopromise._trace import trace
 
 __all__ = [
     "Core",
+    "Exactly",
     "Starting",
     "cancelled_error",
     "fail",
@@ -55,6 +57,17 @@ class Starting(Tie):
     def stop(self, promise: State, message: Any) -> bool:
         self.request = cancelled_error(message)
         return True
+
+
+@final
+class Exactly:
+    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
+
+    __slots__ = ("fulfilled", "value")
+
+    def __init__(self, fulfilled: bool, value: Any) -> None:
+        self.fulfilled = fulfilled
+        self.value = value
 
 
 def without_our_frames(error: BaseException) -> BaseException:
@@ -121,7 +134,7 @@ class Core(State):
         else:
             # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
             cleanup = source._state == CANCELLED or self._catches is BaseException
-            resolve_with(self, result, name_of(handler), context, cleanup)
+            resolve_with(self, result, handler, context, cleanup)
             del self, source, argument, handler, context, result
 
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
@@ -220,14 +233,14 @@ def raised(promise: Core, error: BaseException) -> None:
 
 
 def resolve_with(
-    promise: Core, value: Any, name: str = "resolve", context: Context | None = None, cleanup: bool = False
+    promise: Core, value: Any, handler: Any = None, context: Context | None = None, cleanup: bool = False
 ) -> None:
-    """Fulfil with *value*, or follow it to what ``await value`` gives."""
+    """Fulfil with *value*, which *handler* has returned, or follow it to what ``await value`` gives."""
     kind = type(value)
     if promise._state != PENDING:
         close_refused(value)
     elif kind is CoroutineType:
-        _run(promise, value, name, context if context is not None else copy_context(), cleanup)
+        _run(promise, value, handler, context, cleanup)
         del promise, value
     elif issubclass(kind, Core):
         _follow_promise(promise, value)
@@ -236,7 +249,7 @@ def resolve_with(
     elif issubclass(kind, asyncio.Future):
         _follow_future(promise, value)
     elif is_awaitable(value):
-        _run(promise, value, name, context if context is not None else copy_context(), cleanup)
+        _run(promise, as_coroutine(value), handler, context, cleanup)
         del promise, value
     else:
         settle(promise, FULFILLED, value)
@@ -265,17 +278,19 @@ def _follow_future(promise: Core, future: "asyncio.Future[Any]") -> None:
         wait_for(promise, future, None)
 
 
-def _run(promise: Core, awaitable: Any, name: str, context: Context, cleanup: bool) -> None:
-    """Run *awaitable* as a Task, from which *promise* takes its outcome."""
+def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
+    """Run *coroutine* as a Task, from which *promise* takes its outcome."""
     queue = promise._queue
-    coroutine = as_coroutine(awaitable)
+    name = "resolve" if handler is None else name_of(handler)
+    if context is None:
+        context = copy_context()
     promise._upstream = starting = Starting(coroutine)
     try:
         task = start(queue.loop, coroutine, name, context)
     except BaseException as error:
         coroutine.close()
         raised(promise, error)
-        del promise, awaitable, coroutine, context, queue, starting
+        del promise, coroutine, context, queue, starting
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return
@@ -290,7 +305,7 @@ def _run(promise: Core, awaitable: Any, name: str, context: Context, cleanup: bo
         if request is not None:
             task.cancel(*request.args)
     # An eager Task that failed has this frame in its traceback.
-    del promise, awaitable, coroutine, context, queue, starting, task
+    del promise, coroutine, context, queue, starting, task
 
 
 def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Self, final
 
 from aiopromise._awaiter import AwaitableCore
 from aiopromise._errors import needs_function, short
-from aiopromise._handler import name_of
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, subscribe, withdraw
+from aiopromise._task import name_of
 
 __all__ = ["FutureLike"]
 

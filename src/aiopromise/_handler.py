@@ -1,128 +1,26 @@
-"""Handlers: what may be one, what it is called, and what becomes of what it returns.
+"""Handlers: what may be one, and those of the library, which stand around one of the user's."""
 
-"Sync or async?" is asked here, of the value that a handler returned and never of the handler itself, so that
-partials, bound methods, builtins and callable objects are all alike.
-"""
-
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import Context
-from functools import partial
-from inspect import CO_ITERABLE_COROUTINE
-from types import CoroutineType, FunctionType, GeneratorType, TracebackType
+from collections.abc import Awaitable, Coroutine
+from types import TracebackType
 from typing import Any, final
 
-from aiopromise._errors import close_refused, is_coroutine, needs_function, not_a_task, short
+from aiopromise._core import Exactly
+from aiopromise._errors import close_refused, needs_function, short
+from aiopromise._task import Handler, Wrapper, is_awaitable
 
 __all__ = [
     "Effect",
-    "Exactly",
     "FinalEffect",
     "Spread",
-    "as_coroutine",
     "checked",
-    "is_awaitable",
-    "name_of",
-    "new_task",
-    "start",
 ]
 
-Handler = Callable[..., Any]
-
-if sys.version_info >= (3, 12):
-    _new_task = partial(asyncio.Task, eager_start=True)
-else:
-    _new_task = asyncio.Task
-
-
-def is_awaitable(value: Any) -> bool:
-    """Tell whether ``await value`` is possible."""
-    for kind in type(value).__mro__:
-        # Neither hasattr() nor isinstance(), which ask the value's own code and may fail.
-        if "__await__" in kind.__dict__:
-            return kind.__dict__["__await__"] is not None
-    return type(value) is GeneratorType and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
-
-
-async def _wait_for(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
-
-
-def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
-    """Return a coroutine, as a Task needs one, for any awaitable."""
-    if type(awaitable) is CoroutineType or is_coroutine(awaitable):
-        coroutine: Coroutine[Any, Any, Any] = awaitable
-        return coroutine
-    return _wait_for(awaitable)
-
-
-def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-    """Return what the task factory of *loop* makes of *coroutine*."""
-    task = loop.create_task(coroutine)
-    if not asyncio.isfuture(task):
-        raise not_a_task(task)
-    try:
-        return task
-    finally:
-        del task  # this frame is seen from the traceback of what an eager Task has raised
-
-
-def start(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], name: str, context: Context
-) -> asyncio.Future[Any]:
-    """Start the Task of a handler that is a coroutine.
-
-    It begins at once where Python can do that. Not within ``context.run()``, though: an eager Task enters its
-    context itself, and cannot enter one that is entered already. A task factory need not know of contexts, so it
-    is called in this one; the Task then copies it.
-    """
-    if loop.get_task_factory() is not None:
-        task = context.run(new_task, loop, coroutine)
-        if isinstance(task, asyncio.Task):
-            task.set_name(name)
-        try:
-            return task
-        finally:
-            del task  # this frame is seen from the traceback of what an eager Task has raised
-    return _new_task(coroutine, loop=loop, name=name, context=context)
-
-
-def name_of(handler: object) -> str:
-    """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
-    if type(handler) is FunctionType:
-        return handler.__name__
-    while isinstance(handler, partial):
-        handler = handler.func
-    try:
-        owner = getattr(handler, "__self__", handler)
-        name = getattr(handler, "__name__", None)
-    except Exception:
-        owner = name = None
-    if isinstance(owner, Effect | Spread):
-        return name_of(owner.handler)
-    return name if isinstance(name, str) else type(handler).__name__
-
 
 @final
-class Exactly:
-    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
-
-    __slots__ = ("fulfilled", "value")
-
-    def __init__(self, fulfilled: bool, value: Any) -> None:
-        self.fulfilled = fulfilled
-        self.value = value
-
-
-@final
-class Spread:
+class Spread(Wrapper):
     """A handler that is called with the elements of the value as its arguments."""
 
-    __slots__ = ("handler",)
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
+    __slots__ = ()
 
     def __call__(self, value: Any) -> Any:
         return self.handler(*value)
@@ -156,13 +54,10 @@ class Keeping(Coroutine[Any, Any, Exactly]):
         return self._coroutine.__await__()
 
 
-class Effect:
+class Effect(Wrapper):
     """A handler that is called, and awaited, for its effect: the outcome that came goes on as it came."""
 
-    __slots__ = ("handler",)
-
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
+    __slots__ = ()
 
     def on_fulfilled(self, value: Any) -> Any:
         result = self._call(value)

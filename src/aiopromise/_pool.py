@@ -12,10 +12,9 @@ from typing import Any, Final, final
 
 from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
-from aiopromise._core import link, resolve_with, without_our_frames
+from aiopromise._core import Exactly, link, resolve_with, without_our_frames
 from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, failure, outcome_of
-from aiopromise._handler import Exactly, name_of
 from aiopromise._promise import Promise
 from aiopromise._state import FULFILLED, PENDING, State, pending, settled
 
@@ -83,7 +82,7 @@ class Pool(Group):
             reading = self._read(aiter(self._items))
             self._reader = Reader(self, 0, pending(self.promise._queue))
             self._add(self._reader)
-            resolve_with(self._reader.promise, reading, name_of(self._items))
+            resolve_with(self._reader.promise, reading, self._items)
         else:
             self._iterator = iter(self._items)
             self._take()

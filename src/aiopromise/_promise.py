@@ -7,15 +7,17 @@ from typing import Any, NoReturn, TypeVar, final
 
 from aiopromise._cancellation import Shield, cancel
 from aiopromise._core import Core, link, resolve_with, take_outcome, wait_for
+from aiopromise._coroutine import as_coroutine
 from aiopromise._deadline import MISSING, Deadline
 from aiopromise._ending import queue_of
 from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
 from aiopromise._executor import check_executor, execute
 from aiopromise._future import FutureLike
-from aiopromise._handler import Effect, FinalEffect, Spread, as_coroutine, checked, is_awaitable, new_task
+from aiopromise._handler import Effect, FinalEffect, Spread, checked
 from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._state import begin, pending, subscribe
+from aiopromise._task import is_awaitable, new_task
 
 __all__ = ["Promise", "adopt", "new_promise"]
 

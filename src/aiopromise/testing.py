@@ -7,9 +7,9 @@ from typing import Any, Final, Generic, TypeVar, final
 
 from aiopromise._deadline import MISSING
 from aiopromise._errors import close_refused, short
-from aiopromise._handler import name_of
 from aiopromise._promise import Promise
 from aiopromise._queue import Queue
+from aiopromise._task import name_of
 
 __all__ = [
     "Deferred",

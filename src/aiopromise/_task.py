@@ -1,0 +1,105 @@
+"""What can be awaited, how it is started as a Task, and the name that this bears.
+
+"Sync or async?" is asked here, of the value that a handler returned and never of the handler itself, so that
+partials, bound methods, builtins and callable objects are all alike.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from functools import partial
+from inspect import CO_ITERABLE_COROUTINE
+from types import FunctionType, GeneratorType
+from typing import Any, Final
+
+from aiopromise._build import mypyc_attr
+from aiopromise._errors import not_a_task
+
+__all__ = ["Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start"]
+
+Handler = Callable[..., Any]
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Wrapper:
+    """A handler of the library around one of the user's, whose name it bears."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+
+def is_awaitable(value: Any) -> bool:
+    """Tell whether ``await value`` is possible."""
+    for kind in type(value).__mro__:
+        # Neither hasattr() nor isinstance(), which ask the value's own code and may fail.
+        if "__await__" in kind.__dict__:
+            return kind.__dict__["__await__"] is not None
+    return type(value) is GeneratorType and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
+
+
+def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+    """Return what the task factory of *loop* makes of *coroutine*."""
+    task = loop.create_task(coroutine)
+    if not asyncio.isfuture(task):
+        raise not_a_task(task)
+    try:
+        return task
+    finally:
+        del task  # this frame is seen from the traceback of what an eager Task has raised
+
+
+def start(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], name: str, context: Context
+) -> asyncio.Future[Any]:
+    """Start the Task of a handler that is a coroutine.
+
+    It begins at once where Python can do that. Not within ``context.run()``, though: an eager Task enters its
+    context itself, and cannot enter one that is entered already. A task factory need not know of contexts, so it
+    is called in this one; the Task then copies it.
+    """
+    if loop.get_task_factory() is not None:
+        task = context.run(new_task, loop, coroutine)
+        if isinstance(task, asyncio.Task):
+            task.set_name(name)
+        try:
+            return task
+        finally:
+            del task  # this frame is seen from the traceback of what an eager Task has raised
+    return _new_task(coroutine, loop, name, context)
+
+
+# Read once: what the compiled engine takes from another module is looked up at each use.
+_Task: Final = asyncio.Task
+
+if sys.version_info >= (3, 12):
+
+    def _new_task(
+        coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
+    ) -> asyncio.Future[Any]:
+        return _Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
+
+else:
+
+    def _new_task(
+        coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
+    ) -> asyncio.Future[Any]:
+        return _Task(coroutine, loop=loop, name=name, context=context)
+
+
+def name_of(handler: object) -> str:
+    """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
+    if type(handler) is FunctionType:
+        return handler.__name__
+    while isinstance(handler, partial):
+        handler = handler.func
+    try:
+        owner = getattr(handler, "__self__", handler)
+        name = getattr(handler, "__name__", None)
+    except Exception:
+        owner = name = None
+    if isinstance(owner, Wrapper):
+        return name_of(owner.handler)
+    return name if isinstance(name, str) else type(handler).__name__
