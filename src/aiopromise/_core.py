@@ -1,11 +1,12 @@
 """How a promise settles, and how it follows another to its outcome."""
 
 import asyncio
+import contextvars
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context
 from types import CoroutineType, TracebackType
-from typing import Any, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._coroutine import as_coroutine
@@ -42,6 +43,10 @@ __all__ = [
     "wait_for",
     "without_our_frames",
 ]
+
+
+# Looked up once, for a link is short.
+copy_context: Final = contextvars.copy_context
 
 
 @final
