@@ -6,7 +6,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
-- `_build`: what marks the modules that can be compiled, and tells whether they are
+- `_build`: what marks the classes of the modules that can be compiled
 - `_coroutine`: a coroutine for whatever can be awaited
 - `_queue`: the reactions of one loop, first in, first out
 - `_trace`: where a promise was made
@@ -38,6 +38,7 @@ The rooms, in reading order; each imports only from those before it:
   start without importing it
 """
 
+from aiopromise import _core
 from aiopromise import _facade as _facade
 from aiopromise._chain import Chain, chain, pipe
 from aiopromise._convert import Thenable, promisify
@@ -59,6 +60,7 @@ __all__ = [
     "UnhandledRejection",
     "all_fulfilled",
     "chain",
+    "compiled",
     "is_fulfilled",
     "is_rejected",
     "on_unhandled_rejection",
@@ -66,9 +68,12 @@ __all__ = [
     "promisify",
 ]
 
+# Whether the engine of this build was compiled; see docs/builds.md.
+compiled = not _core.__file__.endswith((".py", ".pyc"))
+
 # Users know these by the name of the package, and so should their tracebacks and their documentation.
 for _name in __all__:
-    if _name != "Settled":  # a union of two of them
+    if _name not in {"Settled", "compiled"}:  # a union of two of them, and a bool
         globals()[_name].__module__ = __name__
 
 

@@ -50,6 +50,7 @@ __all__ = [
     "UnhandledRejection",
     "all_fulfilled",
     "chain",
+    "compiled",
     "is_fulfilled",
     "is_rejected",
     "on_unhandled_rejection",
@@ -58,6 +59,7 @@ __all__ = [
 ]
 
 __version__: str
+compiled: Final[bool]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
