@@ -18,10 +18,8 @@ import aiopromise
 from aiopromise import Promise
 
 ROOT = Path(__file__).parent.parent
-HOOK = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"][
-    "mypyc"
-]
-ENGINE = [Path(path).stem for path in HOOK["include"]]
+WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+ENGINE = [Path(path).stem for path in WHEEL["hooks"]["mypyc"]["include"]]
 
 only_compiled = pytest.mark.skipif(not aiopromise.compiled, reason="this build is in Python")
 
