@@ -3,17 +3,17 @@
 The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
+- `_build`: what marks the classes of the modules that can be compiled
+- `_task`: what a handler has returned; how it is started as a Task, and under which name
+- `_handler`: what a handler may be, and those of the library
 - `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
-- `_build`: what marks the classes of the modules that can be compiled
 - `_coroutine`: a coroutine for whatever can be awaited
 - `_queue`: the reactions of one loop, first in, first out
 - `_trace`: where a promise was made
-- `_task`: what can be awaited, how it is started as a Task, and under which name
 - `_state`: the state of a promise, what it hangs on, and who waits for it
 - `_core`: how a promise settles, and how it follows another
-- `_handler`: what a handler may be, and those of the library
 - `_drain`: what a drain of the queue does
 - `_ending`: what is unfinished on a loop when that ends
 - `_cancellation`: how a request to end travels, and where it stops

@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
-from aiopromise._core import Exactly, settle
+from aiopromise._core import settle
 from aiopromise._ending import start_generator
 from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
 from aiopromise._state import FULFILLED, PENDING, pending
+from aiopromise._task import Exactly
 
 __all__ = ["All", "AllSettled", "Arrivals", "First", "Make", "Race", "Some"]
 

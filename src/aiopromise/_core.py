@@ -23,12 +23,11 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
-from aiopromise._task import is_awaitable, name_of, start
+from aiopromise._task import Exactly, is_awaitable, name_of, start
 from aiopromise._trace import trace
 
 __all__ = [
     "Core",
-    "Exactly",
     "Starting",
     "cancelled_error",
     "fail",
@@ -62,17 +61,6 @@ class Starting(Tie):
     def stop(self, promise: State, message: Any) -> bool:
         self.request = cancelled_error(message)
         return True
-
-
-@final
-class Exactly:
-    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
-
-    __slots__ = ("fulfilled", "value")
-
-    def __init__(self, fulfilled: bool, value: Any) -> None:
-        self.fulfilled = fulfilled
-        self.value = value
 
 
 def without_our_frames(error: BaseException) -> BaseException:

@@ -5,8 +5,9 @@ from asyncio import CancelledError
 from typing import Any, Final, TypeVar, final
 
 from aiopromise._cancellation import cancel, is_cancelling
-from aiopromise._core import Core, Exactly
+from aiopromise._core import Core
 from aiopromise._state import PENDING
+from aiopromise._task import Exactly
 
 __all__ = ["MISSING", "Deadline"]
 

@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._convert import resolve
-from aiopromise._core import Exactly, cancelled_error, leave_future, settle_exactly, without_our_frames
+from aiopromise._core import cancelled_error, leave_future, settle_exactly, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
 from aiopromise._state import FULFILLED, PENDING, State, Tie, has_only, subscribe, withdraw
+from aiopromise._task import Exactly
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 

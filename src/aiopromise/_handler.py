@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Coroutine
 from types import TracebackType
 from typing import Any, final
 
-from aiopromise._core import Exactly
 from aiopromise._errors import close_refused, needs_function, short
-from aiopromise._task import Handler, Wrapper, is_awaitable
+from aiopromise._task import Exactly, Handler, Wrapper, is_awaitable
 
 __all__ = [
     "Effect",

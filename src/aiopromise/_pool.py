@@ -12,11 +12,12 @@ from typing import Any, Final, final
 
 from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
-from aiopromise._core import Exactly, link, resolve_with, without_our_frames
+from aiopromise._core import link, resolve_with, without_our_frames
 from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, failure, outcome_of
 from aiopromise._promise import Promise
 from aiopromise._state import FULFILLED, PENDING, State, pending, settled
+from aiopromise._task import Exactly
 
 __all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Reduced", "Streamed"]
 

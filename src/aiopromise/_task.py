@@ -1,4 +1,4 @@
-"""What can be awaited, how it is started as a Task, and the name that this bears.
+"""What a handler has returned: what can be awaited is started as a Task that bears the handler's name.
 
 "Sync or async?" is asked here, of the value that a handler returned and never of the handler itself, so that
 partials, bound methods, builtins and callable objects are all alike.
@@ -11,12 +11,12 @@ from contextvars import Context
 from functools import partial
 from inspect import CO_ITERABLE_COROUTINE
 from types import FunctionType, GeneratorType
-from typing import Any, Final
+from typing import Any, Final, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._errors import not_a_task
 
-__all__ = ["Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start"]
+__all__ = ["Exactly", "Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start"]
 
 Handler = Callable[..., Any]
 
@@ -29,6 +29,17 @@ class Wrapper:
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
+
+
+@final
+class Exactly:
+    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
+
+    __slots__ = ("fulfilled", "value")
+
+    def __init__(self, fulfilled: bool, value: Any) -> None:
+        self.fulfilled = fulfilled
+        self.value = value
 
 
 def is_awaitable(value: Any) -> bool:
