@@ -3,11 +3,12 @@
 The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
+- `_handler`: what a handler may be, and what becomes of what it returns
+- `_origin`: where a promise was made and its links attached, in debug mode; the note in a traceback
 - `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
 - `_queue`: the reactions of one loop, first in, first out; what is unfinished when the loop ends
-- `_handler`: what a handler may be, and what becomes of what it returns
 - `_state`: the state of a promise, what it hangs on, and who waits for it
 - `_core`: how a promise settles, and how it follows another
 - `_cancellation`: how a request to end travels, and where it stops

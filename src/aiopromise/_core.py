@@ -131,7 +131,10 @@ class Core(State):
 
     def _settle_like(self, source: "Core") -> None:
         if source._state == REJECTED:
-            self._fail(source._value.take(source))
+            reason = source._value.take(source)
+            if self._origin is not None and self._origin.follows:
+                self._origin.add_note(reason)
+            self._fail(reason)
         else:
             self._settle(source._state, source._value)
 
@@ -154,6 +157,8 @@ class Core(State):
 
     def _raised(self, error: BaseException) -> None:
         """Reject with what a handler raised; its traceback begins in the handler."""
+        if self._origin is not None:
+            self._origin.add_note(error)
         if self._state == PENDING:
             self._fail(without_our_frames(error))
         else:
@@ -185,6 +190,8 @@ class Core(State):
             self._settle(FULFILLED, value)
 
     def _follow_promise(self, other: "Core") -> None:
+        if self._origin is not None:
+            self._origin.follows = True
         if other is self or self._is_awaited_by(other):
             self._fail(waits_for_itself(self))
         elif other._state != PENDING:

@@ -6,11 +6,11 @@ called, as soon as the reaction queue has been drained without anybody taking it
 
 import asyncio
 from collections.abc import Callable
-from traceback import StackSummary
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
 from aiopromise._errors import needs_function
+from aiopromise._origin import Origin
 from aiopromise._recorder import recorders
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
@@ -114,7 +114,7 @@ class Rejection:
         self,
         reason: BaseException,
         loop: asyncio.AbstractEventLoop | None,
-        origin: StackSummary | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
@@ -149,7 +149,7 @@ class Rejection:
                 "exception": self.reason.with_traceback(self.traceback),
             }
             if self._origin is not None:
-                report["source_traceback"] = self._origin
+                report |= self._origin.report()
             self._loop.call_exception_handler(report)
 
 

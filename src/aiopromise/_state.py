@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from itertools import takewhile
 from typing import Any, ClassVar, Final, TypeVar
 
+from aiopromise._origin import Origin
 from aiopromise._queue import Queue, Reaction
 from aiopromise._recorder import recorders
 
@@ -92,10 +93,10 @@ def settled(kind: type[StateT], queue: Queue, state: int, value: Any) -> StateT:
     return promise
 
 
-def trace(promise: "State") -> traceback.StackSummary | None:
+def trace(promise: "State") -> Origin | None:
     """Tell the recorders of a new *promise*, and return where it was made, if that is to be known."""
     queue = promise._queue
-    origin = _here(queue) if queue.debug else None
+    origin = Origin.of(promise, _here(queue)) if queue.debug else None
     for recorder in tuple(recorders):
         origin = recorder.made(promise, origin)
     return origin
@@ -139,7 +140,7 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    _origin: traceback.StackSummary | None  # where the promise was made; in debug mode, or if recorded
+    _origin: Origin | None  # where the promise was made; in debug mode, or if recorded
 
     def _subscribe(self, reaction: Reaction) -> None:
         reactions = self._reactions
