@@ -35,8 +35,8 @@ def without_our_frames(error: BaseException) -> BaseException:
     frames = error.__traceback__
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
-    error.__traceback__ = frames
-    return error
+    # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses.
+    return error.with_traceback(frames)
 
 
 def _is_ours(frames: TracebackType) -> bool:

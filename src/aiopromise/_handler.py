@@ -178,7 +178,7 @@ class Effect:
         except BaseException:
             result = self._call(reason)
         finally:
-            reason.__traceback__ = traceback
+            reason.with_traceback(traceback)
         if is_awaitable(result):
             return Keeping(self._await_and_keep_reason(result, reason, traceback), result)
         return Exactly(False, reason)
@@ -198,7 +198,7 @@ class Effect:
         except BaseException:
             await result
         finally:
-            reason.__traceback__ = traceback
+            reason.with_traceback(traceback)
         return Exactly(False, reason)
 
 

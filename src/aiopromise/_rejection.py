@@ -130,8 +130,7 @@ class Rejection:
             self._announced = False
             _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
         self._loop = None
-        self.reason.__traceback__ = self.traceback
-        return self.reason
+        return self.reason.with_traceback(self.traceback)
 
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
