@@ -289,6 +289,7 @@ async def test_a_report_of_a_promise_without_links_shows_where_it_was_made(repor
 @pytest.mark.usefixtures("debug")
 async def test_asyncio_prints_a_line_for_each_link(caplog: pytest.LogCaptureFixture) -> None:
     """Its own handler makes a readable report of it."""
+    asyncio.get_running_loop().set_exception_handler(None)  # a runner may have one of its own
     with caplog.at_level(logging.ERROR, "asyncio"):
         links: list[Callable] = [lambda: one().then(parse)]
         links[0]()

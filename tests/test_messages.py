@@ -428,6 +428,7 @@ async def test_a_task_that_awaits_its_own_promise_is_told() -> None:
     """It would wait for ever."""
 
     async def itself() -> None:
+        await asyncio.sleep(0)  # begun at once it would know of no promise
         await promise
 
     promise = Promise(asyncio.create_task(itself(), name="itself"))
