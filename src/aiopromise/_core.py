@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from types import CoroutineType, NoneType, TracebackType
 from typing import Any, Self, final
 
-from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
+from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
 from aiopromise._handler import Exactly, as_coroutine, is_awaitable, name_of, start
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Tie, Types, new, trace
@@ -145,7 +145,7 @@ class Core(State):
             return
         if isinstance(reason, StopIteration):
             # No coroutine can raise it: it would look like a return (PEP 479).
-            error = RuntimeError(f"a promise cannot be rejected with {reason!r}")
+            error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
             error.__cause__ = reason
             reason = error
         # These two have left the loop already; whoever stopped it knows of them.

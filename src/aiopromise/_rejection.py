@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
-from aiopromise._errors import needs_function
+from aiopromise._errors import needs_function, short
 from aiopromise._origin import Origin
 from aiopromise._recorder import recorders
 
@@ -39,6 +39,10 @@ class UnhandledRejection(NamedTuple):
     promise: Any
     reason: BaseException
     handled: bool
+
+    def __repr__(self) -> str:
+        """Show the reason as a promise shows it."""
+        return f"UnhandledRejection(promise={self.promise!r}, reason={short(self.reason)}, handled={self.handled})"
 
 
 listeners: Final[list[Callable[[UnhandledRejection], object]]] = []
@@ -165,7 +169,7 @@ def _tell(event: UnhandledRejection, promise: Any) -> None:
         except Exception as error:
             promise.get_loop().call_exception_handler(
                 {
-                    "message": f"a callback of on_unhandled_rejection() failed for {event.reason!r}",
+                    "message": f"a callback of on_unhandled_rejection() failed for {short(event.reason)}",
                     "exception": error,
                 }
             )
