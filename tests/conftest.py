@@ -92,9 +92,42 @@ def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) ->
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run all on the loop that the environment variable LOOP names: asyncio (the default) or uvloop."""
-    if os.environ.get("LOOP") == "uvloop":
-        import uvloop
+    """Run all on the loop that the environment variable LOOP names: asyncio (the default), uvloop, eager or debug."""
+    name = os.environ.get("LOOP", "asyncio")
+    return {name: {"asyncio": asyncio.new_event_loop, "uvloop": uvloop, "eager": eager, "debug": debug}[name]}
 
-        return {"uvloop": uvloop.new_event_loop}
-    return {"asyncio": asyncio.new_event_loop}
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run all on asyncio, where anyio's plugin runs the tests: -o asyncio_mode=strict -o anyio_mode=auto."""
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where anyio's plugin runs the tests, let it run the async fixtures of plain functions, too."""
+    if config.getini("anyio_mode") == "auto":
+        for item in items:
+            if isinstance(item, pytest.Function) and not {"loop_mode", "reports"}.isdisjoint(item.fixturenames):
+                item.fixturenames.insert(0, "anyio_backend")
+
+
+def uvloop() -> asyncio.AbstractEventLoop:
+    """Return a loop of uvloop."""
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+def eager() -> asyncio.AbstractEventLoop:
+    """Return a loop all of whose Tasks begin at once."""
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(eager_task_factory)
+    return loop
+
+
+def debug() -> asyncio.AbstractEventLoop:
+    """Return a loop in debug mode."""
+    loop = asyncio.new_event_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 60  # a slow machine is no finding
+    return loop

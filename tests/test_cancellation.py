@@ -574,8 +574,9 @@ async def test_timeout_rejects_and_ends_the_work() -> None:
     work = Work()
     promise = Promise(work())
     await work.started.wait()
-    with pytest.raises(TimeoutError, match=r"^no outcome within 0 seconds$"):
+    with pytest.raises(TimeoutError) as caught:
         await promise.timeout(0)
+    assert "no outcome within 0 seconds" == str(caught.value)
     assert [()] == work.requests
 
 

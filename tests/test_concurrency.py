@@ -639,12 +639,12 @@ async def test_the_message_of_a_cancellation_reaches_the_calls_and_the_caller() 
 @both_generators
 async def test_cancelling_before_the_first_turn_starts_nothing(kind: Any) -> None:
     """No item is taken, no Task started, and no function called."""
-    items = Calls()
+    items, before = Calls(), asyncio.all_tasks()
     mapped = Promise.map(kind(items, 1), pytest.fail)
     mapped.cancel()
     assert CancelledError is await outcome(mapped)
     await turns()
-    assert {asyncio.current_task()} == asyncio.all_tasks()
+    assert before == asyncio.all_tasks()
     assert [] == items.events
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import functools
 import logging
 import pickle
 import re
@@ -13,7 +14,17 @@ from typing import Any
 import pytest
 
 import aiopromise
-from aiopromise import Promise, chain, on_unhandled_rejection, pipe, promisify
+from aiopromise import (
+    Fulfilled,
+    Promise,
+    Rejected,
+    UnhandledRejection,
+    chain,
+    on_unhandled_rejection,
+    pipe,
+    promisify,
+)
+from aiopromise.testing import Deferred
 from helpers import turns
 
 UNKNOWN = object()
@@ -283,6 +294,37 @@ async def test_a_long_value_is_cut(value: Any, shown: str) -> None:
     assert (TypeError, f"then() needs a function, got {shown}") == await text_of(lambda: fulfilled().then(value))
 
 
+PAGE = "secret" * 1000
+FAULT = ValueError(PAGE)
+
+
+def _resolved(resolvers: Any) -> Any:
+    resolvers.resolve(PAGE)
+    return resolvers
+
+
+HOLDERS: dict[str, Callable[[], object]] = {
+    "a value": lambda: Promise.resolve(PAGE),
+    "a list": lambda: Promise.resolve([PAGE] * 10),
+    "a reason": lambda: Promise.reject(FAULT),
+    "Fulfilled": lambda: Fulfilled(PAGE),
+    "Rejected": lambda: Rejected(FAULT),
+    "resolvers": lambda: _resolved(Promise.with_resolvers()),
+    "a handler with arguments": lambda: Promise.resolve().then(functools.partial(id, PAGE)),
+    "a deferred": lambda: _resolved(Deferred()),
+    "the arguments of a deferred": lambda: Deferred(PAGE, page=PAGE),
+    "on_unhandled_rejection()": lambda: UnhandledRejection(Promise.reject(FAULT), FAULT, handled=False),
+    "StopIteration": lambda: Promise.reject(StopIteration(PAGE)).exception(),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
+async def test_no_repr_shows_more_of_a_value_than_its_beginning_and_its_end(holder: Callable, reports: list) -> None:
+    """A log line is no place for a whole page, nor for what is hidden in it: 80 characters for each at the most."""
+    assert 400 > len(repr(holder()))
+    await turns()
+
+
 async def test_a_value_whose_repr_fails_is_named_all_the_same() -> None:
     """The message is about the call, not about the value's own trouble."""
     kind, text = await text_of(lambda: fulfilled().then(Broken()))
@@ -428,6 +470,7 @@ async def test_a_task_that_awaits_its_own_promise_is_told() -> None:
     """It would wait for ever."""
 
     async def itself() -> None:
+        await asyncio.sleep(0)  # begun at once it would know of no promise
         await promise
 
     promise = Promise(asyncio.create_task(itself(), name="itself"))

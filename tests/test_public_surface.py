@@ -60,6 +60,44 @@ def test_a_module_is_small_enough_to_be_read_in_one_go(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 350
 
 
+# Of pickle the library knows the exception alone, by which it sees that somebody else could not pickle.
+DANGEROUS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "pickle",
+    "loads",
+    "load",
+    "dumps",
+    "dump",
+    "marshal",
+    "shelve",
+    "ctypes",
+}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_runs_text_or_bytes_as_code(path: Path) -> None:
+    """Nothing is evaluated, executed or unpickled, so no value that a promise carries can become code."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found.add(node.func.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(alias.name for alias in node.names)
+    assert set() == found & DANGEROUS
+
+
+def test_every_package_that_the_tests_need_is_pinned_for_ci() -> None:
+    """To one version, of the index that everybody has: no address, no folder, no commit."""
+    lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()[1:]
+    assert [] == [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
+    pinned = {re.sub("[-_.]+", "-", line.partition("==")[0]).lower() for line in lines}
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]
+    assert set() == {re.match(r"[\w-]+", requirement)[0] for requirement in needed} - pinned
+
+
 def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
     """The import costs little: no program, no metadata, no third party but typing-extensions."""
     program = "import sys, asyncio; before = set(sys.modules); import aiopromise; print(*set(sys.modules) - before)"

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._coroutine import as_coroutine
-from aiopromise._errors import close_refused, foreign_loop, waits_for_itself
+from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import (
     CANCELLED,
@@ -68,8 +68,8 @@ def without_our_frames(error: BaseException) -> BaseException:
     frames = error.__traceback__
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
-    error.__traceback__ = frames
-    return error
+    # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses.
+    return error.with_traceback(frames)
 
 
 def _is_ours(frames: TracebackType) -> bool:
@@ -185,7 +185,10 @@ def settle(promise: Core, state: int, value: Any) -> None:
 def settle_like(promise: Core, source: Core) -> None:
     """Settle as *source* did, and answer for its reason."""
     if source._state == REJECTED:
-        fail(promise, source._value.take(source))
+        reason = source._value.take(source)
+        if promise._origin is not None and promise._origin.follows:
+            promise._origin.add_note(reason)
+        fail(promise, reason)
     else:
         settle(promise, source._state, source._value)
 
@@ -205,7 +208,7 @@ def fail(promise: Core, reason: BaseException) -> None:
         return
     if isinstance(reason, StopIteration):
         # No coroutine can raise it: it would look like a return (PEP 479).
-        error = RuntimeError(f"a promise cannot be rejected with {reason!r}")
+        error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
         error.__cause__ = reason
         reason = error
     # These two have left the loop already; whoever stopped it knows of them.
@@ -218,6 +221,8 @@ def fail(promise: Core, reason: BaseException) -> None:
 
 def raised(promise: Core, error: BaseException) -> None:
     """Reject with what a handler raised; its traceback begins in the handler."""
+    if promise._origin is not None:
+        promise._origin.add_note(error)
     if promise._state == PENDING:
         fail(promise, without_our_frames(error))
     else:
@@ -249,6 +254,8 @@ def resolve_with(
 
 
 def _follow_promise(promise: Core, other: Core) -> None:
+    if promise._origin is not None:
+        promise._origin.follows = True
     if other is promise or is_awaited_by(promise, other):
         fail(promise, waits_for_itself(promise))
     elif other._state != PENDING:

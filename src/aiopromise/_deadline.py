@@ -41,6 +41,8 @@ class Deadline:
     def start(self, promise: CoreT) -> CoreT:
         """Give *promise*, whose handlers are those of this deadline, its time."""
         queue = promise._queue
+        if promise._origin is not None and promise._origin.call is not None:
+            promise._origin.call = f".timeout({self._seconds})"
         self._timer = queue.loop.call_later(max(0, self._seconds), self._expire, promise, context=queue.context)
         return promise
 
@@ -54,9 +56,7 @@ class Deadline:
             return Exactly(False, reason)
         if self._fallback is not MISSING:
             return Exactly(True, self._fallback)
-        error = TimeoutError(f"no outcome within {self._seconds} seconds")
-        error.__cause__ = reason
-        return Exactly(False, error)
+        raise TimeoutError(f"no outcome within {self._seconds} seconds") from reason
 
     def _expire(self, promise: Core) -> None:
         # Not where an outcome is there, or a cancellation, that only waits for its turn in the queue.

@@ -5,12 +5,13 @@ import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from traceback import FrameSummary, StackSummary, format_exception
+from traceback import FrameSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from aiopromise._ending import queue_of
 from aiopromise._job import Job
+from aiopromise._origin import Origin
 from aiopromise._pool import Pool
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
@@ -30,13 +31,7 @@ class Leftover(NamedTuple):
 
     kind: str
     what: str
-    origin: StackSummary
-
-
-class Place(StackSummary):
-    """Where a promise was made, and in which recording."""
-
-    recording: "Recording"
+    origin: Origin
 
 
 class Recording:
@@ -50,7 +45,7 @@ class Recording:
         self.kept: list[Promise[Any]] | None = None
         self._made: list[weakref.ref[Promise[Any]]] = []
         self._limit = 100
-        self._left: list[tuple[weakref.ref[Any], StackSummary]] = []
+        self._left: list[tuple[weakref.ref[Any], Origin]] = []
         self._lost: list[Leftover] = []
         # What was running at the last look; what a loop has cancelled at its end was left behind all the same.
         self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
@@ -78,11 +73,11 @@ class Recording:
         finally:
             recorders.append(self)
 
-    def made(self, promise: Any, origin: StackSummary | None) -> StackSummary | None:
+    def made(self, promise: Any, origin: Origin | None) -> Origin | None:
         frame = _users_frame(sys._getframe(1))
         if frame is None:
             return origin
-        place = Place(origin or [_summary_of(frame)])
+        place = origin or Origin([_summary_of(frame)])
         place.recording = self
         self._made.append(weakref.ref(promise))
         self._running.setdefault(weakref.ref(promise.get_loop()), [])
@@ -134,8 +129,8 @@ class Recording:
         self._made = [reference for _, reference in alive]
         return [promise for promise, _ in alive]
 
-    def _is_ours(self, origin: StackSummary | None) -> bool:
-        return isinstance(origin, Place) and origin.recording is self
+    def _is_ours(self, origin: Origin | None) -> bool:
+        return origin is not None and origin.recording is self
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:

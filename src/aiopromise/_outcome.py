@@ -24,7 +24,7 @@ class _Outcome:
         return hash((type(self), self._content))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._content!r})"
+        return f"{type(self).__name__}({short(self._content)})"
 
 
 @final

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
@@ -17,7 +17,7 @@ from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, failure, outcome_of
 from aiopromise._promise import Promise
 from aiopromise._state import FULFILLED, PENDING, State, pending, settled
-from aiopromise._task import Exactly
+from aiopromise._task import Exactly, name_of
 
 __all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Reduced", "Streamed"]
 
@@ -42,6 +42,9 @@ class Pool(Group):
         "_started_calls",
         "_vacancy",
     )
+
+    # What the user has called.
+    method: ClassVar[str] = "each"
 
     def __init__(
         self, promise: Promise[Any], items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
@@ -133,7 +136,11 @@ class Pool(Group):
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
         source = settled(self.promise._queue, FULFILLED, item)
-        self._add(Owned(self, index, link(source, self._handler(), None)))
+        called = link(source, self._handler(), None)
+        if called._origin is not None and self.promise._origin is not None:
+            # It was made by the loop; the user knows the line that has asked for all of them.
+            called._origin = self.promise._origin.with_call(f"Promise.{self.method}({name_of(self._fn)})")
+        self._add(Owned(self, index, called))
 
     def _arrived(self, member: Member) -> None:
         outcome = outcome_of(member.promise)
@@ -195,6 +202,8 @@ class Mapped(Pool):
 
     __slots__ = ("_found",)
 
+    method: ClassVar[str] = "map"
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._found: list[Any] = []
@@ -214,6 +223,8 @@ class Filtered(Pool):
     """The items whose result is true."""
 
     __slots__ = ("_found",)
+
+    method: ClassVar[str] = "filter"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -236,6 +247,8 @@ class Reduced(Pool):
 
     __slots__ = ("_total",)
 
+    method: ClassVar[str] = "reduce"
+
     def __init__(self, promise: Promise[Any], items: Any, fn: Function, initial: Any) -> None:
         super().__init__(promise, items, fn, 1, None)
         self._total = initial
@@ -255,6 +268,8 @@ class Streamed(Pool):
     """Results as they come, for an async iterator."""
 
     __slots__ = ("_arrival", "_came_in")
+
+    method: ClassVar[str] = "map"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -1,7 +1,8 @@
 """Who is told of each promise that is made, and of what becomes of it: test harnesses, and else nobody."""
 
-from traceback import StackSummary
 from typing import Any, Final, Protocol
+
+from aiopromise._origin import Origin
 
 __all__ = ["Recorder", "recorders"]
 
@@ -9,7 +10,7 @@ __all__ = ["Recorder", "recorders"]
 class Recorder(Protocol):
     """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
 
-    def made(self, promise: Any, origin: StackSummary | None) -> StackSummary | None:
+    def made(self, promise: Any, origin: Origin | None) -> Origin | None:
         """Be told of a new promise; return where it was made, if that is not known yet."""
 
     def lost(self, rejection: Any) -> None:

@@ -6,11 +6,11 @@ called, as soon as the reaction queue has been drained without anybody taking it
 
 import asyncio
 from collections.abc import Callable
-from traceback import StackSummary
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
-from aiopromise._errors import needs_function
+from aiopromise._errors import needs_function, short
+from aiopromise._origin import Origin
 from aiopromise._recorder import recorders
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
@@ -39,6 +39,10 @@ class UnhandledRejection(NamedTuple):
     promise: Any
     reason: BaseException
     handled: bool
+
+    def __repr__(self) -> str:
+        """Show the reason as a promise shows it."""
+        return f"UnhandledRejection(promise={self.promise!r}, reason={short(self.reason)}, handled={self.handled})"
 
 
 listeners: Final[list[Callable[[UnhandledRejection], object]]] = []
@@ -114,7 +118,7 @@ class Rejection:
         self,
         reason: BaseException,
         loop: asyncio.AbstractEventLoop | None,
-        origin: StackSummary | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
@@ -130,8 +134,7 @@ class Rejection:
             self._announced = False
             _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
         self._loop = None
-        self.reason.__traceback__ = self.traceback
-        return self.reason
+        return self.reason.with_traceback(self.traceback)
 
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
@@ -149,7 +152,7 @@ class Rejection:
                 "exception": self.reason.with_traceback(self.traceback),
             }
             if self._origin is not None:
-                report["source_traceback"] = self._origin
+                report |= self._origin.report()
             self._loop.call_exception_handler(report)
 
 
@@ -166,7 +169,7 @@ def _tell(event: UnhandledRejection, promise: Any) -> None:
         except Exception as error:
             promise.get_loop().call_exception_handler(
                 {
-                    "message": f"a callback of on_unhandled_rejection() failed for {event.reason!r}",
+                    "message": f"a callback of on_unhandled_rejection() failed for {short(event.reason)}",
                     "exception": error,
                 }
             )

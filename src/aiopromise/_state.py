@@ -13,10 +13,10 @@ costs one object.
 """
 
 from collections.abc import Callable, Iterator
-from traceback import StackSummary
 from typing import Any, ClassVar, Final
 
 from aiopromise._build import mypyc_attr
+from aiopromise._origin import Origin
 from aiopromise._queue import Queue, Reaction
 from aiopromise._trace import trace
 
@@ -74,7 +74,7 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    _origin: StackSummary | None  # where the promise was made; in debug mode, or if recorded
+    _origin: Origin | None  # where the promise was made; in debug mode, or if recorded
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

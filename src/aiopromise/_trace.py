@@ -1,9 +1,10 @@
-"""Where a promise was made: for debug mode, and for who records promises."""
+"""The origin of a promise: for debug mode, and for who records promises."""
 
 import traceback
 from itertools import takewhile
 from typing import Any, Final
 
+from aiopromise._origin import Origin
 from aiopromise._queue import Queue
 from aiopromise._recorder import recorders
 
@@ -12,10 +13,10 @@ __all__ = ["trace"]
 _OURS: Final = __file__.removesuffix("_trace.py")
 
 
-def trace(promise: Any) -> traceback.StackSummary | None:
+def trace(promise: Any) -> Origin | None:
     """Tell the recorders of a new *promise*, and return where it was made, if that is to be known."""
     queue: Queue = promise._queue
-    origin = _here(queue) if queue.debug else None
+    origin = Origin.of(promise, _here(queue)) if queue.debug else None
     for recorder in tuple(recorders):
         origin = recorder.made(promise, origin)
     return origin
