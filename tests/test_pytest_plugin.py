@@ -465,7 +465,7 @@ def test_loop():
 
 
 def test_promises_are_recorded_from_the_middle_of_a_test_on(run: Run) -> None:
-    """Where nothing is watched the fixture switches the recording on; asked again it gives the same list."""
+    """Where nothing is watched the fixture switches the recording on; what was made before is none of its business."""
     result = run("""
 @pytest.mark.aiopromise_allow
 async def test_middle(request):

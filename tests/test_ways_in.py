@@ -769,25 +769,21 @@ class Delegating:
         return (yield from waiting)
 
 
-@pytest.mark.parametrize("settled", ["before", "meanwhile", "later"])
-async def test_an_awaitable_of_ones_own_may_delegate_to_a_promise(settled: str) -> None:
+@pytest.mark.parametrize("when", ["before", "meanwhile", "later"])
+@pytest.mark.parametrize("outcome", ["value", ValueError("no")], ids=repr)
+async def test_an_awaitable_of_ones_own_may_delegate_to_a_promise(outcome: object, when: str) -> None:
     """`yield from promise.__await__()` gives the value, or raises the reason, whenever the promise settles."""
-    good, bad = Promise.with_resolvers(), Promise.with_resolvers()
-    reason = ValueError("no")
-
-    def settle() -> None:
-        good.resolve("value")
-        bad.reject(reason)
-
-    if settled == "before":
+    promise, resolve, reject = Promise.with_resolvers()
+    settle = functools.partial(reject if isinstance(outcome, ValueError) else resolve, outcome)
+    if when == "before":
         settle()
-    between = settle if settled == "meanwhile" else lambda: None
-    if settled == "later":
+    if when == "later":
         asyncio.get_running_loop().call_soon(settle)
-    assert "value" == await Delegating(good.promise, between)
-    with pytest.raises(ValueError, match="no") as caught:
-        await Delegating(bad.promise, between)
-    assert reason is caught.value
+    try:
+        found = await Delegating(promise, settle if when == "meanwhile" else lambda: None)
+    except ValueError as error:
+        found = error
+    assert outcome is found
 
 
 async def test_a_job_that_its_own_side_has_cancelled_cancels_the_promise() -> None:
