@@ -580,6 +580,19 @@ async def test_timeout_rejects_and_ends_the_work() -> None:
     assert [()] == work.requests
 
 
+def test_an_outcome_that_is_there_when_the_time_is_up_is_the_outcome() -> None:
+    """It only waits for its turn in the queue; on the loop of asyncio, whose timers come after what is ready."""
+
+    async def main() -> object:
+        promise, resolve, _ = Promise.with_resolvers()
+        limited = promise.timeout(0)
+        asyncio.get_running_loop().call_soon(resolve, "in time")
+        return await limited
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        assert "in time" == runner.run(main())
+
+
 @pytest.mark.parametrize("fallback", ["too late", None])
 async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
     work = Work()

@@ -995,7 +995,9 @@ async def outcome_of_await(combine: Callable, elements: list) -> object:
 @each_combinator
 async def test_a_time_limit_ends_what_was_started(combine) -> None:
     work = Work()
-    assert "late" == await combine([work(), never()]).timeout(0.001, fallback="late")
+    combined = combine([work(), never()])
+    await turns()
+    assert "late" == await combined.timeout(0.001, fallback="late")
     assert ["asked", "ended"] == work.log
 
 
@@ -1421,3 +1423,11 @@ def test_all_fulfilled_needs_outcomes() -> None:
 def test_an_outcome_has_one_content(kind) -> None:
     with pytest.raises(TypeError):
         kind()
+
+
+async def test_a_race_of_futures_that_are_done_goes_to_the_first() -> None:
+    """Nothing is left on the others, which have nothing to tell any more."""
+    futures = [asyncio.get_running_loop().create_future() for _ in range(3)]
+    for number, future in enumerate(futures):
+        future.set_result(number)
+    assert 0 == await Promise.race(futures)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -433,3 +434,57 @@ def test_an_exception_handler_that_stops_the_loop_leaves_nobody_waiting(error) -
         with pytest.raises(type(error)):
             runner.run(main())
         assert "ON" == runner.run(go_on())
+
+
+def _interrupted_items(error: BaseException) -> Iterator[int]:
+    yield 1
+    raise error
+
+
+PLACES: dict[str, Callable[[BaseException], Promise]] = {
+    "a handler": lambda error: Promise.resolve().then(raising(error)),
+    "a cleanup": lambda error: Promise.resolve().finally_(raising(error)),
+    "a thenable": lambda error: Promise.from_thenable(types.SimpleNamespace(then=raising(error))),
+    "the function of map()": lambda error: Promise.map([1], raising(error)),
+    "the items of map()": lambda error: Promise.map(_interrupted_items(error), give),
+}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_stops_a_program_stops_it_from_wherever_it_is_raised(place, error) -> None:
+    """It leaves the loop, and who waits for the promise is told as well when the loop runs again."""
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(place(error))
+        await hang()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(type(error)):
+            runner.run(main())
+        assert error is runner.run(reason_of(held[0]))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+async def test_what_stops_a_program_leaves_the_call_of_try_(error) -> None:
+    """The function is called at once, so there is no loop between it and the line that called."""
+    with pytest.raises(type(error)):
+        Promise.try_(raising(error))
+
+
+@pytest.mark.parametrize("link", ["then", "finally_", "tap"])
+async def test_a_task_factory_may_wrap_what_it_is_given(link) -> None:
+    """It is a coroutine that can be awaited, whatever the library has made it of."""
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
+
+    async def wrapped(coroutine: Any) -> Any:
+        seen.append("wrapped")
+        return await coroutine
+
+    loop.set_task_factory(lambda loop, coroutine, **_: asyncio.Task(wrapped(coroutine), loop=loop))
+    promise = getattr(Promise.resolve("value"), link)(lambda *_: give("value"))
+    await asyncio.wait([promise])
+    loop.set_task_factory(None)
+    assert (["wrapped"], "value") == (seen, promise.result())

@@ -332,6 +332,13 @@ async def test_a_value_whose_repr_fails_is_named_all_the_same() -> None:
     assert TypeError is kind
 
 
+async def test_a_value_of_a_class_that_is_called_like_one_of_python_is_named_all_the_same() -> None:
+    """The module that cuts reprs goes by the name of the class, and stumbles."""
+    impostor = type("array", (), {})()
+    expected = "then() needs a function, got <array object without a repr>"
+    assert (TypeError, expected) == await text_of(lambda: fulfilled().then(impostor))
+
+
 # ------------------------------------------------------- no loop, another loop
 
 WITHOUT_A_LOOP: dict[str, tuple[Callable, str]] = {

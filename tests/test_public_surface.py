@@ -1,6 +1,7 @@
 """What the package shows, and how it is laid out."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -116,3 +117,10 @@ def _imports(path: Path) -> list[str]:
             module = (node.module or "").partition(".")[2]
             names += [module] if module else [alias.name for alias in node.names]
     return names
+
+
+def test_help_shows_no_address_of_an_object() -> None:
+    """A default that stands for nothing has a name."""
+    methods = [method for name, method in vars(aiopromise.Promise).items() if inspect.isfunction(method)]
+    assert [] == [method for method in methods if " at 0x" in str(inspect.signature(method))]
+    assert "fallback=<missing>" in str(inspect.signature(aiopromise.Promise.timeout)).replace(": Any = ", "=")

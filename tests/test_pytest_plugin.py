@@ -462,3 +462,19 @@ def test_loop():
     assert loop() is None
 """)
     result.assert_outcomes(passed=2)
+
+
+def test_promises_are_recorded_from_the_middle_of_a_test_on(run: Run) -> None:
+    """Where nothing is watched the fixture switches the recording on; what was made before is none of its business."""
+    result = run("""
+@pytest.mark.aiopromise_allow
+async def test_middle(request):
+    before = Promise.reject(ValueError("no"))
+    race = Promise.race([Promise(forever()), Promise.delay(0)])
+    promises = request.getfixturevalue("recorded_promises")
+    after = Promise.resolve(1)
+    del before
+    await race
+    assert promises == [after]
+""")
+    result.assert_outcomes(passed=1)

@@ -6,6 +6,7 @@ import inspect
 import threading
 import types
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError as CancelledJob
 from concurrent.futures import Future, ThreadPoolExecutor
 from inspect import CORO_CLOSED, CORO_CREATED
 from typing import Any
@@ -753,3 +754,43 @@ async def test_a_coroutine_where_none_belongs_is_closed(refused: Callable) -> No
     with pytest.raises(TypeError):
         refused(given)
     assert CORO_CLOSED == state_of(given)
+
+
+class Delegating:
+    """An awaitable of the user's own, which leaves the waiting to a promise."""
+
+    def __init__(self, promise: Promise, between: Callable[[], object]) -> None:
+        self.promise = promise
+        self.between = between
+
+    def __await__(self) -> Any:
+        waiting = self.promise.__await__()
+        self.between()
+        return (yield from waiting)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "later"])
+@pytest.mark.parametrize("outcome", ["value", ValueError("no")], ids=repr)
+async def test_an_awaitable_of_ones_own_may_delegate_to_a_promise(outcome: object, when: str) -> None:
+    """`yield from promise.__await__()` gives the value, or raises the reason, whenever the promise settles."""
+    promise, resolve, reject = Promise.with_resolvers()
+    settle = functools.partial(reject if isinstance(outcome, ValueError) else resolve, outcome)
+    if when == "before":
+        settle()
+    if when == "later":
+        asyncio.get_running_loop().call_soon(settle)
+    try:
+        found = await Delegating(promise, settle if when == "meanwhile" else lambda: None)
+    except ValueError as error:
+        found = error
+    assert outcome is found
+
+
+async def test_a_job_that_its_own_side_has_cancelled_cancels_the_promise() -> None:
+    """A cluster says so by an exception of concurrent.futures."""
+    job: Future[None] = Future()
+    promise = Promise(job)
+    job.set_exception(CancelledJob("worker lost"))
+    with pytest.raises(asyncio.CancelledError, match="worker lost"):
+        await promise
+    assert promise.cancelled()
