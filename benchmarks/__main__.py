@@ -2,6 +2,8 @@
 
     python -m benchmarks [--fast] [--python PATH]... [--loop asyncio]... [--plot PATH]
 
+With two interpreters of the same version, of which one has the compiled build, both stand in one table.
+
 Every way runs in processes of its own, and all ways of all interpreters and loops take turns, round after round, so
 that what else the machine does falls on all alike. `--fast` takes about two minutes on a quiet machine, the full run
 about a quarter of an hour for each interpreter and loop.
@@ -42,13 +44,14 @@ def runs_of(arguments: argparse.Namespace) -> Runs:
     runs = {}
     for python in arguments.python or [sys.executable]:
         version = _output(python, "import platform; print(platform.python_version())")
+        build = _output(python, "import aiopromise; print('compiled' if aiopromise.compiled else 'pure')")
         for loop in arguments.loop or (["asyncio"] if arguments.fast else ["asyncio", "uvloop"]):
             if loop == "uvloop" and not _output(
                 python, "import importlib.util as u; print(u.find_spec('uvloop') or '')"
             ):
                 print(f"{python} has no uvloop")
             else:
-                runs[arguments.results.absolute() / f"cpython-{version}-{loop}"] = (python, loop)
+                runs[arguments.results.absolute() / f"cpython-{version}-{loop}-{build}"] = (python, loop)
     return runs
 
 
@@ -84,20 +87,30 @@ def _ask(name: str, run: tuple[Path, tuple[str, str]], *options: str) -> str:
     return subprocess.run([python, *command], stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent).stdout
 
 
-def show(folder: Path, plot: Path | None) -> None:
-    results = Results(folder)
-    print("\n".join((*table(results), *growth_table(results))))
-    latency = folder / "latency.md"
-    print(latency.read_text() if latency.exists() else "")
-    if results.asked():
-        for path in (folder / "plot.svg", plot):
+def by_build(folders: list[Path]) -> list[list[Path]]:
+    """Return lists of those that differ in nothing but the build, the pure one first."""
+    found: dict[str, list[Path]] = {}
+    for folder in folders:
+        found.setdefault(folder.name.rpartition("-")[0], []).append(folder)
+    return [sorted(together, reverse=True) for together in found.values()]
+
+
+def show(folders: list[Path], plot: Path | None) -> None:
+    builds = [Results(folder) for folder in folders]
+    print("\n".join(table(builds)))
+    for results in builds:
+        print("\n".join(growth_table(results)))
+        latency = results.folder / "latency.md"
+        print(latency.read_text() if latency.exists() else "")
+    if builds[0].asked():
+        for path in (folders[0] / "plot.svg", plot):
             if path is not None:
-                _draw(results, path)
+                _draw(builds, path)
 
 
-def _draw(results: Results, path: Path) -> None:
+def _draw(builds: list[Results], path: Path) -> None:
     try:
-        draw(results, path)
+        draw(builds, path)
     except ImportError:
         print("there is no plot without matplotlib")
     else:
@@ -112,8 +125,8 @@ def main() -> None:
         runs = runs_of(arguments)
         measure(arguments, runs)
         folders = list(runs)
-    for folder in folders:
-        show(folder, arguments.plot if folder == folders[0] else None)
+    for together in by_build(folders):
+        show(together, arguments.plot if folders[0] in together else None)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from benchmarks.report import Results, amount
 COLUMNS = 4
 
 
-def draw(results: Results, path: Path) -> None:
-    """Write the plot to *path*: SVG, PNG or whatever its suffix says."""
+def draw(builds: list[Results], path: Path) -> None:
+    """Write the plot to *path*: SVG, PNG or whatever its suffix says. The builds differ in nothing else."""
+    results = builds[0]
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -24,7 +25,7 @@ def draw(results: Results, path: Path) -> None:
     figure, axes = plt.subplots(lines, COLUMNS, figsize=(16, 2.9 * lines), layout="constrained", squeeze=False)
     panels = iter(axes.flat)
     for question in questions:
-        _bars(next(panels), results, question)
+        _bars(next(panels), builds, question)
     if grown:
         _lines(next(panels), results, grown)
     for unused in panels:
@@ -35,11 +36,15 @@ def draw(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def _bars(panel: Any, results: Results, question: Any) -> None:
-    measured = {way.name: results.of(question, way.name) for way in question.ways}
+def _bars(panel: Any, builds: list[Results], question: Any) -> None:
+    measured = {way.name: builds[0].of(question, way.name) for way in question.ways}
+    measured = {f"{OURS}, {build.build}": build.of(question, OURS) for build in builds} | measured
+    del measured[OURS]
     values = {name: value for name, value in reversed(measured.items()) if value is not None}
     bars = panel.barh(
-        list(values), list(values.values()), color=["#d4572a" if n == OURS else "#8aa5b8" for n in values]
+        list(values),
+        list(values.values()),
+        color=["#d4572a" if n.startswith(f"{OURS},") else "#8aa5b8" for n in values],
     )
     panel.bar_label(bars, [amount(value, question.unit) for value in values.values()], padding=2, fontsize=7)
     panel.set_xscale("log")

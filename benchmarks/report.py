@@ -22,7 +22,7 @@ class Results:
             for bench in pyperf.BenchmarkSuite.load(str(path)).get_benchmarks():
                 # Whatever else the machine did can only have added to a value.
                 self.least[bench.get_name()] = min(bench.get_values())
-        _, python, loop = folder.name.split("-")
+        _, python, loop, self.build = folder.name.split("-")
         self.title = f"CPython {python}, {loop} loop"
 
     def of(self, question: Question, way: str) -> float | None:
@@ -36,17 +36,19 @@ class Results:
         return {size: value for size, value in found.items() if value is not None}
 
 
-def table(results: Results) -> Iterator[str]:
-    """Give the lines of a table in Markdown; a cell in bold tells that the peer is ahead."""
+def table(builds: list[Results]) -> Iterator[str]:
+    """Give the lines of a table in Markdown, with all builds in each cell; bold tells that the peer is ahead."""
+    results = builds[0]
     if not results.asked():
         return
-    yield f"\n{results.title}: what a promise takes, divided by what the other way takes\n"
-    yield f"| question | promise | {' | '.join(PEERS)} |"
+    names = " / ".join(build.build for build in builds)
+    yield f"\n{results.title}: what a promise takes, divided by what the other way takes ({names})\n"
+    yield f"| question | a promise | {' | '.join(PEERS)} |"
     yield f"|---|---:|{'---:|' * len(PEERS)}"
     for question in results.asked():
-        ours = results.of(question, OURS) or 0.0
-        cells = [_ratio(ours, results.of(question, peer)) for peer in PEERS]
-        yield f"| {question.text} | {amount(ours, question.unit)} per {question.each} | {' | '.join(cells)} |"
+        amounts = [amount(build.of(question, OURS) or 0.0, question.unit) for build in builds]
+        cells = [_cell([_ratio(build, question, peer) for build in builds]) for peer in PEERS]
+        yield f"| {question.text}, per {question.each} | {' / '.join(amounts)} | {' | '.join(cells)} |"
     yield "\nWhere a cell is empty:\n"
     for question in results.asked():
         missing = [f"{way.name} {_why(way)}" for way in question.ways if results.of(question, way.name) is None]
@@ -59,7 +61,7 @@ def growth_table(results: Results) -> Iterator[str]:
     rows = {question: grown for question in QUESTIONS if (grown := results.growing(question))}
     if rows:
         sizes = sorted({size for grown in rows.values() for size in grown})
-        yield f"\n{results.title}: how the cost of each grows with their number\n"
+        yield f"\n{results.title}, {results.build}: how the cost of each grows with their number\n"
         yield f"| each of | {' | '.join(f'{size:,}' for size in sizes)} | last / 10,000 |"
         yield f"|---|{'---:|' * (len(sizes) + 1)}"
         for question, grown in rows.items():
@@ -77,8 +79,13 @@ def amount(value: float, unit: str) -> str:
     return f"{value * 1e9:.0f} ns"
 
 
-def _ratio(ours: float, theirs: float | None) -> str:
-    if theirs is None:
+def _cell(ratios: list[str]) -> str:
+    return " / ".join(ratios) if any(ratios) else ""
+
+
+def _ratio(results: Results, question: Question, peer: str) -> str:
+    ours, theirs = results.of(question, OURS), results.of(question, peer)
+    if ours is None or theirs is None:
         return ""
     ratio = ours / theirs
     text = f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
