@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 
+import aiopromise
 from benchmarks.loads import LOADS, Lateness, Load, measure, p99
 from benchmarks.measure import loop_factory
 
@@ -49,7 +50,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--tries", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"\nCPython {sys.version.split()[0]}, {arguments.loop} loop: 10,000 busy chains beside a timer and an echo\n")
+    build = "compiled" if aiopromise.compiled else "pure"
+    print(f"\nCPython {sys.version.split()[0]}, {build}, {arguments.loop} loop: 10,000 busy chains beside others\n")
     print("| load | measured | promise | Tasks | promise / Tasks |\n|---|---|---:|---:|---:|")
     for load in LOADS:
         results = tries_of(load, arguments.loop, arguments.seconds, arguments.tries)
