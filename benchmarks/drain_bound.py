@@ -2,7 +2,7 @@
 
     python -m benchmarks.drain_bound [--loop uvloop] [--seconds 2] [--tries 3]
 
-Runs the loads of latency.py under other bounds than those in src/aiopromise/_queue.py and _drain.py; needs the pure Python build.
+Runs the loads of latency.py under other bounds than those of `_queue` and `_drain`; needs the pure Python build.
 """
 
 import argparse

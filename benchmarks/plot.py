@@ -41,11 +41,8 @@ def _bars(panel: Any, builds: list[Results], question: Any) -> None:
     measured = {f"{OURS}, {build.build}": build.of(question, OURS) for build in builds} | measured
     del measured[OURS]
     values = {name: value for name, value in reversed(measured.items()) if value is not None}
-    bars = panel.barh(
-        list(values),
-        list(values.values()),
-        color=["#d4572a" if n.startswith(f"{OURS},") else "#8aa5b8" for n in values],
-    )
+    colors = ["#d4572a" if name.startswith(f"{OURS},") else "#8aa5b8" for name in values]
+    bars = panel.barh(list(values), list(values.values()), color=colors)
     panel.bar_label(bars, [amount(value, question.unit) for value in values.values()], padding=2, fontsize=7)
     panel.set_xscale("log")
     panel.set_xlim(min(values.values()) / 2, max(values.values()) * 6)
