@@ -2,6 +2,13 @@
 
 A loop here is a list of calls that are due, a Task is a coroutine that is sent on, and a promise does what the
 contract says in the order in which the contract says it. Time passes when it is told to.
+
+A promise has a *source*, from which its outcome will come, and *consumers*, which are told of it:
+
+- its outcome comes from a resolver (no source), a promise, a Future, a Task, a Job, a Group or a Shield;
+- told are children and followers, each a Promise; a Wait of a Task, a Callback, a Member of a Group, a Shield.
+
+A Task that waits for itself, by way of others, is noted in the loop; what comes of it is not modelled.
 """
 
 import heapq
@@ -30,7 +37,7 @@ def failed(error: BaseException) -> Outcome:
 
 
 class Loop:
-    """What is due, in its order; the queue of reactions; a clock."""
+    """What is due, in its order; the queue of those that are to be told; a clock."""
 
     def __init__(self, *, eager_tasks: bool, eager_handlers: bool) -> None:
         self.eager_tasks = eager_tasks
@@ -40,7 +47,7 @@ class Loop:
         self.timers_made = 0
         self.now = 0.0
         self.running: Task | None = None
-        # Whether a Task waits for itself: the contract does not say what comes of that.
+        # Whether a Task waits for itself.
         self.has_ring = False
         self.reactions: deque[Callable] = deque()
         self.will_drain = False
@@ -75,6 +82,7 @@ class Loop:
             self.call_soon(self.drain)
 
     def drain(self) -> None:
+        """Settle all that can be settled in this turn."""
         while self.reactions:
             self.reactions.popleft()()
         self.will_drain = False
@@ -91,6 +99,8 @@ class Loop:
 
 
 class Future:
+    """A Future: its callbacks are called a turn later."""
+
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.outcome = Outcome(PENDING, None)
@@ -98,6 +108,9 @@ class Future:
 
     def done(self) -> bool:
         return self.outcome.state != PENDING
+
+    def cancelled(self) -> bool:
+        return self.outcome.state == CANCELLED
 
     def end(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -124,6 +137,8 @@ class Future:
 
 
 class Task(Future):
+    """A Task: a request to end goes to what it waits for, or is raised in it when it goes on."""
+
     def __init__(self, loop: Loop, coroutine: Coroutine, *, eager: bool) -> None:
         super().__init__(loop)
         loop.tasks.append(self)
@@ -186,14 +201,15 @@ class Keep(NamedTuple):
 
 
 class Promise:
+    """A promise; its handlers are called when its source, the promise above it, has settled."""
+
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         loop.promises.append(self)
         self.outcome = Outcome(PENDING, None)
+        # Whether somebody answers for a rejection.
         self.taken = False
-        # What it hangs on: nothing, a promise, a Future, a Group, a Shield.
         self.source: Any = None
-        # Whoever is told when it has settled: these count when somebody is to be cancelled.
         self.consumers: list[Any] = []
         self.on_value: Callable | None = None
         self.on_error: Callable | None = None
@@ -249,6 +265,7 @@ class Promise:
             self.settle(Outcome(FULFILLED, value))
 
     def follow(self, other: "Promise") -> None:
+        """Settle as *other* does, once it has; not with itself."""
         if leads_to(other, self, stop_at=Task):
             self.settle(failed(TypeError("a promise cannot follow itself")))
         elif other.done():
@@ -260,6 +277,7 @@ class Promise:
             other.tell(self)
 
     def wait_for(self, future: Future) -> None:
+        """Settle as *future* does, once it has, unless something else has settled this promise."""
         self.source = future
         if future.done():
             self.adopt(future)
@@ -367,7 +385,7 @@ class Promise:
     # -- its cancellation
 
     def cancel(self) -> bool:
-        """Climb to what runs, as long as nobody else wants what is above."""
+        """Ask what runs to end, or cancel what nothing runs for: False where it is too late."""
         if self.done():
             return False
         path = climb(self)
@@ -436,6 +454,7 @@ def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
 
 
 def what_holds_up(thing: Any) -> list[Any]:
+    """Return what *thing* waits for directly."""
     if isinstance(thing, Promise | Shield):
         return [thing.source]
     if isinstance(thing, Group):
@@ -455,6 +474,8 @@ def is_asked_to_end(promise: Any) -> bool:
 
 
 class Shield:
+    """Lets the outcome through, and no request to end."""
+
     def __init__(self, source: Promise, promise: Promise) -> None:
         self.source, self.promise = source, promise
 
@@ -467,6 +488,8 @@ class Shield:
 
 
 class Callback:
+    """A callback of `add_done_callback`."""
+
     def __init__(self, promise: Promise, callback: Callable) -> None:
         self.promise, self.callback = promise, callback
 
@@ -495,7 +518,10 @@ class Wait:
         return self.promise.take().give()
 
     def cancel(self) -> bool:
-        """Be asked by the Task; a Task below is asked at once, a promise in the next turn."""
+        """Be asked by the Task, and ask the promise to end if nobody else wants it; else only leave it.
+
+        A Task below is asked at once, a promise in the next turn. True: the Task will be woken.
+        """
         if self.is_over or self.error is not None:
             return not self.is_over
         work = climb(self.promise)[-1].source
@@ -516,6 +542,7 @@ class Wait:
             self.error = None  # what comes of the request is for this Task
 
     def is_the_last(self) -> bool:
+        """Tell whether nobody else wants the promise."""
         return self.promise.consumers == [self]
 
 
@@ -523,6 +550,8 @@ class Wait:
 
 
 class Member:
+    """One input of a combinator: of its own ("ours"), a promise ("caller's"), a Task or Future ("outside")."""
+
     def __init__(self, group: "Group", promise: Promise, kind: str, index: int) -> None:
         self.group, self.promise, self.kind, self.index = group, promise, kind, index
 
@@ -556,6 +585,7 @@ class Group:
         promise.tell(member)
 
     def heard(self, member: Member) -> None:
+        """Note the outcome of *member*, unless there is an answer and this is a loser that has ended."""
         if self.answer is None:
             outcome = member.promise.take()
             self.outcomes[member.index] = outcome
@@ -577,6 +607,7 @@ class Group:
         self.end_if_over()
 
     def answer_of(self, kind: str) -> Outcome | None:
+        """Return what follows from the outcomes so far, if anything does."""
         values = [outcome.value for outcome in self.in_order if outcome.state == FULFILLED]
         failures = [outcome for outcome in self.in_order if outcome.state != FULFILLED]
         complete = len(self.outcomes) == self.total
@@ -601,6 +632,7 @@ class Group:
         return None
 
     def end_if_over(self) -> None:
+        """Settle with the answer, once all that was stopped has ended."""
         if self.answer is not None and not self.members and self.promise.source is self:
             self.promise.settle(self.answer)
 

@@ -97,7 +97,7 @@ small_acts = st.one_of(
 scripts = st.builds(
     Script,
     st.lists(st.sampled_from(["gate", "gate", "0", "1", "2"]), max_size=2).map(tuple),
-    st.sampled_from(["ends", "ends", "cleans up", "recovers", "fails", "goes on"]),
+    st.sampled_from(["ends", "ends", "cleans up", "cleans up", "recovers", "fails", "goes on"]),
     st.sampled_from(ENDS),
     st.lists(small_acts, max_size=1).map(tuple),
     st.one_of(st.just(()), st.just(()), st.tuples(small_acts)),
@@ -144,14 +144,18 @@ acts = st.one_of(
     st.tuples(st.just("settle future"), numbers, st.booleans()),
     st.tuples(st.just("open"), numbers),
     st.tuples(st.just("cancel"), numbers),
-    st.tuples(st.just("cancel"), numbers),
     st.tuples(st.just("cancel task"), numbers),
     st.tuples(st.just("job"), numbers, st.sampled_from(["start", "value", "error"])),
     st.tuples(st.just("advance"), seconds),
     st.just(("rest",)),
     st.just(("rest",)),
 )
-programs = st.one_of(st.lists(acts, min_size=1, max_size=8), st.lists(acts, min_size=8, max_size=30))
+# What is asked to end while it ends already is rare otherwise.
+requests = st.builds(lambda first, then: [("rest",), ("cancel", first), ("rest",), ("cancel", then)], numbers, numbers)
+parts = st.one_of(acts.map(lambda act: [act]), acts.map(lambda act: [act]), acts.map(lambda act: [act]), requests)
+programs = st.one_of(st.lists(parts, min_size=1, max_size=8), st.lists(parts, min_size=8, max_size=25)).map(
+    lambda parts: [act for part in parts for act in part]
+)
 
 
 # ---------------------------------------------------------------------------- the interpreter
@@ -187,7 +191,8 @@ class Run:
             self.finish()
 
     def states(self) -> list:
-        return [self.world.state(promise) for promise in self.promises]
+        cancelled = [[future.cancelled() for future in futures] for futures in (self.futures, self.jobs, self.tasks)]
+        return [*map(self.world.state, self.promises), ("of the caller", *cancelled)]
 
     def finish(self) -> None:
         """Let all go on that can, and end what is pending."""
@@ -384,7 +389,7 @@ class Run:
             except CancelledError:
                 self.say(name, "is cancelled")
                 if script.cancelled == "cleans up":
-                    await self.waited("gate")
+                    await self.cleaned_up(name)
                 if script.cancelled == "fails":
                     raise Failure(name) from None
                 if script.cancelled in ("ends", "cleans up"):
@@ -394,6 +399,13 @@ class Run:
         for act in script.acts:
             self.do(act)
         return self.answer(name, script.ends)
+
+    async def cleaned_up(self, name: str) -> None:
+        try:
+            await self.waited("gate")
+        except CancelledError:
+            self.say(name, "is cancelled again")
+            raise
 
     def waited(self, wait: str) -> Any:
         promise = None if wait == "gate" else self.pick(self.promises, int(wait))
