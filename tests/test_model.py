@@ -32,6 +32,8 @@ from aiopromise.testing import settle
 from model import Model, Outcome
 
 EXAMPLES = int(os.environ.get("AIOPROMISE_EXAMPLES", "3000"))
+# hypothesis remembers all examples of one run, and that takes its memory.
+ROUNDS = -(-EXAMPLES // 3000)
 # "factory": one that starts a Task in a later turn, whatever Python could do.
 MODES = ["plain", "debug", "factory", *(["eager"] if sys.version_info >= (3, 12) else [])]
 
@@ -579,7 +581,7 @@ def run_for_real(program: list, mode: str) -> tuple[list, list]:
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
-        gc.collect(0)
+        gc.collect()
         sys.unraisablehook = hook
     return log, reports
 
@@ -620,6 +622,7 @@ def run_in_the_model(program: list, mode: str) -> tuple[list, list]:
 
 def check(program: list, mode: str = "plain") -> None:
     """Fail unless the library does what the model does."""
+    gc.freeze()
     log, errors = run_in_the_model(program, mode)
     found, reports = run_for_real(program, mode)
     assert log == found
@@ -635,22 +638,25 @@ def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def young() -> Iterator[None]:
-    """What a program leaves behind is young still when it is looked for."""
+def collected() -> Iterator[None]:
+    """The collector comes when a program is over, and looks only at what that leaves behind: see `check()`."""
     gc.disable()
     yield
+    gc.unfreeze()
     gc.enable()
+    gc.collect()
 
 
+@pytest.mark.parametrize("number", range(ROUNDS))
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=EXAMPLES // ROUNDS,
     # The same programs each time, and others in a longer run.
     derandomize="AIOPROMISE_EXAMPLES" not in os.environ,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(program=programs, mode=st.sampled_from(MODES))
-def test_random_programs_do_what_the_model_says(program: list, mode: str) -> None:
+def test_random_programs_do_what_the_model_says(number: int, program: list, mode: str) -> None:
     try:
         check(program, mode)
     except WaitsForItselfError:
