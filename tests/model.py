@@ -51,6 +51,9 @@ class Loop:
         self.has_ring = False
         self.reactions: deque[Callable] = deque()
         self.will_drain = False
+        # Who is told of rejections that nobody handles, if there is anybody; and those that may be such.
+        self.on_unhandled_rejection: Callable | None = None
+        self.suspects: list[Promise] = []
         self.promises: list[Promise] = []
         self.tasks: list[Task] = []
         self.reports: list[BaseException] = []
@@ -77,6 +80,14 @@ class Loop:
     def push(self, reaction: Callable) -> None:
         """Let *reaction* run after those before it, and never now."""
         self.reactions.append(reaction)
+        self.arm()
+
+    def suspect(self, promise: "Promise") -> None:
+        """Announce the rejection of *promise* after the next drain, unless somebody has taken it by then."""
+        self.suspects.append(promise)
+        self.arm()
+
+    def arm(self) -> None:
         if not self.will_drain:
             self.will_drain = True
             self.call_soon(self.drain)
@@ -85,6 +96,9 @@ class Loop:
         """Settle all that can be settled in this turn."""
         while self.reactions:
             self.reactions.popleft()()
+        suspects, self.suspects = self.suspects, []
+        for promise in suspects:
+            promise.announce_unless_taken()
         self.will_drain = False
 
     def drain_after(self, call: Callable, *arguments: Any) -> None:
@@ -207,8 +221,9 @@ class Promise:
         self.loop = loop
         loop.promises.append(self)
         self.outcome = Outcome(PENDING, None)
-        # Whether somebody answers for a rejection.
+        # Whether somebody answers for a rejection; whether it was announced that nobody does.
         self.taken = False
+        self.announced = False
         self.source: Any = None
         self.consumers: list[Any] = []
         self.on_value: Callable | None = None
@@ -226,11 +241,21 @@ class Promise:
         for consumer in self.consumers:
             self.loop.push(consumer.told)
         self.consumers = []
+        if outcome.state == REJECTED and self.loop.on_unhandled_rejection:
+            self.loop.suspect(self)
 
     def take(self) -> Outcome:
         """Look at the outcome, and answer for it from now on."""
+        if self.announced:
+            self.announced = False
+            self.loop.on_unhandled_rejection(self.outcome.value, True)
         self.taken = True
         return self.outcome
+
+    def announce_unless_taken(self) -> None:
+        if not self.taken:
+            self.announced = self.taken = True
+            self.loop.on_unhandled_rejection(self.outcome.value, False)
 
     def tell(self, consumer: Any) -> None:
         if self.done():

@@ -27,7 +27,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from aiopromise import Fulfilled, Promise, Rejected, _queue
+from aiopromise import Fulfilled, Promise, Rejected, _queue, on_unhandled_rejection
 from aiopromise.testing import settle
 from model import Model, Outcome
 
@@ -166,9 +166,9 @@ programs = st.one_of(st.lists(parts, min_size=1, max_size=8), st.lists(parts, mi
 class Run:
     """One run of a program in one world."""
 
-    def __init__(self, world: Any) -> None:
+    def __init__(self, world: Any, log: list[tuple]) -> None:
         self.world = world
-        self.log: list[tuple] = []
+        self.log = log
         self.count = 0
         self.promises: list[Any] = []
         self.resolvers: list[tuple] = []
@@ -425,6 +425,10 @@ class Run:
             self.say(name, "gets", described(value))
 
 
+def unhandled(reason: BaseException, handled: bool) -> tuple:
+    return "unhandled", described(reason), "handled late" if handled else "nobody handles it"
+
+
 def described(value: Any) -> Any:
     """Return what can be compared: errors of the program by their name, those of the library by their kind."""
     if isinstance(value, BaseExceptionGroup):
@@ -550,8 +554,12 @@ class Real:
         return (state, described(promise.result())) if state == "fulfilled" else (state.rstrip(","), None)
 
 
-def run_for_real(program: list, mode: str) -> tuple[list, list]:
+def run_for_real(program: list, mode: str, *, announces: bool) -> tuple[list, list]:
     loop = StillLoop()
+    stop = on_unhandled_rejection(lambda event: log.append(unhandled(event.reason, event.handled)))
+    if not announces:
+        stop()
+    log: list = []
     reports: list = []
     # The name alone: a failure that is kept keeps, with its traceback, whatever was there when it was raised.
     loop.set_exception_handler(
@@ -564,25 +572,24 @@ def run_for_real(program: list, mode: str) -> tuple[list, list]:
     if mode == "factory":
         loop.set_task_factory(lambda loop, coroutine, **named: asyncio.Task(coroutine, loop=loop, **named))
 
-    async def main() -> list:
-        run = Run(Real(loop))
+    async def main() -> None:
+        run = Run(Real(loop), log)
         for is_to_rest in run.steps(program):
             if is_to_rest:
                 await loop.rest()
         assert {asyncio.current_task()} == asyncio.all_tasks()
-        log = run.log
         vars(run).clear()  # the traceback of a failure refers to the run
-        return log
 
     hook, sys.unraisablehook = sys.unraisablehook, lambda found: reports.append(str(found.exc_value))
     try:
-        log = loop.run_until_complete(main())
+        loop.run_until_complete(main())
         loop.resting = loop.create_future()
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
         gc.collect()
         sys.unraisablehook = hook
+        stop()
     return log, reports
 
 
@@ -604,10 +611,13 @@ class WaitsForItselfError(Exception):
     """A program has a Task that waits for itself, by way of others."""
 
 
-def run_in_the_model(program: list, mode: str) -> tuple[list, list]:
+def run_in_the_model(program: list, mode: str, *, announces: bool) -> tuple[list, list]:
     is_new = sys.version_info >= (3, 12)
     world = Modelled(eager_tasks=mode == "eager", eager_handlers=is_new and mode != "factory")
-    run = Run(world)
+    log: list = []
+    if announces:
+        world.loop.on_unhandled_rejection = lambda reason, handled: log.append(unhandled(reason, handled))
+    run = Run(world, log)
     try:
         for is_to_rest in run.steps(program):
             if is_to_rest:
@@ -617,14 +627,14 @@ def run_in_the_model(program: list, mode: str) -> tuple[list, list]:
     finally:
         for coroutine in (*run.works, *(task.coroutine for task in world.loop.tasks)):
             coroutine.close()
-    return run.log, world.untaken()
+    return log, world.untaken()
 
 
-def check(program: list, mode: str = "plain") -> None:
+def check(program: list, mode: str = "plain", *, announces: bool = False) -> None:
     """Fail unless the library does what the model does."""
     gc.freeze()
-    log, errors = run_in_the_model(program, mode)
-    found, reports = run_for_real(program, mode)
+    log, errors = run_in_the_model(program, mode, announces=announces)
+    found, reports = run_for_real(program, mode, announces=announces)
     assert log == found
     assert sorted(map(repr, map(described, errors))) == sorted(map(repr, reports))
     left = [state for state in found[-1][1:] if state[0] == "pending"]
@@ -655,10 +665,10 @@ def collected() -> Iterator[None]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(program=programs, mode=st.sampled_from(MODES))
-def test_random_programs_do_what_the_model_says(number: int, program: list, mode: str) -> None:
+@given(program=programs, mode=st.sampled_from(MODES), announces=st.booleans())
+def test_random_programs_do_what_the_model_says(number: int, program: list, mode: str, announces: bool) -> None:
     try:
-        check(program, mode)
+        check(program, mode, announces=announces)
     except WaitsForItselfError:
         reject()
 
