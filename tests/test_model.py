@@ -187,14 +187,19 @@ class Run:
             else:
                 self.do(act)
                 yield False
-        for _ in range(8):
+        for _ in range(50):
             yield True
             self.log.append(("at rest", *self.states()))
+            if self.is_over():
+                return
             self.finish()
 
     def states(self) -> list:
         cancelled = [[future.cancelled() for future in futures] for futures in (self.futures, self.jobs, self.tasks)]
         return [*map(self.world.state, self.promises), ("of the caller", *cancelled)]
+
+    def is_over(self) -> bool:
+        return all(thing.done() for thing in (*self.promises, *self.tasks, *self.gates))
 
     def finish(self) -> None:
         """Let all go on that can, and end what is pending."""
@@ -715,6 +720,9 @@ FOUND = {
         ("timeout", 0, 2, False),
         ("timeout", 0, 1, False),
         ("advance", 3),
+    ],
+    "many calls that wait twice, one after another": [
+        ("map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],
 }
 
