@@ -721,6 +721,12 @@ FOUND = {
         ("timeout", 0, 1, False),
         ("advance", 3),
     ],
+    "a loser that awaits another input, which comes after it and is about to end": [
+        ("work", Script()),
+        ("work", Script(("0",))),
+        ("group", "any", (("work", Script()), ("work", Script(("2",))), ("promise", 0)), None, 1),
+        ("work", Script()),
+    ],
     "many calls that wait twice, one after another": [
         ("map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],
