@@ -178,14 +178,16 @@ class Group(Tie):
         if self._outcome is not None:
             return
         self._outcome = outcome
+        # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
         for member in tuple(self._members):
             if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
                 for recorder in recorders:
                     recorder.left(self.promise, member.promise)
                 member.let_go()
                 del self._members[member]
+        for member in tuple(self._members):
             # When the loop ends all Tasks are cancelled at once: a second request would break into their cleanup.
-            elif not is_cancelling(member.promise):
+            if not is_cancelling(member.promise):
                 cancel(member.promise, None)
         self._end()
 

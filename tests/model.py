@@ -1,0 +1,832 @@
+"""A model of the contract, to judge the library by: small, slow, and without a line of the library in it.
+
+A loop here is a list of calls that are due, a Task is a coroutine that is sent on, and a promise does what the
+contract says in the order in which the contract says it. Time passes when it is told to.
+
+A promise has a *source*, from which its outcome will come, and *consumers*, which are told of it:
+
+- its outcome comes from a resolver (no source), a promise, a Future, a Task, a Job, a Group or a Shield;
+- told are children and followers, each a Promise; a Wait of a Task, a Callback, a Member of a Group, a Shield.
+
+A Task that waits for itself, by way of others, is noted in the loop; what comes of it is not modelled.
+"""
+
+import heapq
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, NamedTuple
+
+PENDING, FULFILLED, REJECTED, CANCELLED = "pending", "fulfilled", "rejected", "cancelled"
+
+
+class Outcome(NamedTuple):
+    """How something ended."""
+
+    state: str
+    value: Any
+
+    def give(self) -> Any:
+        if self.state == FULFILLED:
+            return self.value
+        raise self.value
+
+
+def failed(error: BaseException) -> Outcome:
+    return Outcome(CANCELLED if isinstance(error, CancelledError) else REJECTED, error)
+
+
+class Loop:
+    """What is due, in its order; the queue of those that are to be told; a clock."""
+
+    def __init__(self, *, eager_tasks: bool, eager_handlers: bool) -> None:
+        self.eager_tasks = eager_tasks
+        self.eager_handlers = eager_handlers
+        self.due: deque[tuple[Callable, tuple]] = deque()
+        self.timers: list[tuple[float, int, Callable]] = []
+        self.timers_made = 0
+        self.now = 0.0
+        self.running: Task | None = None
+        # Whether a Task waits for itself.
+        self.has_ring = False
+        self.reactions: deque[Callable] = deque()
+        self.will_drain = False
+        # Who is told of rejections that nobody handles, if there is anybody; and those that may be such.
+        self.on_unhandled_rejection: Callable | None = None
+        self.suspects: list[Promise] = []
+        self.promises: list[Promise] = []
+        self.tasks: list[Task] = []
+        self.reports: list[BaseException] = []
+
+    def call_soon(self, call: Callable, *arguments: Any) -> None:
+        self.due.append((call, arguments))
+
+    def call_later(self, seconds: float, call: Callable) -> None:
+        self.timers_made += 1
+        heapq.heappush(self.timers, (self.now + seconds, self.timers_made, call))
+
+    def run(self) -> None:
+        """Go on until nothing is due."""
+        for _ in range(1000):
+            while self.timers and self.timers[0][0] <= self.now:
+                self.call_soon(heapq.heappop(self.timers)[2])
+            if self.has_ring or not self.due:
+                return
+            for _ in range(len(self.due)):
+                call, arguments = self.due.popleft()
+                call(*arguments)
+        raise AssertionError("the program never comes to rest")
+
+    def push(self, reaction: Callable) -> None:
+        """Let *reaction* run after those before it, and never now."""
+        self.reactions.append(reaction)
+        self.arm()
+
+    def suspect(self, promise: "Promise") -> None:
+        """Announce the rejection of *promise* after the next drain, unless somebody has taken it by then."""
+        self.suspects.append(promise)
+        self.arm()
+
+    def arm(self) -> None:
+        if not self.will_drain:
+            self.will_drain = True
+            self.call_soon(self.drain)
+
+    def drain(self) -> None:
+        """Settle all that can be settled in this turn."""
+        while self.reactions:
+            self.reactions.popleft()()
+        suspects, self.suspects = self.suspects, []
+        for promise in suspects:
+            promise.announce_unless_taken()
+        self.will_drain = False
+
+    def drain_after(self, call: Callable, *arguments: Any) -> None:
+        """Take up an outcome from outside; who waits for it is told in the same turn."""
+        is_scheduled, self.will_drain = self.will_drain, True
+        call(*arguments)
+        if not is_scheduled:
+            self.drain()
+
+
+# ---------------------------------------------------------- what asyncio has: futures and Tasks
+
+
+class Future:
+    """A Future: its callbacks are called a turn later."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.outcome = Outcome(PENDING, None)
+        self.callbacks: list[Callable] = []
+
+    def done(self) -> bool:
+        return self.outcome.state != PENDING
+
+    def cancelled(self) -> bool:
+        return self.outcome.state == CANCELLED
+
+    def end(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        for callback in self.callbacks:
+            self.loop.call_soon(callback)
+        self.callbacks = []
+
+    def set_result(self, value: Any) -> None:
+        self.end(Outcome(FULFILLED, value))
+
+    def set_exception(self, error: BaseException) -> None:
+        self.end(Outcome(REJECTED, error))
+
+    def cancel(self) -> bool:
+        if self.done():
+            return False
+        self.end(Outcome(CANCELLED, CancelledError()))
+        return True
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        if not self.done():
+            yield self
+        return self.outcome.give()
+
+
+class Task(Future):
+    """A Task: a request to end goes to what it waits for, or is raised in it when it goes on."""
+
+    def __init__(self, loop: Loop, coroutine: Coroutine, *, eager: bool) -> None:
+        super().__init__(loop)
+        loop.tasks.append(self)
+        self.coroutine = coroutine
+        self.waits_for: Any = None
+        self.must_cancel = False
+        self.requests = 0
+        if not eager:
+            loop.call_soon(self.step)
+
+    def cancel(self) -> bool:
+        if self.done():
+            return False
+        self.requests += 1
+        if self.waits_for is None or not self.waits_for.cancel():
+            self.must_cancel = True
+        return True
+
+    def step(self) -> None:
+        """Go on to the next wait, or to the end."""
+        cancelled, self.must_cancel, self.waits_for = self.must_cancel, False, None
+        before, self.loop.running = self.loop.running, self
+        try:
+            wait = self.coroutine.throw(CancelledError()) if cancelled else self.coroutine.send(None)
+        except StopIteration as stop:
+            self.end(failed(CancelledError()) if self.must_cancel else Outcome(FULFILLED, stop.value))
+        except BaseException as error:
+            self.end(failed(error))
+        else:
+            self.wait(wait)
+        finally:
+            self.loop.running = before
+
+    def wait(self, wait: Any) -> None:
+        if leads_to(wait, self):
+            self.loop.has_ring = True  # which is not gone into
+            return
+        self.waits_for = wait
+        wait.callbacks.append(self.step)
+        if self.must_cancel and wait.cancel():
+            self.must_cancel = False
+
+
+class Job(Future):
+    """A call in an executor: waiting, running, ended."""
+
+    running = False
+
+    def cancel(self) -> bool:
+        return not self.running and super().cancel()
+
+
+# ------------------------------------------------------------------------------------ promises
+
+
+class Keep(NamedTuple):
+    """What a finally_ or tap makes of it: the outcome that came."""
+
+    outcome: Outcome
+
+
+class Promise:
+    """A promise; its handlers are called when its source, the promise above it, has settled."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        loop.promises.append(self)
+        self.outcome = Outcome(PENDING, None)
+        # Whether somebody answers for a rejection; whether it was announced that nobody does.
+        self.taken = False
+        self.announced = False
+        self.source: Any = None
+        self.consumers: list[Any] = []
+        self.on_value: Callable | None = None
+        self.on_error: Callable | None = None
+        self.catches: tuple[type[BaseException], ...] = ()
+
+    # -- its end
+
+    def done(self) -> bool:
+        return self.outcome.state != PENDING
+
+    def settle(self, outcome: Outcome) -> None:
+        self.outcome, self.source = outcome, None
+        self.on_value = self.on_error = None
+        for consumer in self.consumers:
+            self.loop.push(consumer.told)
+        self.consumers = []
+        if outcome.state == REJECTED and self.loop.on_unhandled_rejection:
+            self.loop.suspect(self)
+
+    def take(self) -> Outcome:
+        """Look at the outcome, and answer for it from now on."""
+        if self.announced:
+            self.announced = False
+            self.loop.on_unhandled_rejection(self.outcome.value, True)
+        self.taken = True
+        return self.outcome
+
+    def announce_unless_taken(self) -> None:
+        if not self.taken:
+            self.announced = self.taken = True
+            self.loop.on_unhandled_rejection(self.outcome.value, False)
+
+    def tell(self, consumer: Any) -> None:
+        if self.done():
+            self.loop.push(consumer.told)
+        else:
+            self.consumers.append(consumer)
+
+    def forget(self, consumer: Any) -> None:
+        if consumer in self.consumers:
+            self.consumers.remove(consumer)
+
+    def resolve(self, value: Any, *, eager: bool | None = None) -> None:
+        """Settle with *value*; follow it if it can be awaited."""
+        if self.done():
+            if isinstance(value, Coroutine):
+                value.close()
+        elif isinstance(value, Keep):
+            self.settle(value.outcome)
+        elif isinstance(value, Promise):
+            self.follow(value)
+        elif isinstance(value, Future) and leads_to(value, self):
+            self.loop.has_ring = True  # which is not gone into
+        elif isinstance(value, Future):
+            self.wait_for(value)
+        elif isinstance(value, Coroutine):
+            task = Task(self.loop, value, eager=self.loop.eager_handlers if eager is None else eager)
+            self.source = task
+            if eager or (eager is None and self.loop.eager_handlers):
+                task.step()
+            self.wait_for(task)
+        else:
+            self.settle(Outcome(FULFILLED, value))
+
+    def follow(self, other: "Promise") -> None:
+        """Settle as *other* does, once it has; not with itself."""
+        if leads_to(other, self, stop_at=Task):
+            self.settle(failed(TypeError("a promise cannot follow itself")))
+        elif other.done():
+            self.settle(other.take())
+        elif leads_to(other, self):
+            self.loop.has_ring = True  # which is not gone into
+        else:
+            self.source = other
+            other.tell(self)
+
+    def wait_for(self, future: Future) -> None:
+        """Settle as *future* does, once it has, unless something else has settled this promise."""
+        self.source = future
+        if future.done():
+            self.adopt(future)
+        else:
+            future.callbacks.append(lambda: self.source is future and self.loop.drain_after(self.adopt, future))
+
+    def adopt(self, future: Future) -> None:
+        value = future.outcome.value
+        self.settle(value.outcome if isinstance(value, Keep) else future.outcome)
+
+    # -- its handlers
+
+    def link(self, on_value: Callable | None, on_error: Callable | None, *catches: type[BaseException]) -> "Promise":
+        child = Promise(self.loop)
+        child.on_value, child.on_error, child.catches = on_value, on_error, catches
+        child.source = self
+        self.tell(child)
+        return child
+
+    def told(self) -> None:
+        """Do what is to be done when the source has settled."""
+        if self.done():
+            return
+        state, value = self.source.outcome
+        handler = self.on_value
+        if state != FULFILLED:
+            handler = self.on_error if isinstance(value, self.catches) else None
+        outcome = self.source.outcome if state == FULFILLED else self.source.take()
+        self.source = self.on_value = self.on_error = None
+        if handler is None:
+            self.settle(outcome)
+            return
+        try:
+            result = handler(value)
+        except BaseException as error:
+            if self.done():
+                self.loop.reports.append(error)  # it had cancelled its own promise: nobody else would hear of it
+            else:
+                self.settle(failed(error))
+        else:
+            self.resolve(result)
+
+    def then(self, on_value: Callable | None = None, on_error: Callable | None = None) -> "Promise":
+        return self.link(on_value, on_error, Exception)
+
+    def catch(self, *types_and_handler: Any) -> "Promise":
+        *types, handler = types_and_handler
+        return self.link(None, handler, *types or [Exception])
+
+    def finally_(self, handler: Callable) -> "Promise":
+        return self.effect(lambda _: handler(), lambda _: handler(), BaseException)
+
+    def tap(self, handler: Callable) -> "Promise":
+        return self.effect(handler, None)
+
+    def tap_catch(self, *types_and_handler: Any) -> "Promise":
+        *types, handler = types_and_handler
+        return self.effect(None, handler, *types or [Exception])
+
+    def effect(self, on_value: Callable | None, on_error: Callable | None, *catches: type[BaseException]) -> "Promise":
+        """Call and await for the effect: the outcome passes."""
+
+        def passing(handler: Callable, state: str | None) -> Callable:
+            def call(value: Any) -> Any:
+                outcome = failed(value) if state is None else Outcome(state, value)
+                result = handler(value)
+                return keep(result, outcome) if hasattr(result, "__await__") else Keep(outcome)
+
+            return call
+
+        async def keep(result: Any, outcome: Outcome) -> Keep:
+            await result
+            return Keep(outcome)
+
+        return self.link(on_value and passing(on_value, FULFILLED), on_error and passing(on_error, None), *catches)
+
+    def shield(self) -> "Promise":
+        promise = Promise(self.loop)
+        promise.source = Shield(self, promise)
+        self.tell(promise.source)
+        return promise
+
+    def timeout(self, seconds: float, **fallback: Any) -> "Promise":
+        source = self
+        expired = False
+
+        def is_late(error: BaseException) -> Any:
+            if not (expired and isinstance(error, CancelledError)):
+                return Keep(failed(error))
+            return Keep(Outcome(FULFILLED, fallback["fallback"]) if fallback else failed(TimeoutError()))
+
+        def expire() -> None:
+            nonlocal expired
+            if not source.done() and child.source is source:
+                expired = not is_asked_to_end(source)  # who asked before has the say
+                child.cancel()
+
+        child = self.link(lambda value: Keep(Outcome(FULFILLED, value)), is_late, BaseException)
+        self.loop.call_later(seconds, expire)
+        return child
+
+    def add_done_callback(self, callback: Callable) -> None:
+        self.tell(Callback(self, callback))
+
+    # -- its cancellation
+
+    def cancel(self) -> bool:
+        """Ask what runs to end, or cancel what nothing runs for: False where it is too late."""
+        if self.done():
+            return False
+        path = climb(self)
+        top = path[-1]
+        work = top.source
+        if isinstance(work, Future) and not isinstance(work, Job):
+            work.cancel()
+            if not work.done():
+                return True
+            top.adopt(work)  # it has ended: only those below are still to be cancelled
+            path.pop()
+            if not path:
+                return self.outcome.state == CANCELLED
+        elif isinstance(work, Group):
+            if work.stop():
+                return True
+        elif work is not None and not isinstance(work, Promise):
+            work.cancel()
+        cut_off(path)
+        return True
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        if not self.done():
+            if self.source is not None and self.source is self.loop.running:
+                raise RuntimeError("a Task cannot await the promise of its own result")
+            wait = Wait(self)
+            yield wait
+            return wait.give()
+        return self.take().give()
+
+
+def climb(promise: Promise) -> list[Promise]:
+    """Return the promises from this one up, as far as nobody else wants them."""
+    path = [promise]
+    while isinstance(above := path[-1].source, Promise) and not above.done() and above.consumers == [path[-1]]:
+        path.append(above)
+    return path
+
+
+def cut_off(path: list[Promise]) -> None:
+    """Cancel the links, the topmost first, down to one that is there for cancellations."""
+    error = CancelledError()
+    for link in reversed(path):
+        source, link.source = link.source, None
+        is_due = isinstance(source, Promise) and source.done()
+        if isinstance(source, Promise):
+            source.forget(link)
+        if link.on_error is not None and isinstance(error, link.catches):
+            link.source = Promise(link.loop)
+            link.source.settle(failed(error))
+            if not is_due:
+                link.loop.push(link.told)
+            return
+        link.settle(failed(error))
+
+
+def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
+    """Tell whether *thing* is *end*, or waits for it in any number of steps."""
+    things = [thing]
+    for one in things:
+        if one is end:
+            return True
+        if not isinstance(one, stop_at):
+            things.extend(next_one for next_one in what_holds_up(one) if next_one not in things)
+    return False
+
+
+def what_holds_up(thing: Any) -> list[Any]:
+    """Return what *thing* waits for directly."""
+    if isinstance(thing, Promise | Shield):
+        return [thing.source]
+    if isinstance(thing, Group):
+        return [member.promise for member in thing.members]
+    if isinstance(thing, Task):
+        return [thing.waits_for]
+    return [thing.promise] if isinstance(thing, Wait) else []
+
+
+def is_asked_to_end(promise: Any) -> bool:
+    """Tell whether what runs for *promise* was asked to end already."""
+    while isinstance(promise, Promise):
+        promise = promise.source
+    if isinstance(promise, Group):
+        return promise.answer is not None and promise.answer.state == CANCELLED
+    return isinstance(promise, Task) and promise.requests > 0
+
+
+class Shield:
+    """Lets the outcome through, and no request to end."""
+
+    def __init__(self, source: Promise, promise: Promise) -> None:
+        self.source, self.promise = source, promise
+
+    def told(self) -> None:
+        if self.promise.source is self:
+            self.promise.settle(self.source.take())
+
+    def cancel(self) -> None:
+        self.source.forget(self)
+
+
+class Callback:
+    """A callback of `add_done_callback`."""
+
+    def __init__(self, promise: Promise, callback: Callable) -> None:
+        self.promise, self.callback = promise, callback
+
+    def told(self) -> None:
+        self.callback(self.promise)
+
+
+class Wait:
+    """One `await` of a pending promise."""
+
+    def __init__(self, promise: Promise) -> None:
+        self.promise = promise
+        self.error: CancelledError | None = None
+        self.is_over = False
+        self.callbacks: list[Callable] = []
+        promise.tell(self)
+
+    def told(self) -> None:
+        self.is_over = True
+        for callback in self.callbacks:
+            callback()
+
+    def give(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.promise.take().give()
+
+    def cancel(self) -> bool:
+        """Be asked by the Task, and ask the promise to end if nobody else wants it; else only leave it.
+
+        A Task below is asked at once, a promise in the next turn. True: the Task will be woken.
+        """
+        if self.is_over or self.error is not None:
+            return not self.is_over
+        work = climb(self.promise)[-1].source
+        if isinstance(work, Task) and not work.done() and self.is_the_last():
+            work.cancel()
+        else:
+            self.error = CancelledError()
+            self.promise.loop.call_soon(self.withdraw)
+        return True
+
+    def withdraw(self) -> None:
+        if self.is_over or self.promise.done():
+            return
+        if not self.is_the_last():
+            self.promise.forget(self)
+            self.promise.loop.push(self.told)
+        elif self.promise.cancel():
+            self.error = None  # what comes of the request is for this Task
+
+    def is_the_last(self) -> bool:
+        """Tell whether nobody else wants the promise."""
+        return self.promise.consumers == [self]
+
+
+# ------------------------------------------------------------------------- many promises, one
+
+
+class Member:
+    """One input of a combinator: of its own ("ours"), a promise ("caller's"), a Task or Future ("outside")."""
+
+    def __init__(self, group: "Group", promise: Promise, kind: str, index: int) -> None:
+        self.group, self.promise, self.kind, self.index = group, promise, kind, index
+
+    def told(self) -> None:
+        if self in self.group.members:
+            self.group.members.remove(self)
+            self.group.heard(self)
+
+    def let_go(self) -> None:
+        self.promise.forget(self)
+        if self.kind == "outside":
+            self.promise.source = None
+        self.group.members.remove(self)
+
+
+class Group:
+    """What a combined promise hangs on."""
+
+    def __init__(self, promise: Promise, kind: str, count: int, losers: str | None, total: int) -> None:
+        self.promise, self.kind, self.count, self.losers, self.total = promise, kind, count, losers, total
+        self.members: list[Member] = []
+        self.outcomes: dict[int, Outcome] = {}
+        self.in_order: list[Outcome] = []
+        self.answer: Outcome | None = None
+        self.joined = 0
+
+    def join(self, promise: Promise, kind: str) -> None:
+        member = Member(self, promise, kind, self.joined)
+        self.joined += 1
+        self.members.append(member)
+        promise.tell(member)
+
+    def heard(self, member: Member) -> None:
+        """Note the outcome of *member*, unless there is an answer and this is a loser that has ended."""
+        if self.answer is None:
+            outcome = member.promise.take()
+            self.outcomes[member.index] = outcome
+            self.in_order.append(outcome)
+            self.look()
+        self.end_if_over()
+
+    def look(self) -> None:
+        """See whether there is an answer, and stop what is ours then."""
+        self.answer = self.answer_of(self.kind)
+        if self.answer is None:
+            return
+        stopped = [one for one in self.members if self.losers == "cancel" or (not self.losers and one.kind == "ours")]
+        for member in [one for one in self.members if one not in stopped]:
+            member.let_go()
+        for promise in dict.fromkeys(member.promise for member in stopped):
+            if not is_asked_to_end(promise):
+                promise.cancel()
+        self.end_if_over()
+
+    def answer_of(self, kind: str) -> Outcome | None:
+        """Return what follows from the outcomes so far, if anything does."""
+        values = [outcome.value for outcome in self.in_order if outcome.state == FULFILLED]
+        failures = [outcome for outcome in self.in_order if outcome.state != FULFILLED]
+        complete = len(self.outcomes) == self.total
+        in_order = [self.outcomes[index] for index in sorted(self.outcomes)]
+        if kind == "all":
+            if failures:
+                return failures[0]
+            return Outcome(FULFILLED, tuple(outcome.value for outcome in in_order)) if complete else None
+        if kind == "all_settled":
+            return Outcome(FULFILLED, tuple(in_order)) if complete else None
+        if self.total < (1 if kind in {"race", "any"} else self.count):
+            return failed(ValueError("too few"))
+        if kind == "race":
+            return self.in_order[0] if self.in_order else None
+        wanted = 1 if kind == "any" else self.count
+        if len(values) == wanted:
+            return Outcome(FULFILLED, values[0] if kind == "any" else values)
+        if self.total - len(failures) < wanted:
+            errors = [one.value for one in in_order if one.state == REJECTED]
+            last = [one for one in in_order if one.state != FULFILLED][-1]
+            return failed(BaseExceptionGroup("", errors)) if errors else last
+        return None
+
+    def end_if_over(self) -> None:
+        """Settle with the answer, once all that was stopped has ended."""
+        if self.answer is not None and not self.members and self.promise.source is self:
+            self.promise.settle(self.answer)
+
+    def stop(self) -> bool:
+        """Withdraw from every input; tell whether there is an end to wait for."""
+        self.answer = failed(CancelledError())
+        for member in [*self.members]:
+            if member.kind == "outside" or (member.kind != "ours" and member.promise.consumers != [member]):
+                member.let_go()
+            else:
+                member.promise.cancel()
+                if member.promise.done():
+                    member.let_go()  # nothing was running
+        return bool(self.members)
+
+
+class Calls(Group):
+    """The calls of one function on many items, some at a time."""
+
+    def __init__(self, promise: Promise, items: list, function: Callable, limit: int) -> None:
+        super().__init__(promise, "all", 1, None, len(items))
+        self.items, self.function, self.limit = items, function, limit
+
+    def begin(self) -> None:
+        if self.answer is None:
+            self.look()
+
+    def look(self) -> None:
+        super().look()
+        while self.items and self.answer is None and len(self.members) < self.limit:
+            source = Promise(self.promise.loop)
+            source.settle(Outcome(FULFILLED, self.items.pop(0)))
+            self.join(source.then(self.function), "ours")
+
+
+# ---------------------------------------------------------------------------- the ways to make
+
+
+def resolvers_of(promise: Promise) -> tuple[Callable, Callable]:
+    """Return resolve and reject, of which the first call counts."""
+    is_decided = False
+
+    def decide(call: Callable) -> Callable:
+        def resolver(value: Any) -> None:
+            nonlocal is_decided
+            if not (is_decided or promise.done()):
+                is_decided = True
+                call(value)
+            elif isinstance(value, Coroutine):
+                value.close()
+
+        return resolver
+
+    return decide(promise.resolve), decide(lambda error: promise.settle(failed(error)))
+
+
+class Model:
+    """What a program calls: the same names as in the real world."""
+
+    def __init__(self, *, eager_tasks: bool, eager_handlers: bool) -> None:
+        self.loop = Loop(eager_tasks=eager_tasks, eager_handlers=eager_handlers)
+
+    def run(self) -> None:
+        self.loop.run()
+
+    def advance(self, seconds: float) -> None:
+        self.loop.now += seconds
+
+    def future(self) -> Future:
+        return Future(self.loop)
+
+    def task(self, coroutine: Coroutine) -> Task:
+        task = Task(self.loop, coroutine, eager=self.loop.eager_tasks)
+        if self.loop.eager_tasks:
+            task.step()
+        return task
+
+    def outcome(self, thing: Any) -> tuple[str, Any]:
+        return thing.outcome
+
+    def promise(self, source: Any) -> Promise:
+        promise = Promise(self.loop)
+        promise.resolve(source, eager=self.loop.eager_tasks)
+        return promise
+
+    def resolve(self, value: Any) -> Promise:
+        return value if isinstance(value, Promise) else self.promise(value)
+
+    def reject(self, error: BaseException) -> Promise:
+        promise = Promise(self.loop)
+        promise.settle(failed(error))
+        return promise
+
+    def try_(self, function: Callable) -> Promise:
+        promise = Promise(self.loop)
+        try:
+            value = function()
+        except BaseException as error:
+            promise.settle(failed(error))
+        else:
+            promise.resolve(value, eager=self.loop.eager_tasks)
+        return promise
+
+    def with_resolvers(self) -> tuple[Promise, Callable, Callable]:
+        promise = Promise(self.loop)
+        return promise, *resolvers_of(promise)
+
+    def executor(self, executor: Callable) -> Promise:
+        promise = Promise(self.loop)
+        self.call_with_resolvers(executor, promise)
+        return promise
+
+    def thenable(self, then: Callable) -> Promise:
+        promise = Promise(self.loop)
+        self.loop.push(lambda: promise.done() or self.call_with_resolvers(then, promise))
+        return promise
+
+    def call_with_resolvers(self, function: Callable, promise: Promise) -> None:
+        resolve, reject = resolvers_of(promise)
+        try:
+            function(resolve, reject)
+        except BaseException as error:
+            reject(error)
+
+    def in_thread(self, call: Callable, *arguments: Any) -> None:
+        self.loop.call_soon(call, *arguments)
+
+    def delay(self, seconds: float, value: Any) -> Promise:
+        async def sleep() -> Any:
+            future = Future(self.loop)
+            self.loop.call_later(seconds, lambda: future.done() or future.set_result(value))
+            return await future
+
+        return self.promise(sleep())
+
+    def submit(self) -> tuple[Promise, Job]:
+        job = Job(self.loop)
+        promise = Promise(self.loop)
+        promise.source = job
+        job.callbacks.append(lambda: promise.source is job and promise.settle(job.outcome))
+        return promise, job
+
+    def start(self, job: Job) -> bool:
+        if job.done() or job.running:
+            return False
+        job.running = True
+        return True
+
+    def group(self, kind: str, items: list, losers: str | None = None, count: int = 1) -> Promise:
+        promise = Promise(self.loop)
+        promise.source = group = Group(promise, kind, count, losers, len(items))
+        for item in items:
+            if isinstance(item, Promise):
+                group.join(item, "caller's")
+            else:
+                group.join(self.promise(item), "outside" if isinstance(item, Future) else "ours")
+        group.look()
+        return promise
+
+    def map(self, items: list, function: Callable, limit: int) -> Promise:
+        promise = Promise(self.loop)
+        promise.source = calls = Calls(promise, items, function, limit)
+        self.loop.push(calls.begin)
+        return promise
+
+    def untaken(self) -> list[BaseException]:
+        """Return what is reported once all promises are gone."""
+        return [*self.loop.reports] + [
+            promise.outcome.value
+            for promise in self.loop.promises
+            if promise.outcome.state == REJECTED and not promise.taken
+        ]
