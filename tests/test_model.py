@@ -27,7 +27,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from aiopromise import Fulfilled, Promise, Rejected, _queue, on_unhandled_rejection
+from aiopromise import Fulfilled, Promise, Rejected, _drain, on_unhandled_rejection
 from aiopromise.testing import settle
 from model import Model, Outcome
 
@@ -649,7 +649,7 @@ def check(program: list, mode: str = "plain", *, announces: bool = False) -> Non
 @pytest.fixture(autouse=True)
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drain that gives way on a slow machine is right, but then another thing may be first."""
-    monkeypatch.setattr(_queue, "_SECONDS", 3600.0)
+    monkeypatch.setattr(_drain, "monotonic", lambda: 0.0)
 
 
 @pytest.fixture(autouse=True)
