@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import pickle
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ import pytest
 
 import aiopromise
 from aiopromise import Promise
+from type_checkers import run
 
 ROOT = Path(__file__).parent.parent
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -133,6 +135,19 @@ def test_a_profiler_does_not_see_the_functions_of_a_compiled_engine() -> None:
     assert 2 == asyncio.run(main())
     assert "aiopromise._promise" in seen
     assert not {f"aiopromise.{name}" for name in ENGINE} & seen
+
+
+@only_compiled
+def test_the_typed_face_is_that_of_a_compiled_build_too(tmp_path: Path) -> None:
+    """stubtest finds no difference; test_typing.py asks it of the build in Python."""
+    package = Path(aiopromise.__file__).parent
+    shutil.copytree(package, tmp_path / package.name)
+    for shared in package.parent.glob("*__mypyc*"):
+        shutil.copy(shared, tmp_path)
+    shutil.copytree(ROOT / "stubs" / "aiopromise", tmp_path / package.name, dirs_exist_ok=True)
+    allowed = ROOT / "tests" / "typing" / "stubtest_allowlist.txt"
+    compared = run("mypy.stubtest", "aiopromise", "--concise", "--allowlist", str(allowed), PYTHONPATH=str(tmp_path))
+    assert "" == compared.stdout
 
 
 @only_compiled
