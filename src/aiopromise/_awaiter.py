@@ -12,7 +12,7 @@ from typing import Any, ClassVar, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._cancellation import cancel, running_task
-from aiopromise._core import Core, Starting, cancelled_error
+from aiopromise._core import Core, cancelled_error
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["AwaitableCore"]
@@ -173,6 +173,4 @@ class AwaitableCore(Core):
 
     def _is_result_of(self, task: asyncio.Task[Any] | None) -> bool:
         upstream = self._upstream
-        if isinstance(upstream, Starting):
-            return task is not None and upstream.coroutine is task.get_coro()
-        return upstream is task
+        return upstream is task or (task is not None and upstream is task.get_coro())

@@ -35,10 +35,15 @@ def cancel(promise: Core, message: Any) -> bool:
         take_outcome(top, upstream)
         if not path:
             return promise._state == CANCELLED
-    elif isinstance(upstream, Tie) and upstream.stop(top, message):
-        return True
-    else:
+    elif isinstance(upstream, Tie):
+        if upstream.stop(top, message):
+            return True
         path.append(top)
+    elif upstream is None or isinstance(upstream, Core):
+        path.append(top)
+    else:
+        top._value = cancelled_error(message)
+        return True  # its coroutine takes its first step: see `_core`
     _interrupt(path, cancelled_error(message))
     return True
 

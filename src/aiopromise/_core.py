@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType, TracebackType
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeVar
 
 from aiopromise._build import mypyc_attr
 from aiopromise._coroutine import as_coroutine
@@ -18,7 +18,6 @@ from aiopromise._state import (
     PENDING,
     REJECTED,
     State,
-    Tie,
     Types,
     is_awaited_by,
     subscribe,
@@ -28,7 +27,6 @@ from aiopromise._trace import trace
 
 __all__ = [
     "Core",
-    "Starting",
     "cancelled_error",
     "fail",
     "leave_future",
@@ -46,21 +44,6 @@ __all__ = [
 
 # Looked up once, for a link is short.
 copy_context: Final = contextvars.copy_context
-
-
-@final
-class Starting(Tie):
-    """The upstream while an eager Task takes its first step, before anybody has the Task."""
-
-    __slots__ = ("coroutine", "request")
-
-    def __init__(self, coroutine: object) -> None:
-        self.coroutine = coroutine
-        self.request: CancelledError | None = None
-
-    def stop(self, promise: State, message: Any) -> bool:
-        self.request = cancelled_error(message)
-        return True
 
 
 def without_our_frames(error: BaseException) -> BaseException:
@@ -284,17 +267,18 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     name = "resolve" if handler is None else name_of(handler)
     if context is None:
         context = copy_context()
-    promise._upstream = starting = Starting(coroutine)
+    # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
+    promise._upstream = coroutine
     try:
         task = start(queue.loop, coroutine, name, context)
     except BaseException as error:
         coroutine.close()
         raised(promise, error)
-        del promise, coroutine, context, queue, starting
+        del promise, coroutine, context, queue
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return
-    request = starting.request
+    request, promise._value = promise._value, None
     if task.done():
         if request is None or task.cancelled() or task.exception() is not None:
             take_outcome(promise, task)
@@ -305,7 +289,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         if request is not None:
             task.cancel(*request.args)
     # An eager Task that failed has this frame in its traceback.
-    del promise, coroutine, context, queue, starting, task
+    del promise, coroutine, context, queue, task
 
 
 def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:

@@ -1,10 +1,11 @@
 """The state of a promise, what it hangs on, and who waits for it.
 
-A pending promise hangs on its *upstream*, which is one of five things:
+A pending promise hangs on its *upstream*, which is one of six things:
 
 - ``None``: nothing runs; a resolver will settle it, or its own handler is running right now;
 - another promise, pending: this one is among its reactions;
 - another promise, settled: this one is in the queue, its handler not yet called;
+- a coroutine: its Task takes its first step, and nobody has the Task yet;
 - a future: a Task of ours or somebody's Future, whose done callback settles this promise;
 - a `Tie`: something else that will speak up later.
 
@@ -66,7 +67,7 @@ class State:
     )
 
     _state: int
-    _value: Any  # the value, or the Rejection
+    _value: Any  # the value, or the Rejection; for a coroutine the request to end that came meanwhile
     _queue: Queue
     _reactions: Any  # None, one Reaction, or a dict of them in order: the consumers
     _upstream: Any
