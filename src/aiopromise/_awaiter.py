@@ -6,13 +6,14 @@ one consumer instead of ending the promise for all.
 
 import asyncio
 from asyncio import CancelledError
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, ClassVar, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._cancellation import cancel, running_task
 from aiopromise._core import Core, cancelled_error
+from aiopromise._coroutine import give
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["AwaitableCore"]
@@ -148,11 +149,6 @@ def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]
     return future
 
 
-def _give(value: Any) -> Generator[Any, None, Any]:
-    yield from ()  # makes it a generator
-    return value
-
-
 @mypyc_attr(allow_interpreted_subclasses=True)
 class AwaitableCore(Core):
     """A promise that can be awaited."""
@@ -164,7 +160,7 @@ class AwaitableCore(Core):
 
     def __await__(self) -> Any:
         if self._state == FULFILLED:
-            return _give(self._value)
+            return give(self._value)
         if self._state != PENDING:
             return _failed_future(self, self._value.take(self)).__await__()
         if self._upstream is not None and self._is_result_of(asyncio.current_task()):
