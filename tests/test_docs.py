@@ -66,7 +66,7 @@ def _printed(block: Block) -> str:
 
 @pytest.mark.parametrize("block", _parameters("sh"))
 def test_a_command_works_in_a_fresh_clone(block: Block, tmp_path: Path) -> None:
-    """Both commands are complete: nothing has to be there but Python and pip.
+    """Each command is complete: nothing has to be there but Python and pip, and for the compiled build a C compiler.
 
     The tests are only collected here, for they would never end if they ran themselves.
     """
