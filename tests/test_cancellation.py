@@ -506,6 +506,19 @@ async def test_an_async_handler_that_cancels_its_own_promise_is_cancelled_as_a_t
     assert "CancelledError('own')" == await outcome(promise.then(unreached))
 
 
+@pytest.mark.parametrize("error", [ValueError("torn"), CancelledError("other")], ids=repr)
+@pytest.mark.parametrize("link", [Promise.then, Promise.finally_], ids=["then", "finally_"])
+async def test_an_async_handler_that_fails_after_cancelling_its_own_promise_ends_it_with_its_error(link, error) -> None:
+    """As a Task that cancels itself and then raises something else: nothing of it is lost."""
+
+    async def handler(*arguments: object) -> None:
+        promise.cancel("own")
+        raise error
+
+    promise = link(Promise.resolve(), handler)
+    assert repr(error) == await outcome(promise.then(unreached))
+
+
 async def test_an_async_handler_can_recover_from_its_own_request() -> None:
     async def handler(value: object) -> str:
         promise.cancel()
@@ -788,6 +801,20 @@ def test_the_end_of_the_loop_awaits_finally_callbacks_whatever_came_of_the_reque
 
     run(main)
     assert (["closed"], expected) == (log, held[0].result())
+
+
+@pytest.mark.parametrize("begin", PENDING.values(), ids=PENDING)
+def test_the_end_of_the_loop_awaits_the_handlers_for_its_cancellation(run, begin) -> None:
+    """A catch() for it is begun because of the end, and is not interrupted by that."""
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(begin().catch(CancelledError, lambda error: _closes(log)))
+        await turns(3)
+
+    run(main)
+    assert (["closed"], None) == (log, held[0].result())
 
 
 @pytest.mark.parametrize("end", [None, ValueError(), KeyboardInterrupt(), SystemExit()], ids=repr)

@@ -510,6 +510,21 @@ class TestLaw4SameTurnYetFair:
         assert (error, ["0", "1", "2"]) == (caught.value, runner.run(go_on()))
         assert error is promises[0].exception()
 
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+    def test_what_has_stopped_the_loop_is_not_reported_once_more(self, runner, error) -> None:
+        """Whoever ran the loop has got it already."""
+        reports: list[dict] = []
+
+        async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda loop, report: reports.append(report))
+            Promise.resolve().then(raising(error))
+            await asyncio.sleep(3600)
+
+        with pytest.raises(type(error)):
+            runner.run(main())
+        gc.collect()
+        assert [] == reports
+
     @pytest.mark.parametrize("consumer", ["done callback", "awaiting Task", "listener"])
     def test_what_stops_the_loop_from_elsewhere_leaves_nobody_waiting(self, runner, consumer) -> None:
         """The same where it is not a handler that raises."""
@@ -915,6 +930,13 @@ class TestLaw8Exceptions:
         errors = [await catching(promise) for _ in range(2)]
         assert [Frozen(404)] * 2 == errors
         assert ["catching", "fail"] == frames(errors[0])
+
+    async def test_a_handler_of_a_namespace_without_a_name_fails_as_any_other(self) -> None:
+        """What exec() was given need not say which module it is."""
+        namespace: dict[str, Any] = {}
+        exec("def fail(page): raise LookupError(page)", namespace)  # a template, say
+        error = await catching(Promise.resolve(404).then(namespace["fail"]))
+        assert ("LookupError(404)", ["catching", "fail"]) == (repr(error), frames(error))
 
     @pytest.mark.parametrize("branch", ["then", "finally_", "shield", "await"])
     async def test_branches_do_not_make_the_traceback_longer(self, branch) -> None:

@@ -1,6 +1,7 @@
 """Long lines and long lives: no recursion, no needless work, nothing left behind."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import contextvars
 import gc
@@ -541,6 +542,20 @@ async def test_a_settled_promise_lets_go_of_its_source_and_of_its_context() -> N
         assert Thing is await child
         del value, in_context, promise, context
         assert [None, None] == [thing() for thing in gone]
+
+
+@pytest.mark.parametrize("source", [asyncio.Future, concurrent.futures.Future], ids=["asyncio", "concurrent.futures"])
+async def test_a_promise_that_waits_for_a_future_keeps_no_context_alive(source, loop_mode) -> None:
+    """It has no handler that could ask for the variables of whoever made it."""
+    in_context = Thing()
+    gone = weakref.ref(in_context)
+    context = contextvars.copy_context()
+    context.run(variable.set, in_context)
+    promise = context.run(Promise, source())
+    await turns()
+    with without_collector():
+        del in_context, context
+        assert (None, False) == (gone(), promise.done())
 
 
 @pytest.mark.parametrize(

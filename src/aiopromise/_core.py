@@ -239,7 +239,7 @@ def resolve_with(
 def _follow_promise(promise: Core, other: Core) -> None:
     if promise._origin is not None:
         promise._origin.follows = True
-    if other is promise or is_awaited_by(promise, other):
+    if is_awaited_by(promise, other):
         fail(promise, waits_for_itself(promise))
     elif other._state != PENDING:
         settle_like(promise, other)
