@@ -5,6 +5,7 @@ The run of a minute is ``python benchmarks/soak.py --minutes 1``.
 
 import asyncio
 import importlib.util
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +40,10 @@ def _objects(kept: list) -> object:
 
 
 def _memory(kept: list) -> object:
-    return kept.append(bytearray(b"x" * 200_000))
+    # Of its own: what other tests have freed is taken first for anything else.
+    memory = mmap.mmap(-1, 200_000)
+    memory.write(b"x" * 200_000)
+    return kept.append(memory)
 
 
 def _tasks(kept: list) -> object:
