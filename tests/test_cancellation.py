@@ -123,6 +123,14 @@ async def test_a_request_reaches_the_future_that_is_followed() -> None:
     assert (True, "CancelledError('enough')") == (future.cancelled(), await outcome(tip))
 
 
+async def test_a_request_that_ends_a_future_at_once_ends_its_promise_and_the_links_at_once() -> None:
+    """A Future has no cleanup to wait for."""
+    alone, source = [Promise(asyncio.get_running_loop().create_future()) for _ in range(2)]
+    tip = source.then(unreached)
+    assert (True, True) == (alone.cancel(), tip.cancel())
+    assert [True, True, True] == [promise.cancelled() for promise in (alone, source, tip)]
+
+
 async def test_a_request_reaches_the_future_of_an_executor() -> None:
     job: concurrent.futures.Future = concurrent.futures.Future()
     tip = Promise(job).then(unreached)
