@@ -1382,6 +1382,19 @@ class TestLaw11OnUnhandledRejection:
         await turns()
         assert [] == events
 
+    async def test_it_is_not_told_what_is_handled_at_the_end_of_a_long_queue(self, events) -> None:
+        """A drain that gives way in the middle is not the end of it."""
+        promise, resolve, _ = Promise.with_resolvers()
+        rejected: list[Promise] = []
+        promise.then(lambda _: rejected.append(Promise.reject(Reason())))
+        for _ in range(3_000):
+            promise.then()
+        last = promise.then(lambda _: rejected[0].catch(repr))
+        resolve(None)
+        assert "Reason()" == await last
+        await turns()
+        assert [] == events
+
     async def test_it_is_told_after_the_drain(self) -> None:
         """All handlers that are due have run by then."""
         order: list[str] = []
