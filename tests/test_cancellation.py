@@ -865,6 +865,18 @@ def test_a_promise_that_is_pending_between_two_runs_of_a_runner_goes_on() -> Non
         assert "done" == runner.run(awaiting(promise))
 
 
+@pytest.mark.parametrize("debug", [False, True], ids=["without debug mode", "in debug mode"])
+def test_a_promise_may_be_cancelled_between_two_runs_of_a_runner(debug) -> None:
+    """No thread runs the loop then, so debug mode takes none for the wrong one."""
+
+    async def begin() -> Promise:
+        return Promise.with_resolvers().promise
+
+    with asyncio.Runner(debug=debug) as runner:
+        promise = runner.run(begin())
+        assert (True, True) == (promise.cancel(), promise.cancelled())
+
+
 def test_the_end_of_the_loop_reaches_each_of_many_promises(run) -> None:
     held: list[Promise] = []
     closed: list[int] = []
