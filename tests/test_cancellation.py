@@ -123,6 +123,14 @@ async def test_a_request_reaches_the_future_that_is_followed() -> None:
     assert (True, "CancelledError('enough')") == (future.cancelled(), await outcome(tip))
 
 
+async def test_a_request_that_ends_a_future_at_once_ends_its_promise_and_the_links_at_once() -> None:
+    """A Future has no cleanup to wait for."""
+    alone, source = [Promise(asyncio.get_running_loop().create_future()) for _ in range(2)]
+    tip = source.then(unreached)
+    assert (True, True) == (alone.cancel(), tip.cancel())
+    assert [True, True, True] == [promise.cancelled() for promise in (alone, source, tip)]
+
+
 async def test_a_request_reaches_the_future_of_an_executor() -> None:
     job: concurrent.futures.Future = concurrent.futures.Future()
     tip = Promise(job).then(unreached)
@@ -855,6 +863,18 @@ def test_a_promise_that_is_pending_between_two_runs_of_a_runner_goes_on() -> Non
     with asyncio.Runner() as runner:
         promise = runner.run(begin())
         assert "done" == runner.run(awaiting(promise))
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["without debug mode", "in debug mode"])
+def test_a_promise_may_be_cancelled_between_two_runs_of_a_runner(debug) -> None:
+    """No thread runs the loop then, so debug mode takes none for the wrong one."""
+
+    async def begin() -> Promise:
+        return Promise.with_resolvers().promise
+
+    with asyncio.Runner(debug=debug) as runner:
+        promise = runner.run(begin())
+        assert (True, True) == (promise.cancel(), promise.cancelled())
 
 
 def test_the_end_of_the_loop_reaches_each_of_many_promises(run) -> None:

@@ -588,6 +588,25 @@ class TestLaw4SameTurnYetFair:
         assert 1 == sum("slow_parser" in line for line in self.slow(caplog))
 
     @pytest.mark.logs
+    def test_each_of_two_slow_handlers_is_named_in_debug_mode(self, caplog) -> None:
+        """Also the one whose turn comes when the drain has had its time."""
+
+        def slow_reader(_: object) -> None:
+            be_busy(0.02)
+
+        def slow_writer(_: object) -> None:
+            be_busy(0.02)
+
+        async def main() -> None:
+            asyncio.get_running_loop().slow_callback_duration = 0.01
+            source = Promise.resolve()
+            await Promise.all([source.then(slow_reader), source.then(slow_writer)])
+
+        asyncio.run(main(), debug=True)
+        lines = "".join(self.slow(caplog))
+        assert (True, True) == ("slow_reader" in lines, "slow_writer" in lines)
+
+    @pytest.mark.logs
     def test_a_slow_async_handler_is_named_in_debug_mode(self, caplog) -> None:
         """The same for a step of its Task, whoever of the loop and the library takes it."""
 
@@ -1080,6 +1099,22 @@ class TestLaw9Context:
         others = [child.then(look), promise.then(look), promise.then(look_later)]
         assert ["of then"] * 4 == [*[await other for other in others], look()]
 
+    async def test_what_a_task_sets_after_an_await_is_set_in_the_context_that_it_was_given(self) -> None:
+        """It goes on in that very context, not in a copy of it."""
+        variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+        context = contextvars.copy_context()
+        promise, resolve, _ = Promise.with_resolvers()
+
+        async def work() -> None:
+            await promise
+            variable.set("after the await")
+
+        task = asyncio.create_task(work(), context=context)
+        await turns()
+        resolve(None)
+        await task
+        assert "after the await" == context[variable]
+
     async def test_a_task_that_awaits_goes_on_in_its_own_context(self, timing) -> None:
         """The one who settles the promise has no part in it."""
 
@@ -1379,6 +1414,19 @@ class TestLaw11OnUnhandledRejection:
         promise = timing.rejected(Reason())
         assert isinstance(await promise.then(print).finally_(int).then(print).catch(lambda error: error), Reason)
         assert isinstance(await catching(Promise.reject(Reason())), Reason)
+        await turns()
+        assert [] == events
+
+    async def test_it_is_not_told_what_is_handled_at_the_end_of_a_long_queue(self, events) -> None:
+        """A drain that gives way in the middle is not the end of it."""
+        promise, resolve, _ = Promise.with_resolvers()
+        rejected: list[Promise] = []
+        promise.then(lambda _: rejected.append(Promise.reject(Reason())))
+        for _ in range(3_000):
+            promise.then()
+        last = promise.then(lambda _: rejected[0].catch(repr))
+        resolve(None)
+        assert "Reason()" == await last
         await turns()
         assert [] == events
 

@@ -428,6 +428,16 @@ def _one_that_cancels_itself() -> Promise:
     return promise
 
 
+async def _with_a_task_factory_that_fails() -> None:
+    loop = asyncio.get_running_loop()
+    factory = loop.get_task_factory()
+    loop.set_task_factory(lambda *_, **__: fail())
+    try:
+        await Promise.resolve(1).then(next_number_later)
+    finally:
+        loop.set_task_factory(factory)
+
+
 FINISHED = {
     "sync handlers": lambda: Promise.resolve(1).then(next_number).then(next_number),
     "async handlers": lambda: Promise(next_number_later(1)).then(next_number_later).then(next_number_later),
@@ -435,6 +445,7 @@ FINISHED = {
     "a sync handler that raises": lambda: Promise.resolve(1).then(fail),
     "an async handler that raises": lambda: Promise.resolve(1).then(fail_later),
     "an async handler that raises at once": lambda: Promise.resolve(1).then(fail_at_once),
+    "an async effect that raises at once": lambda: Promise.resolve(1).tap(fail_at_once),
     "a rejection that travels": lambda: Promise.reject(ValueError()).then(next_number).finally_(int).tap(print),
     "try_ of a function that raises": lambda: Promise.try_(fail),
     "a rejection that is caught": lambda: Promise(fail_later()).catch(KeyError, fail).catch(ValueError, repr),
@@ -459,6 +470,7 @@ FINISHED = {
     "a cancellation that is caught": lambda: _cancelled(Promise(hang()).catch(CancelledError, repr)),
     "a branch that is cut off": lambda: _cancelled(Promise.resolve().then(hang).shield()),
     "a handler that cancels itself": _one_that_cancels_itself,
+    "a task factory that fails": _with_a_task_factory_that_fails,
     "a time limit in time": lambda: Promise.resolve(1).timeout(3600),
     "a time limit that is over": lambda: Promise(hang()).timeout(0),
     "a fallback": lambda: Promise(hang()).timeout(0, fallback=1),
@@ -470,7 +482,11 @@ FINISHED = {
 
 
 # Tasks that fail in an eager first step: before these versions create_task() itself leaves a cycle (gh-128552).
-FAILS_AT_ONCE = (FINISHED["an async handler that raises at once"], _resolved_by_the_loop)
+FAILS_AT_ONCE = (
+    FINISHED["an async handler that raises at once"],
+    FINISHED["an async effect that raises at once"],
+    _resolved_by_the_loop,
+)
 FACTORY_LEAKS = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 
 

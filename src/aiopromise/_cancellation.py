@@ -112,5 +112,4 @@ class Shield(Tie):
 
     def _react(self) -> None:
         if self.target._upstream is self:
-            self.target._upstream = None
             settle_like(self.target, self.source)
