@@ -86,7 +86,8 @@ def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) ->
         lines = [
             record.getMessage()
             for record in (*caplog.get_records("call"), *caplog.get_records("teardown"))
-            if record.levelno >= logging.WARNING and record.name.partition(".")[0] in {"asyncio", "aiopromise"}
+            if record.levelno >= logging.WARNING
+            and record.name.partition(".")[0] in {"asyncio", "aiopromise"}
             # A slow machine is no finding.
             and not str(record.msg).endswith("took %.3f seconds")
         ]
