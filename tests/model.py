@@ -14,7 +14,8 @@ A Task that waits for itself, by way of others, is noted in the loop; what comes
 import heapq
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, NamedTuple
 
 PENDING, FULFILLED, REJECTED, CANCELLED = "pending", "fulfilled", "rejected", "cancelled"
@@ -434,6 +435,8 @@ class Promise:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if not self.done():
+            if self.loop.has_ring:
+                raise GeneratorExit  # the program is given up
             if self.source is not None and self.source is self.loop.running:
                 raise RuntimeError("a Task cannot await the promise of its own result")
             wait = Wait(self)
@@ -619,10 +622,14 @@ class Group:
         self.end_if_over()
 
     def look(self) -> None:
-        """See whether there is an answer, and stop what is ours then."""
-        self.answer = self.answer_of(self.kind)
-        if self.answer is None:
-            return
+        """See whether there is an answer."""
+        answer = self.answer_of(self.kind)
+        if answer is not None:
+            self.conclude(answer)
+
+    def conclude(self, answer: Outcome) -> None:
+        """Stop what is ours, and let go of the rest."""
+        self.answer = answer
         stopped = [one for one in self.members if self.losers == "cancel" or (not self.losers and one.kind == "ours")]
         for member in [one for one in self.members if one not in stopped]:
             member.let_go()
@@ -641,6 +648,9 @@ class Group:
             if failures:
                 return failures[0]
             return Outcome(FULFILLED, tuple(outcome.value for outcome in in_order)) if complete else None
+        if kind == "all_keyed":
+            outcome = self.answer_of("all")
+            return Outcome(FULFILLED, dict(enumerate(outcome.value))) if outcome and not failures else outcome
         if kind == "all_settled":
             return Outcome(FULFILLED, tuple(in_order)) if complete else None
         if self.total < (1 if kind in {"race", "any"} else self.count):
@@ -674,12 +684,49 @@ class Group:
         return bool(self.members)
 
 
+class Arrivals(Group):
+    """What an iterator over promises, in the order in which they settle, hangs on."""
+
+    def __init__(self, promise: Promise, losers: str | None) -> None:
+        super().__init__(promise, "all", 1, losers, 0)
+        self.arrived: deque[Member] = deque()
+        self.next_one: Promise | None = None
+
+    def heard(self, member: Member) -> None:
+        if self.answer is None:
+            self.arrived.append(member)
+            if not self.members:
+                self.conclude(Outcome(FULFILLED, None))
+            self.wake()
+        else:
+            self.end_if_over()
+
+    def wake(self) -> None:
+        if self.next_one is not None and not self.next_one.done():
+            self.next_one.settle(Outcome(FULFILLED, None))
+
+    async def iterate(self) -> AsyncGenerator[tuple[int, Promise], None]:
+        try:
+            while self.arrived or self.answer is None:
+                if self.arrived:
+                    member = self.arrived.popleft()
+                    yield member.index, member.promise
+                else:
+                    self.next_one = Promise(self.promise.loop)
+                    await self.next_one
+        finally:
+            if self.answer is None:
+                self.conclude(Outcome(FULFILLED, None))
+            await self.promise
+
+
 class Calls(Group):
     """The calls of one function on many items, some at a time."""
 
-    def __init__(self, promise: Promise, items: list, function: Callable, limit: int) -> None:
-        super().__init__(promise, "all", 1, None, len(items))
+    def __init__(self, promise: Promise, kind: str, items: list, function: Callable, limit: int) -> None:
+        super().__init__(promise, kind, 1, None, len(items))
         self.items, self.function, self.limit = items, function, limit
+        self.still_to_call = [*items]
 
     def begin(self) -> None:
         if self.answer is None:
@@ -687,10 +734,28 @@ class Calls(Group):
 
     def look(self) -> None:
         super().look()
-        while self.items and self.answer is None and len(self.members) < self.limit:
+        while self.still_to_call and self.answer is None and len(self.members) < self.limit:
             source = Promise(self.promise.loop)
-            source.settle(Outcome(FULFILLED, self.items.pop(0)))
-            self.join(source.then(self.function), "ours")
+            source.settle(Outcome(FULFILLED, self.still_to_call.pop(0)))
+            self.join(source.then(self.call()), "ours")
+
+    def call(self) -> Callable:
+        return partial(self.function, self.total_so_far()) if self.kind == "reduce" else self.function
+
+    def total_so_far(self) -> Any:
+        return self.in_order[-1].value if self.in_order else "initial"
+
+    def answer_of(self, kind: str) -> Outcome | None:
+        outcome = super().answer_of("all")
+        if outcome is None or outcome.state != FULFILLED:
+            return outcome
+        answers = {
+            "map": outcome.value,
+            "filter": [item for item, verdict in zip(self.items, outcome.value, strict=True) if verdict],
+            "each": None,
+            "reduce": self.total_so_far(),
+        }
+        return Outcome(FULFILLED, answers[kind])
 
 
 # ---------------------------------------------------------------------------- the ways to make
@@ -807,21 +872,43 @@ class Model:
         return True
 
     def group(self, kind: str, items: list, losers: str | None = None, count: int = 1) -> Promise:
-        promise = Promise(self.loop)
-        promise.source = group = Group(promise, kind, count, losers, len(items))
+        group = Group(Promise(self.loop), kind, count, losers, len(items))
+        self.join(group, items)
+        group.look()
+        return group.promise
+
+    def as_completed(self, items: list, losers: str | None) -> AsyncGenerator[tuple[int, Promise], None]:
+        group = Arrivals(Promise(self.loop), losers)
+        self.join(group, items)
+        if not items:
+            group.conclude(Outcome(FULFILLED, None))
+        return group.iterate()
+
+    def join(self, group: Group, items: list) -> None:
+        group.promise.source = group
         for item in items:
             if isinstance(item, Promise):
                 group.join(item, "caller's")
             else:
                 group.join(self.promise(item), "outside" if isinstance(item, Future) else "ours")
-        group.look()
-        return promise
 
-    def map(self, items: list, function: Callable, limit: int) -> Promise:
+    def calls(self, kind: str, items: list, function: Callable, limit: int) -> Promise:
         promise = Promise(self.loop)
-        promise.source = calls = Calls(promise, items, function, limit)
+        promise.source = calls = Calls(promise, kind, items, function, limit)
         self.loop.push(calls.begin)
         return promise
+
+    async def chain(self, *steps: Any) -> list:
+        to_come = [*steps]
+        results = []
+        try:
+            while to_come:
+                results.append(await to_come.pop(0))
+        finally:
+            for step in to_come:
+                if isinstance(step, Coroutine):
+                    step.close()
+        return results
 
     def untaken(self) -> list[BaseException]:
         """Return what is reported once all promises are gone."""
