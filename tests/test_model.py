@@ -168,7 +168,12 @@ acts = st.one_of(
 )
 # What is asked to end while it ends already is rare otherwise.
 requests = st.builds(lambda first, then: [("rest",), ("cancel", first), ("rest",), ("cancel", then)], numbers, numbers)
-parts = st.one_of(acts.map(lambda act: [act]), acts.map(lambda act: [act]), acts.map(lambda act: [act]), requests)
+# And so is what settles in the turn in which a Task that waits for it is asked to end.
+rivals = st.builds(
+    lambda task, promise: [("rest",), ("cancel task", task), ("settle", promise, "value", False)], numbers, numbers
+)
+single = acts.map(lambda act: [act])
+parts = st.one_of(single, single, single, single, requests, rivals)
 programs = st.one_of(st.lists(parts, min_size=1, max_size=8), st.lists(parts, min_size=8, max_size=25)).map(
     lambda parts: [act for part in parts for act in part]
 )
@@ -772,6 +777,13 @@ FOUND = {
         ("work", Script(("0",))),
         ("group", "any", (("work", Script()), ("work", Script(("2",))), ("promise", 0)), None, 1),
         ("work", Script()),
+    ],
+    "a loop over promises that is cancelled in the turn in which one settles": [
+        ("resolvers",),
+        ("take", (("promise", 0), "future"), None, 4),
+        ("rest",),
+        ("cancel task", 0),
+        ("settle", 0, "value", False),
     ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
