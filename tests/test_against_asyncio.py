@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from aiopromise import Promise, chain
-from helpers import turns
+from helpers import outcome, turns
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -67,14 +67,6 @@ async def fail(reason: BaseException, after: int = 1) -> None:
 
 async def awaiting(awaitable: Awaitable) -> object:
     return await awaitable
-
-
-async def outcome(awaitable: Awaitable) -> object:
-    """Return the value, or the repr of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return repr(error)
 
 
 def raised(call: Callable[..., object], *arguments: object, **options: object) -> type[BaseException]:

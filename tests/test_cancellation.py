@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from aiopromise import Promise
-from helpers import turns
+from helpers import outcome, turns
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -73,14 +73,6 @@ def unreached(*arguments: object) -> None:
 
 async def awaiting(awaitable: Awaitable) -> object:
     return await awaitable
-
-
-async def outcome(awaitable: Awaitable) -> object:
-    """Return the value, or the repr of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return repr(error)
 
 
 def followed_by_a_new_promise(source: Promise) -> Promise:

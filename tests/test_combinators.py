@@ -24,7 +24,7 @@ from aiopromise import (
     is_rejected,
     on_unhandled_rejection,
 )
-from helpers import turns
+from helpers import outcome, turns
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -89,16 +89,6 @@ each_combinator = pytest.mark.parametrize("combine", COMBINATORS.values(), ids=C
 
 def each_of(names: Iterable[str]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("combine", [COMBINATORS[name] for name in names], ids=names)
-
-
-async def outcome(awaitable: Awaitable) -> object:
-    """Return the value, or the repr of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return repr(error)
-    finally:
-        del awaitable  # the traceback of what was raised refers to this frame
 
 
 async def later(give: Callable[[], Any]) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise
-from helpers import turns
+from helpers import turns, value_or_class
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -163,16 +163,6 @@ async def collected(results: AsyncIterator[Any]) -> list[Any]:
     return [result async for result in results]
 
 
-async def outcome(awaitable: Awaitable) -> Any:
-    """Return the value, or the class of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return type(error)
-    finally:
-        del awaitable
-
-
 # ------------------------------------------------------------------------------------------------ items and results
 
 
@@ -308,7 +298,7 @@ async def test_an_item_is_taken_only_when_there_is_room_for_its_call(kind: Any, 
     assert "count(3)" == repr(produced)
     assert [0, 1, 2] == taken
     waiting.cancel()
-    await outcome(waiting)
+    await value_or_class(waiting)
     if not ordered:
         await mapped.aclose()
 
@@ -437,7 +427,7 @@ async def test_the_first_failure_stops_the_rest_waits_for_it_and_closes_the_gene
     """In this order: calls may use what the generator holds open until they have ended."""
     calls = Calls()
     mapped = Promise.map(kind(calls, *range(10)), calls, concurrency=3, ordered=ordered)
-    running = asyncio.ensure_future(outcome(mapped if ordered else anext(mapped)))
+    running = asyncio.ensure_future(value_or_class(mapped if ordered else anext(mapped)))
     await turns()
     calls.fail(1)
     assert Stop is await running
@@ -460,7 +450,7 @@ async def test_an_async_generator_is_closed_in_the_middle_of_its_next_item(clean
     mapped = Promise.map(items(), calls, concurrency=2)
     await turns()
     calls.fail(1)
-    assert Stop is await outcome(mapped)
+    assert Stop is await value_or_class(mapped)
     assert ["closed"] == calls.events
     await turns()
     assert [] == reports
@@ -482,7 +472,7 @@ async def test_no_item_is_asked_for_after_a_failure() -> None:
     calls.fail(0)
     await turns()
     going_on.set()
-    assert Stop is await outcome(mapped)
+    assert Stop is await value_or_class(mapped)
     assert [0, 1, 2] == asked
     assert ["stopped 1"] == calls.events
 
@@ -515,8 +505,8 @@ async def test_a_failure_of_the_items_stops_the_calls(kind: str, ordered: bool) 
 async def test_what_the_making_of_the_iterator_raises_rejects(kind: str) -> None:
     """`map` itself raises for wrong arguments only."""
     items = type("Broken", (), {kind: lambda self: failing("iter")})()
-    assert Stop is await outcome(Promise.map(items, double))
-    assert Stop is await outcome(Promise.reduce(items, double, 0))
+    assert Stop is await value_or_class(Promise.map(items, double))
+    assert Stop is await value_or_class(Promise.reduce(items, double, 0))
 
 
 async def test_what_came_before_a_failure_is_delivered_before_it_is_raised() -> None:
@@ -583,7 +573,7 @@ async def test_cancelling_stops_the_calls_and_closes_the_generator(run: Callable
     await turns()
     assert mapped.cancel()
     assert not mapped.done()
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert ["stopped 0", "stopped 1", "closed"] == calls.events
 
 
@@ -594,7 +584,7 @@ async def test_cancelling_a_reduction_stops_the_call_and_closes_the_generator(ki
     reduced = Promise.reduce(kind(calls, *range(10)), lambda total, item: calls(item), None)
     await turns()
     reduced.cancel()
-    assert CancelledError is await outcome(reduced)
+    assert CancelledError is await value_or_class(reduced)
     assert ["stopped 0", "closed"] == calls.events
 
 
@@ -613,7 +603,7 @@ async def test_cancelling_closes_an_async_generator_in_the_middle_of_its_next_it
     mapped = Promise.map(items(), calls)
     await turns()
     mapped.cancel("enough")
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert ["closed"] == calls.events
 
 
@@ -642,7 +632,7 @@ async def test_cancelling_before_the_first_turn_starts_nothing(kind: Any) -> Non
     items, before = Calls(), asyncio.all_tasks()
     mapped = Promise.map(kind(items, 1), pytest.fail)
     mapped.cancel()
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     await turns()
     assert before == asyncio.all_tasks()
     assert [] == items.events
@@ -667,7 +657,7 @@ async def test_a_second_cancellation_is_delivered_to_the_cleanup() -> None:
     await turns()
     assert not mapped.done()
     mapped.cancel()
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert ["interrupted"] == events
 
 
@@ -692,7 +682,7 @@ async def test_a_second_cancellation_is_delivered_to_the_generator_that_is_close
     assert not mapped.done()
     mapped.cancel()
     assert not mapped.done()
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert ["interrupted"] == events
 
 
@@ -714,7 +704,7 @@ async def test_a_call_that_is_cancelled_by_somebody_cancels_the_whole() -> None:
         await calls(item)
 
     mapped = Promise.map([0, 1, 2], call)
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert mapped.cancelled()
     assert [] == calls.running
 
@@ -738,7 +728,7 @@ async def test_a_generator_may_cancel_the_promise_that_reads_it(kind: str, repor
 
     source = items() if kind == "sync" else async_items()
     mapped = Promise.map(source, pytest.fail, concurrency=1)
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     await turns()
     assert ["closed"] == events
     assert [] == reports
@@ -781,7 +771,7 @@ async def test_cancelling_who_reads_the_results_stops_the_calls_first(kind: Any)
     consuming = asyncio.ensure_future(collected(Promise.map(kind(calls, 1, 2, 3), calls, concurrency=2, ordered=False)))
     await turns()
     consuming.cancel()
-    assert CancelledError is await outcome(consuming)
+    assert CancelledError is await value_or_class(consuming)
     assert ["stopped 1", "stopped 2", "closed"] == calls.events
 
 
@@ -801,7 +791,7 @@ async def test_cancelling_who_leaves_the_loop_is_not_lost_in_the_cleanup() -> No
     consuming = asyncio.ensure_future(consume())
     await turns(15)
     consuming.cancel()
-    assert CancelledError is await outcome(consuming)
+    assert CancelledError is await value_or_class(consuming)
     assert [] == calls.running
 
 
@@ -847,7 +837,7 @@ async def test_an_async_generator_runs_in_one_task_and_one_context() -> None:
             variable.reset(token)
 
     assert [0, 2, 4] == await Promise.map(items(), double_later, concurrency=1)
-    assert Stop is await outcome(Promise.map(items(), failing, concurrency=1))
+    assert Stop is await value_or_class(Promise.map(items(), failing, concurrency=1))
     assert 2 == len(tasks)
 
 
@@ -859,7 +849,7 @@ async def test_a_time_limit_within_an_async_generator_holds_over_its_items() -> 
             yield 1
             await asyncio.Event().wait()
 
-    assert TimeoutError is await outcome(Promise.map(items(), double))
+    assert TimeoutError is await value_or_class(Promise.map(items(), double))
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -945,10 +935,10 @@ SCENES: dict[str, Callable[[], Awaitable]] = {
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_what_is_finished_leaves_nothing_for_the_cycle_collector(scene: Callable, loop_mode: str) -> None:
     """No cycle is left of calls, items or failures."""
-    await outcome(scene())
+    await value_or_class(scene())
     await turns()
     with without_collector():
-        await outcome(scene())
+        await value_or_class(scene())
         await turns()
         assert 0 == gc.collect()
 
@@ -987,7 +977,7 @@ async def test_on_progress_that_raises_rejects_as_the_function_would(when: int, 
             raise Stop
 
     mapped = Promise.map([0, 1, 2], calls, on_progress=on_progress, ordered=ordered)
-    running = asyncio.ensure_future(outcome(mapped if ordered else collected(mapped)))
+    running = asyncio.ensure_future(value_or_class(mapped if ordered else collected(mapped)))
     await turns()
     calls.end(*calls.running[:when])
     assert Stop is await running
@@ -1000,7 +990,7 @@ async def test_on_progress_may_cancel_the_promise() -> None:
     mapped = Promise.map(calls.items(*range(9)), calls, concurrency=2, on_progress=lambda done, total: mapped.cancel())
     await turns()
     calls.end(0)
-    assert CancelledError is await outcome(mapped)
+    assert CancelledError is await value_or_class(mapped)
     assert ["stopped 1", "closed"] == calls.events
 
 
@@ -1046,7 +1036,7 @@ async def test_items_that_are_still_to_be_awaited_are_refused(call: str, make: C
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)(items, double, *([0] if call == "reduce" else []))
     assert str(caught.value).startswith(f"Promise.{call}() needs items to iterate, got <")
-    await outcome(items)
+    await value_or_class(items)
 
 
 @pytest.mark.parametrize("call", ["map", "filter", "each", "reduce"])

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise
-from helpers import turns
+from helpers import turns, value_or_class
 
 WORKERS = 2
 BUSY = 2 * WORKERS + 1
@@ -91,14 +91,6 @@ def executor(request: pytest.FixtureRequest) -> Executor:
 
 
 elsewhere = pytest.mark.parametrize("executor", ["processes", "cluster"], indirect=True)
-
-
-async def outcome(awaitable: Awaitable) -> Any:
-    """Return the value, or the class of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return type(error)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -217,7 +209,7 @@ async def test_a_call_that_is_queued_is_cancelled_and_never_runs(jobs: Jobs) -> 
     jobs.names.append("queued")
     await jobs.heard()
     assert queued.cancel("enough")
-    assert CancelledError is await outcome(queued)
+    assert CancelledError is await value_or_class(queued)
     assert [True] == [future.cancelled() for future in watched.futures]
     await jobs.heard()
     jobs.end()
@@ -253,7 +245,7 @@ async def test_a_generator_feeds_an_executor_and_is_closed_when_a_call_fails(exe
         finally:
             events.append("closed")
 
-    assert ValueError is await outcome(Promise.map(items(), explode, executor=executor, concurrency=1))
+    assert ValueError is await value_or_class(Promise.map(items(), explode, executor=executor, concurrency=1))
     assert ["closed"] == events
 
 
@@ -331,8 +323,8 @@ async def test_a_process_that_is_killed_is_a_rejection() -> None:
     """Of the call that killed it, and of all that its pool had to do: nothing hangs."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         async with asyncio.timeout(20):
-            assert BrokenProcessPool is await outcome(Promise.map(range(3), die, executor=pool, concurrency=1))
-            assert BrokenProcessPool is await outcome(Promise.submit(pool, power, 3))
+            assert BrokenProcessPool is await value_or_class(Promise.map(range(3), die, executor=pool, concurrency=1))
+            assert BrokenProcessPool is await value_or_class(Promise.submit(pool, power, 3))
 
 
 async def test_a_worker_of_a_cluster_that_is_killed_is_a_rejection(cluster: Executor) -> None:
@@ -380,7 +372,7 @@ class TestThreads:
         running = Promise.submit(executor, wait_for, tmp_path / "running")
         queued = Promise.submit(executor, power, 3)
         executor.shutdown(wait=False, cancel_futures=True)
-        assert CancelledError is await outcome(queued)
+        assert CancelledError is await value_or_class(queued)
         (tmp_path / "running").touch()
         assert "running" == await running
 
@@ -394,7 +386,7 @@ class TestThreads:
             await turns()
             (tmp_path / "first").touch()
             running.result()
-            assert ValueError is await outcome(mapped)
+            assert ValueError is await value_or_class(mapped)
             assert [False, False] == [future.cancelled() for future in watched.futures[:2]]
 
     async def test_a_cancelled_map_leaves_nothing_in_the_queue_of_the_executor(self, tmp_path: Path) -> None:
@@ -404,7 +396,7 @@ class TestThreads:
             mapped = Promise.map([tmp_path / name for name in "abc"], wait_for, executor=watched)
             await until((tmp_path / "a.runs").exists)
             mapped.cancel()
-            assert CancelledError is await outcome(mapped)
+            assert CancelledError is await value_or_class(mapped)
             assert [False, True, True] == [future.cancelled() for future in watched.futures]
             (tmp_path / "a").touch()
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 import pytest
 
 from aiopromise import Promise, chain
-from helpers import turns
+from helpers import turns, value_or_class
 
 variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
 
@@ -35,16 +35,6 @@ async def hang(*arguments: object) -> None:
 
 async def awaiting(awaitable: Awaitable) -> object:
     return await awaitable
-
-
-async def outcome(awaitable: Awaitable) -> object:
-    """Return the value, or the class of what was raised."""
-    try:
-        return await awaitable
-    except (Exception, CancelledError) as error:
-        return type(error)
-    finally:
-        del awaitable  # the traceback of what was raised refers to this frame
 
 
 def linked(promise: Promise, count: int, link: Callable[[Promise], Promise]) -> Promise:
@@ -82,12 +72,12 @@ async def _links_of_a_pending_promise(count: int) -> object:
 
 
 async def _links_of_a_rejection(count: int) -> object:
-    return await outcome(linked(Promise.reject(KeyError()), count, lambda p: p.then(next_number))) is KeyError
+    return await value_or_class(linked(Promise.reject(KeyError()), count, lambda p: p.then(next_number))) is KeyError
 
 
 async def _finally_links(count: int) -> object:
     calls: list[int] = []
-    await outcome(linked(Promise.reject(KeyError()), count, lambda p: p.finally_(lambda: calls.append(1))))
+    await value_or_class(linked(Promise.reject(KeyError()), count, lambda p: p.finally_(lambda: calls.append(1))))
     return len(calls) == count
 
 
@@ -114,7 +104,7 @@ async def _cancelled_from_the_tip(count: int) -> object:
     tip = linked(Promise(hang()), count, lambda p: p.then(next_number))
     await turns(1)
     tip.cancel()
-    return await outcome(tip) is CancelledError
+    return await value_or_class(tip) is CancelledError
 
 
 async def _cancelled_from_the_tip_with_nothing_running(count: int) -> object:
@@ -127,7 +117,7 @@ async def _cancelled_from_the_root(count: int) -> object:
     root = Promise.with_resolvers().promise
     tip = linked(root, count, lambda p: p.then(next_number))
     root.cancel()
-    return await outcome(tip) is CancelledError
+    return await value_or_class(tip) is CancelledError
 
 
 async def _cancelled_followers(count: int) -> object:
@@ -140,7 +130,7 @@ async def _cancelled_with_cleanups(count: int) -> object:
     calls: list[int] = []
     tip = linked(Promise(hang()), count, lambda p: p.finally_(lambda: calls.append(1)))
     tip.cancel()
-    await outcome(tip)
+    await value_or_class(tip)
     return len(calls) == count
 
 
@@ -148,13 +138,13 @@ async def _cancelled_shields(count: int) -> object:
     root = Promise.with_resolvers().promise
     tip = linked(root, count, Promise.shield)
     root.cancel()
-    return await outcome(tip) is CancelledError
+    return await value_or_class(tip) is CancelledError
 
 
 async def _cancelled_limits(count: int) -> object:
     tip = linked(Promise(hang()), count, lambda p: p.timeout(3600))
     tip.cancel()
-    return await outcome(tip) is CancelledError
+    return await value_or_class(tip) is CancelledError
 
 
 async def _cancelled_siblings(count: int) -> object:
@@ -494,10 +484,10 @@ FACTORY_LEAKS = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.versi
 async def test_a_finished_chain_leaves_nothing_for_the_cycle_collector(scene, loop_mode) -> None:
     if FACTORY_LEAKS and asyncio.get_running_loop().get_task_factory() is not None and scene in FAILS_AT_ONCE:
         pytest.skip("this Python's create_task() leaves a cycle of its own")
-    await outcome(scene())
+    await value_or_class(scene())
     await turns()
     with without_collector():
-        await outcome(scene())
+        await value_or_class(scene())
         await turns()
         assert 0 == gc.collect()
 
@@ -542,7 +532,7 @@ async def test_a_settled_promise_lets_go_of_its_handlers(link, end) -> None:
     child = link(promise, handler)
     with without_collector():
         await end(promise, resolve)
-        await outcome(child)
+        await value_or_class(child)
         del handler
         assert gone() is None
 
@@ -587,7 +577,7 @@ async def test_a_promise_that_was_cut_off_lets_go_of_its_handler(link) -> None:
     child = link(promise, handler)
     with without_collector():
         child.cancel()
-        await outcome(child)
+        await value_or_class(child)
         del handler
         assert (None, False) == (gone(), other.done())
 
@@ -606,8 +596,8 @@ async def test_a_removed_done_callback_is_let_go() -> None:
 async def test_asyncio_leaves_no_consumer_on_a_promise() -> None:
     promise = Promise.with_resolvers().promise
     await asyncio.wait([promise], timeout=0)
-    await outcome(asyncio.wait_for(promise.shield(), 0.001))
-    await outcome(_cancelled(asyncio.shield(promise)))
+    await value_or_class(asyncio.wait_for(promise.shield(), 0.001))
+    await value_or_class(_cancelled(asyncio.shield(promise)))
     await turns()
     promise.then(next_number).cancel()
     assert promise.cancelled()
