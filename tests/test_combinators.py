@@ -841,6 +841,19 @@ async def test_two_failures_in_the_same_turn_are_one_answer_and_one_that_is_hand
     assert [] == reports
 
 
+async def test_a_future_that_fails_in_the_turn_of_the_answer_is_handed_back(reports) -> None:
+    """Its own report tells of it, where nobody asks."""
+    first, second = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    race = Promise.race(first, second)
+    first.set_result("v")
+    second.set_exception(OSError("second"))
+    assert "v" == await race
+    await turns()
+    del second
+    gc.collect()
+    assert ["Future exception was never retrieved"] == [report["message"] for report in reports]
+
+
 @each_combinator
 async def test_a_combinator_answers_for_the_failures_that_it_gave(combine, reports) -> None:
     """The elements are handled then; and so is the answer, once it was awaited."""

@@ -414,6 +414,18 @@ class TestLaw4SameTurnYetFair:
             done.append(tip.done())
         assert any(done)
 
+    @all_modes
+    async def test_a_future_that_ends_brings_its_chain_along(self) -> None:
+        """The handlers do not queue behind what the loop was given later."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        order: list[str] = []
+        Promise(future).then(lambda _: order.append("handler"))
+        future.set_result(None)
+        loop.call_soon(order.append, "later")
+        await turns()
+        assert ["handler", "later"] == order
+
     async def test_a_ready_timer_and_a_ready_socket_are_served_during_a_long_chain(self, ready) -> None:
         """A hundred thousand links give way many times."""
         done = 0
@@ -1867,7 +1879,7 @@ class TestLaw13NoHangOfOurs:
         """An exception class that cannot be asked is no reason to hang; the reason was not taken, so it is reported."""
         child = reason_of(getattr(Promise.reject(Reason()), link)(ClumsyError, repr))
         await asyncio.wait([child], timeout=1)
-        assert child.done()
+        assert (True, ["Reason()"]) == (child.done(), [repr(report["exception"]) for report in reports])
 
     async def test_a_promise_settles_whatever_the_task_factory_does(self) -> None:
         """Where no Task comes to be, the reason says why."""

@@ -57,7 +57,7 @@ def running_task(promise: Core) -> "asyncio.Task[Any] | None":
 def _climb(promise: Core) -> tuple[list[Core], Any]:
     path = [promise]
     upstream = promise._upstream
-    while isinstance(upstream, Core) and upstream._state == PENDING and has_only(upstream, path[-1]):
+    while isinstance(upstream, Core) and has_only(upstream, path[-1]):
         path.append(upstream)
         upstream = upstream._upstream
     return path, upstream

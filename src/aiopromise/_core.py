@@ -197,7 +197,7 @@ def fail(promise: Core, reason: BaseException) -> None:
     # These two have left the loop already; whoever stopped it knows of them.
     loud = not isinstance(reason, KeyboardInterrupt | SystemExit)
     rejection = Rejection(reason, promise._queue.loop if loud else None, promise._origin)
-    if loud and listeners:
+    if listeners:
         promise._queue.suspect(promise, rejection)
     settle(promise, REJECTED, rejection)
 

@@ -36,7 +36,6 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
-        "_draining",
         "_roots",
         "_roots_limit",
         "_run",
@@ -76,7 +75,6 @@ class Queue:
         # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it.
         self._armed = False
         self._scheduled = False
-        self._draining = False
         self._suspects: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
@@ -127,7 +125,7 @@ class Queue:
             _on_done()    <-- runs 64 reactions, which is not all, and schedules a drain for the rest
             _on_done()    <-- adds to the rest
         """
-        if not (self._draining or self._scheduled):
+        if not self._scheduled:
             self._drain(_MOST_ALONG)
 
     def check_thread(self, call: str) -> None:
@@ -147,7 +145,6 @@ class Queue:
         self._drain(_MOST)
 
     def _drain(self, most: int) -> None:
-        self._draining = True
         self.debug = self.loop.get_debug()
         self.traced = self.debug or bool(recorders)
         try:
@@ -157,7 +154,6 @@ class Queue:
                 announce(suspects)
         finally:
             # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
-            self._draining = False
             self._armed = False
             if self.items or self._suspects:
                 self._arm()
