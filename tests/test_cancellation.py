@@ -580,6 +580,18 @@ async def test_a_request_that_comes_after_the_work_has_ended_still_cancels_the_l
     assert "done" == await promise
 
 
+@pytest.mark.parametrize("awaited", [lambda future: future, Promise, lambda future: Promise(future).then()])
+async def test_an_awaiter_is_cancelled_though_what_it_awaits_ends_after_that_in_the_same_turn(awaited) -> None:
+    """As with a Future, which is ended by the request itself."""
+    future = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(awaiting(awaited(future)))
+    await turns()
+    task.cancel("enough")
+    if not future.done():
+        future.set_result("done")
+    assert "CancelledError('enough')" == await outcome(task)
+
+
 # ------------------------------------------------------------------------------------------------------- timeout
 
 

@@ -170,7 +170,13 @@ acts = st.one_of(
 requests = st.builds(lambda first, then: [("rest",), ("cancel", first), ("rest",), ("cancel", then)], numbers, numbers)
 # And so is what settles in the turn in which a Task that waits for it is asked to end.
 rivals = st.builds(
-    lambda task, promise: [("rest",), ("cancel task", task), ("settle", promise, "value", False)], numbers, numbers
+    lambda awaited, settled: [("await", awaited), ("rest",), ("cancel task", 0), settled],
+    numbers,
+    st.one_of(
+        st.tuples(st.just("settle"), numbers, st.just("value"), st.just(False)),
+        st.tuples(st.just("settle future"), numbers, st.just(True)),
+        st.tuples(st.just("open"), numbers),
+    ),
 )
 single = acts.map(lambda act: [act])
 parts = st.one_of(single, single, single, single, requests, rivals)
@@ -784,6 +790,13 @@ FOUND = {
         ("rest",),
         ("cancel task", 0),
         ("settle", 0, "value", False),
+    ],
+    "a Task that is cancelled in the turn in which the future behind what it awaits ends": [
+        ("make", "future", Handler()),
+        ("await", 0),
+        ("rest",),
+        ("cancel task", 0),
+        ("settle future", 0, True),
     ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
