@@ -7,6 +7,7 @@ import gc
 import sys
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from types import TracebackType
 
 import pytest
 
@@ -378,6 +379,35 @@ async def test_an_awaiter_goes_on_with_what_the_work_made_of_the_request() -> No
     await turns()
     task.cancel()
     assert "SAVED" == await task
+
+
+async def test_an_awaiter_goes_on_with_what_a_handler_made_of_the_request_however_often_it_is_asked() -> None:
+    """Nothing was running: the handler is called, and the Task waits for what it gives."""
+    promise = Promise.with_resolvers().promise.catch(CancelledError, lambda error: error.args)
+    task = asyncio.create_task(awaiting(promise))
+    await turns()
+    assert (True, True) == (task.cancel("once"), task.cancel("twice"))
+    assert ("once",) == await task
+
+
+class Signal(Exception):
+    """A reason that comes with a signal: just before it is raised in a Task, that is cancelled."""
+
+    task: asyncio.Task
+
+    def with_traceback(self, traceback: TracebackType | None, /) -> "Signal":
+        self.task.cancel()
+        return super().with_traceback(traceback)
+
+
+async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that() -> None:
+    """As with a Future that has ended already: the request is not lost."""
+    promise, _, reject = Promise.with_resolvers()
+    signal = Signal()
+    signal.task = asyncio.create_task(awaiting(promise))
+    await turns()
+    reject(signal)
+    assert "CancelledError()" == await outcome(signal.task)
 
 
 async def test_asyncio_timeout_around_the_last_await_ends_the_work_and_waits_for_its_cleanup() -> None:
