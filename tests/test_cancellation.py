@@ -6,7 +6,7 @@ import contextlib
 import gc
 import sys
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 
 import pytest
@@ -492,6 +492,36 @@ async def test_a_second_cancel_is_delivered_to_a_running_finally() -> None:
     assert [] == close.requests
     tip.cancel("second")
     assert ("CancelledError('second')", [("second",)]) == (await outcome(tip), close.requests)
+
+
+async def test_a_finally_that_was_asked_to_end_is_waited_for() -> None:
+    """It may need some time for that, as any Task."""
+    cleanup = Cleanup()
+    promise = Promise.resolve("value").finally_(cleanup)
+    await cleanup.started.wait()
+    promise.cancel()
+    await cleanup.begun.wait()
+    assert not promise.done()
+    cleanup.finish.set()
+    assert "CancelledError()" == await outcome(promise)
+
+
+@pytest.mark.parametrize("link", ["finally_", "tap"])
+async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed(link) -> None:
+    """A Task that does not begin at once may never begin: then nothing warns that its coroutine was never awaited."""
+    loop = asyncio.get_running_loop()
+    factory = loop.get_task_factory()
+    work = Work()
+
+    def cancelled(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> asyncio.Task:
+        loop.set_task_factory(factory)
+        task = asyncio.Task(coroutine, loop=loop)
+        task.cancel()
+        return task
+
+    loop.set_task_factory(cancelled)
+    ended = await outcome(getattr(Promise.resolve(), link)(work))
+    assert ("CancelledError()", False) == (ended, work.started.is_set())
 
 
 async def test_a_second_cancel_is_delivered_to_a_running_cleanup() -> None:
