@@ -69,7 +69,6 @@ class Resolve(_Resolver, Generic[T_contra]):
         loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
-            del self, value  # this frame is seen from the traceback of what an eager Task has raised
         elif loop.is_closed():
             close_refused(value)
             raise RuntimeError(f"resolve() came after the loop of {self._promise!r} was closed")
