@@ -789,6 +789,7 @@ def test_no_timer_is_left_behind(run, end) -> None:
 
 PENDING = {
     "a coroutine": lambda: Promise(Work()()),
+    "a coroutine of an executor": lambda: Promise(lambda resolve, reject: resolve(Work()())),
     "a handler": lambda: Promise.resolve().then(Work()),
     "a future": lambda: Promise(asyncio.get_running_loop().create_future()),
     "a delay": lambda: Promise.delay(3600),

@@ -1262,6 +1262,14 @@ async def test_what_iterating_raises_comes_after_what_was_taken_has_ended() -> N
     assert work.log in ([], ["asked", "ended"])
 
 
+async def test_leaving_as_completed_does_not_hide_what_iterating_has_raised() -> None:
+    """Whoever leaves without a look at the pairs is told by that."""
+    work = Work.slow()
+    work.cleaned.set()
+    pairs = Promise.as_completed(fails_in_next([work()], ValueError("no")))
+    assert E == await outcome(pairs.aclose())
+
+
 # ----------------------------------------------------------------------------------------------- nothing is left behind
 
 
