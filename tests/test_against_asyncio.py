@@ -154,6 +154,12 @@ async def test_gather_returns_exceptions_and_cancellations(pending, arguments, m
     assert [f"CancelledError({message!r})", reason, 5] == [repr(found[0]), *found[1:]]
 
 
+async def test_the_message_of_a_cancellation_with_several_arguments_is_the_first() -> None:
+    """asyncio knows of one."""
+    promise = Promise.reject(CancelledError("why", "since when"))
+    assert "[CancelledError('why')]" == repr(await asyncio.gather(promise, return_exceptions=True))
+
+
 async def test_cancelling_gather_cancels_every_one(start) -> None:
     works = [Work(), Work()]
     them = [start(work()) for work in works]

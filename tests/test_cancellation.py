@@ -6,7 +6,8 @@ import contextlib
 import gc
 import sys
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
 
 import pytest
 
@@ -372,6 +373,35 @@ async def test_an_awaiter_goes_on_with_what_the_work_made_of_the_request() -> No
     assert "SAVED" == await task
 
 
+async def test_an_awaiter_goes_on_with_what_a_handler_made_of_the_request_however_often_it_is_asked() -> None:
+    """Nothing was running: the handler is called, and the Task waits for what it gives."""
+    promise = Promise.with_resolvers().promise.catch(CancelledError, lambda error: error.args)
+    task = asyncio.create_task(awaiting(promise))
+    await turns()
+    assert (True, True) == (task.cancel("once"), task.cancel("twice"))
+    assert ("once",) == await task
+
+
+class Signal(Exception):
+    """A reason that comes with a signal: just before it is raised in a Task, that is cancelled."""
+
+    task: asyncio.Task
+
+    def with_traceback(self, traceback: TracebackType | None, /) -> "Signal":
+        self.task.cancel()
+        return super().with_traceback(traceback)
+
+
+async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that() -> None:
+    """As with a Future that has ended already: the request is not lost."""
+    promise, _, reject = Promise.with_resolvers()
+    signal = Signal()
+    signal.task = asyncio.create_task(awaiting(promise))
+    await turns()
+    reject(signal)
+    assert "CancelledError()" == await outcome(signal.task)
+
+
 async def test_asyncio_timeout_around_the_last_await_ends_the_work_and_waits_for_its_cleanup() -> None:
     log: list[str] = []
     promise = Promise(Work()()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
@@ -454,6 +484,36 @@ async def test_a_second_cancel_is_delivered_to_a_running_finally() -> None:
     assert [] == close.requests
     tip.cancel("second")
     assert ("CancelledError('second')", [("second",)]) == (await outcome(tip), close.requests)
+
+
+async def test_a_finally_that_was_asked_to_end_is_waited_for() -> None:
+    """It may need some time for that, as any Task."""
+    cleanup = Cleanup()
+    promise = Promise.resolve("value").finally_(cleanup)
+    await cleanup.started.wait()
+    promise.cancel()
+    await cleanup.begun.wait()
+    assert not promise.done()
+    cleanup.finish.set()
+    assert "CancelledError()" == await outcome(promise)
+
+
+@pytest.mark.parametrize("link", ["finally_", "tap"])
+async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed(link) -> None:
+    """A Task that does not begin at once may never begin: then nothing warns that its coroutine was never awaited."""
+    loop = asyncio.get_running_loop()
+    factory = loop.get_task_factory()
+    work = Work()
+
+    def cancelled(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> asyncio.Task:
+        loop.set_task_factory(factory)
+        task = asyncio.Task(coroutine, loop=loop)
+        task.cancel()
+        return task
+
+    loop.set_task_factory(cancelled)
+    ended = await outcome(getattr(Promise.resolve(), link)(work))
+    assert ("CancelledError()", False) == (ended, work.started.is_set())
 
 
 async def test_a_second_cancel_is_delivered_to_a_running_cleanup() -> None:
@@ -733,6 +793,7 @@ def test_no_timer_is_left_behind(run, end) -> None:
 
 PENDING = {
     "a coroutine": lambda: Promise(Work()()),
+    "a coroutine of an executor": lambda: Promise(lambda resolve, reject: resolve(Work()())),
     "a handler": lambda: Promise.resolve().then(Work()),
     "a future": lambda: Promise(asyncio.get_running_loop().create_future()),
     "a delay": lambda: Promise.delay(3600),

@@ -348,6 +348,15 @@ async def test_the_reasons_of_any_are_the_very_objects() -> None:
     assert all(one is other for one, other in zip(errors, caught.value.exceptions, strict=True))
 
 
+async def test_any_of_which_all_were_cancelled_has_the_message_of_the_last() -> None:
+    """In the order of the elements, whichever came first."""
+    elements = [Promise.with_resolvers().promise for _ in range(3)]
+    combined = Promise.any(elements)
+    for number in (2, 0, 1):
+        elements[number].cancel(number)
+    assert "CancelledError(2)" == await outcome(combined)
+
+
 async def test_the_reasons_of_any_may_be_no_exceptions() -> None:
     class Odd(BaseException):
         pass
@@ -487,12 +496,13 @@ async def test_arguments_that_fail_end_what_was_taken_and_wait_for_that(combine)
     assert_wanted_by_nobody(promise)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @each_of([*DECIDED_EARLY, "all_settled"])
-def test_ctrl_c_while_the_arguments_are_iterated_leaves_the_call_and_nothing_running(combine) -> None:
+def test_ctrl_c_while_the_arguments_are_iterated_leaves_the_call_and_nothing_running(combine, error) -> None:
     async def main() -> None:
-        combine(fails_in_next([later(value)], KeyboardInterrupt()))
+        combine(fails_in_next([later(value)], error()))
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         asyncio.run(main())
 
 
@@ -1240,6 +1250,14 @@ async def test_what_iterating_raises_comes_after_what_was_taken_has_ended() -> N
     work.cleaned.set()
     assert E == await outcome(following)
     assert work.log in ([], ["asked", "ended"])
+
+
+async def test_leaving_as_completed_does_not_hide_what_iterating_has_raised() -> None:
+    """Whoever leaves without a look at the pairs is told by that."""
+    work = Work.slow()
+    work.cleaned.set()
+    pairs = Promise.as_completed(fails_in_next([work()], ValueError("no")))
+    assert E == await outcome(pairs.aclose())
 
 
 # ----------------------------------------------------------------------------------------------- nothing is left behind

@@ -299,6 +299,33 @@ async def test_asyncio_prints_a_line_for_each_link(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.usefixtures("debug")
+async def test_a_link_is_named_by_the_file_that_attached_it_whoever_called_that(reports: list[dict]) -> None:
+    """The caller may be of another file, such as a framework."""
+    names: dict[str, Any] = {"Promise": Promise, "parse": parse}
+    exec(compile("\n\nPromise.resolve().then(parse)", "handlers.py", "exec"), names)
+    await turns()
+    assert [["made at handlers.py:3", ".then(parse), attached at handlers.py:3"]] == [
+        list(report["links"]) for report in reports
+    ]
+
+
+@pytest.mark.usefixtures("debug")
+async def test_a_report_shows_the_innermost_lines_of_a_deep_stack(reports: list[dict]) -> None:
+    """Each promise keeps them: there must be an end."""
+
+    def descend(depth: int) -> None:
+        if depth == 0:
+            Promise.reject(ValueError("lost"))
+        else:
+            descend(depth - 1)
+
+    descend(100)
+    [report] = reports
+    names = [frame.name for frame in report["source_traceback"]]
+    assert (True, {"descend"}) == (10 <= len(names) <= 16, set(names))
+
+
+@pytest.mark.usefixtures("debug")
 async def test_a_chain_without_end_keeps_a_bounded_number_of_places(reports: list[dict]) -> None:
     """Debug mode may be on for days."""
     tip = one()

@@ -537,10 +537,11 @@ class TestLaw4SameTurnYetFair:
         gc.collect()
         assert [] == reports
 
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
     @pytest.mark.parametrize("consumer", ["done callback", "awaiting Task", "listener"])
-    def test_what_stops_the_loop_from_elsewhere_leaves_nobody_waiting(self, runner, consumer) -> None:
+    def test_what_stops_the_loop_from_elsewhere_leaves_nobody_waiting(self, runner, consumer, error) -> None:
         """The same where it is not a handler that raises."""
-        stop = raising(KeyboardInterrupt())
+        stop = raising(error())
         promises, removers = [], []
 
         async def await_and_stop(promise: Promise) -> None:
@@ -564,7 +565,7 @@ class TestLaw4SameTurnYetFair:
         async def go_on() -> str:
             return await asyncio.wait_for(promises[-1].then(str.upper), 5)
 
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(error):
             runner.run(begin())
         for remove in removers:
             remove()
@@ -1696,6 +1697,15 @@ class TestLaw12Loops:
             return await fulfilled, await Promise(fulfilled), type(await catching(rejected))
 
         assert ("value", "value", Reason) == runner.run(main(*other.run(self.make_settled())))
+
+    def test_a_settled_promise_can_be_awaited_where_no_loop_runs(self) -> None:
+        """Whoever drives the coroutine needs no loop for that."""
+        fulfilled, rejected = asyncio.run(self.make_settled())
+        with pytest.raises(StopIteration) as stop:
+            wait_for(fulfilled).send(None)
+        assert "value" == stop.value.value
+        with pytest.raises(Reason):
+            wait_for(rejected).send(None)
 
     def test_each_loop_has_a_queue_of_its_own(self, runner, other) -> None:
         """What is due on a loop that rests waits until that loop runs again."""

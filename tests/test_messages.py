@@ -485,6 +485,23 @@ async def test_a_task_that_awaits_its_own_promise_is_told() -> None:
     assert (RuntimeError, expected) == await text_of(lambda: promise)
 
 
+async def test_an_await_that_begins_when_its_promise_was_rejected_raises_the_reason_at_once() -> None:
+    """There is nothing to wait for, whoever drives it."""
+    promise, _, reject = Promise.with_resolvers()
+    waiting = promise.__await__()
+    reject(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        next(waiting)
+
+
+async def test_resolvers_name_their_promise_until_they_have_resolved_it() -> None:
+    """Their reprs tell what they are for."""
+    promise, resolve, reject = Promise.with_resolvers()
+    assert ("<resolve of <Promise pending>>", "<reject of <Promise pending>>") == (repr(resolve), repr(reject))
+    resolve("value")
+    assert ("<resolve of a resolved promise>", "<Promise fulfilled 'value'>") == (repr(resolve), repr(promise))
+
+
 async def test_an_await_that_somebody_else_resumes_says_so() -> None:
     """A Task's coroutine is driven by its Task alone."""
     promise, resolve, _ = Promise.with_resolvers()

@@ -101,6 +101,27 @@ def test_loop_of_its_own():
     } == summaries(result)
 
 
+def test_in_debug_mode_what_the_loop_has_begun_is_reported_as_without_the_plugin(run: Run) -> None:
+    """The call of map() was made by no line of the test, so it is nothing that the test has left behind."""
+    result = run("""
+async def fails_in_cleanup(number):
+    try:
+        await asyncio.sleep(0 if number == 1 else 3600)
+    finally:
+        raise ValueError(number)
+
+async def test_it():
+    reports = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context["exception"]))
+    asyncio.get_running_loop().set_debug(True)
+    assert "ValueError(1)" == await Promise.map([1, 2], fails_in_cleanup).catch(repr)
+    await settle()
+    assert "[ValueError(2)]" == repr(reports)
+""")
+    assert {} == summaries(result)
+    result.assert_outcomes(passed=1)
+
+
 def test_what_has_failed_a_test_is_not_reported_again(run: Run) -> None:
     """Neither in the log nor at the expense of the test that runs when its promise dies."""
     result = run("""

@@ -420,6 +420,12 @@ async def test_only_the_named_types_are_caught(timing, link, types, reason, caug
     assert expected == (await reason_of(child), seen)
 
 
+async def test_an_exception_class_can_be_the_handler_where_types_are_named() -> None:
+    """It can be called, and what it makes is a value as any other."""
+    made = await Promise.reject(KeyError("key")).catch(KeyError, ValueError)
+    assert "ValueError(KeyError('key'))" == repr(made)
+
+
 @pytest.mark.parametrize("link", ["catch", "tap_catch"])
 @pytest.mark.parametrize(
     "arguments",

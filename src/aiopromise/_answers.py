@@ -161,7 +161,6 @@ class Arrivals(Group):
                 else:
                     self._next = pending(self.promise._queue)
                     await self._next
-            await self.promise
         finally:
             self._conclude(Exactly(True, None))
             await self.promise

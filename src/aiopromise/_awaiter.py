@@ -90,7 +90,6 @@ class Awaiter:
 
     def _hand_on(self, task: "asyncio.Task[Any]", message: Any) -> None:
         # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
-        self._is_ring = False
         task.cancel(message)
         if self._is_ring:
             # Tasks that await each other: the request has come round, and this is where it ends.
@@ -103,20 +102,16 @@ class Awaiter:
         queue.loop.call_soon(step, *arguments, context=queue.context)
 
     def _withdraw(self, message: Any) -> None:
-        promise = self._promise
-        if self._wakeup is None or promise._state != PENDING:
-            return
-        self._is_ring = False
-        if not has_only(promise, self):
-            self._leave()
-        elif cancel(promise, message):
-            if self._is_ring:
-                self._leave()
-            else:
+        self._is_ring = False  # one that was asked twice is none
+        if has_only(self._promise, self):
+            cancel(self._promise, message)
+            if not self._is_ring:
                 self._error = None  # what comes of the request is for this Task
+                return
+        self._leave()
 
     def _leave(self) -> None:
-        if self._wakeup is not None and self._promise._state == PENDING:
+        if self._promise._state == PENDING:
             withdraw(self._promise, self)
             self._promise._queue.push(self)
 

@@ -31,12 +31,13 @@ class Deadline:
 
     __slots__ = ("_expired", "_fallback", "_seconds", "_source", "_timer")
 
+    _timer: asyncio.TimerHandle
+
     def __init__(self, source: Core, seconds: float, fallback: Any) -> None:
-        self._source: Core | None = source
+        self._source = source
         self._seconds = seconds
         self._fallback = fallback
         self._expired = False
-        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, promise: CoreT) -> CoreT:
         """Give *promise*, whose handlers are those of this deadline, its time."""
@@ -47,11 +48,11 @@ class Deadline:
         return promise
 
     def on_fulfilled(self, value: Any) -> Exactly:
-        self._stop()
+        self._timer.cancel()
         return Exactly(True, value)
 
     def on_rejected(self, reason: BaseException) -> Exactly:
-        self._stop()
+        self._timer.cancel()
         if not (self._expired and isinstance(reason, CancelledError)):
             return Exactly(False, reason)
         if self._fallback is not MISSING:
@@ -60,13 +61,7 @@ class Deadline:
 
     def _expire(self, promise: Core) -> None:
         # Not where an outcome is there, or a cancellation, that only waits for its turn in the queue.
-        if self._source is not None and promise._upstream is self._source and self._source._state == PENDING:
+        if promise._upstream is self._source and self._source._state == PENDING:
             # Whoever has asked before the time was up has the say: the end is a cancellation, then.
             self._expired = not is_cancelling(self._source)
             cancel(promise, None)
-
-    def _stop(self) -> None:
-        self._source = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -67,6 +67,6 @@ async def _ask(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
         if queue.items:
             await asyncio.sleep(0)
         elif running:
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(running)
         else:
             return

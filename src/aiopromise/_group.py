@@ -195,7 +195,6 @@ class Group(Tie):
         if not self._members:
             self._close()
         if not self._members and self._outcome is not None and self.promise._upstream is self:
-            self.promise._upstream = None
             settle_exactly(self.promise, self._outcome)
 
 

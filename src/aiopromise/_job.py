@@ -49,7 +49,6 @@ class Job(Tie):
         promise, future = self._promise, self._future
         if promise._upstream is not self:
             return
-        promise._upstream = None
         if future.cancelled():
             fail(promise, asyncio.CancelledError())
         elif (error := future.exception()) is None:

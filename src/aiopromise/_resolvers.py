@@ -38,7 +38,8 @@ class _Resolver:
         return None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__.lower()} of {'a settled promise' if self._promise is None else self._promise!r}>"
+        promise = "a resolved promise" if self._promise is None else repr(self._promise)
+        return f"<{type(self).__name__.lower()} of {promise}>"
 
 
 @final
@@ -68,7 +69,6 @@ class Resolve(_Resolver, Generic[T_contra]):
         loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
-            del self, value  # this frame is seen from the traceback of what an eager Task has raised
         elif loop.is_closed():
             close_refused(value)
             raise RuntimeError(f"resolve() came after the loop of {self._promise!r} was closed")
@@ -80,7 +80,6 @@ class Resolve(_Resolver, Generic[T_contra]):
         if promise is None:
             close_refused(value)
         else:
-            promise._upstream = None
             resolve_with(promise, value)
             del self, promise, value
 

@@ -26,7 +26,7 @@ def _here(queue: Queue) -> traceback.StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
     stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=16, lookup_lines=False)
     ours = [frame.name for frame in takewhile(_is_ours, stack)]
-    queue.check_thread("Promise" if ours[-1] == "__init__" else ours[-1])
+    queue.check_thread(ours[-1])
     return traceback.StackSummary.from_list([frame for frame in reversed(stack) if not _is_ours(frame)])
 
 
