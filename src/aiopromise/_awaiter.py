@@ -103,12 +103,10 @@ class Awaiter:
 
     def _withdraw(self, message: Any) -> None:
         self._is_ring = False  # one that was asked twice is none
-        if has_only(self._promise, self):
-            cancel(self._promise, message)
-            if not self._is_ring:
-                self._error = None  # what comes of the request is for this Task
-                return
-        self._leave()
+        if has_only(self._promise, self) and cancel(self._promise, message) and not self._is_ring:
+            self._error = None  # what comes of the request is for this Task
+        else:
+            self._leave()
 
     def _leave(self) -> None:
         if self._promise._state == PENDING:
