@@ -168,6 +168,7 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
 
     def values() -> Iterator[Any]:
         for key in awaitables:
+            hash(key)  # what cannot be a key of the result fails here, before anything has come
             keys.append(key)
             yield awaitables[key]
 

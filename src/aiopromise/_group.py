@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._convert import resolve
-from aiopromise._core import cancelled_error, leave_future, settle_exactly, without_our_frames
+from aiopromise._core import cancelled_error, leave_future, resolve_with, settle_exactly, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
-from aiopromise._state import FULFILLED, PENDING, State, Tie, has_only, subscribe, withdraw
+from aiopromise._state import FULFILLED, PENDING, State, Tie, has_only, pending, subscribe, withdraw
 from aiopromise._task import Exactly
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
@@ -148,8 +148,10 @@ class Group(Tie):
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Promise[Any]]]) -> None:
         kind = type(item)
-        if kind is Promise:
+        if kind is Promise and item._queue is self.promise._queue:
             self._add(Member(self, index, item))
+        elif kind is Promise:
+            self._add(Outside(self, index, self._followed(item)))
         elif id(item) in started:
             # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
             self._add(Member(self, index, started[id(item)][1]))
@@ -159,6 +161,11 @@ class Group(Tie):
             self._add(member(self, index, started[id(item)][1]))
         else:
             self._add(Owned(self, index, resolve(item)))
+
+    def _followed(self, foreign: Promise[Any]) -> Promise[Any]:
+        follower: Promise[Any] = pending(self.promise._queue)
+        resolve_with(follower, foreign)
+        return follower
 
     def _add(self, member: Member) -> None:
         self._members[member] = None
@@ -192,10 +199,12 @@ class Group(Tie):
         self._end()
 
     def _end(self) -> None:
-        if not self._members:
-            self._close()
-        if not self._members and self._outcome is not None and self.promise._upstream is self:
-            settle_exactly(self.promise, self._outcome)
+        try:
+            if not self._members:
+                self._close()
+        finally:  # a KeyboardInterrupt may leave the generator of the items
+            if not self._members and self._outcome is not None and self.promise._upstream is self:
+                settle_exactly(self.promise, self._outcome)
 
 
 def failure(reason: BaseException) -> Exactly:

@@ -151,10 +151,10 @@ class Pool(Group):
             self._do(self._take)
         else:
             self._done += 1
-            self._came(member.index, outcome.value)
-            self._do(self._go_on)
+            self._do(self._go_on, member.index, outcome.value)
 
-    def _go_on(self) -> None:
+    def _go_on(self, index: int, value: Any) -> None:
+        self._came(index, value)
         if self._on_progress is not None:
             total = len(self._items) if hasattr(type(self._items), "__len__") else None
             self._on_progress(self._done, total)
