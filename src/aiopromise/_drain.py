@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Final
 
 from aiopromise._queue import Queue
+from aiopromise._state import PENDING, State
 
 __all__ = ["run"]
 
@@ -43,10 +44,13 @@ def _run_and_name_the_slow(queue: Queue, most: int) -> None:
         start = monotonic()
         if not items or start > end:
             return
-        name = repr(items[0])
+        reaction = items.popleft()
+        # A pending promise forgets its handlers as it calls them. Other names are made only where they are told.
+        name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
         try:
-            items.popleft()._react()
+            reaction._react()
         finally:
             seconds = monotonic() - start
             if seconds >= queue.loop.slow_callback_duration:
-                logger.warning("%s took %.3f seconds", name, seconds)
+                logger.warning("%s took %.3f seconds", name or repr(reaction), seconds)
+            del reaction

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from reprlib import recursive_repr
 from typing import Any, Self, final
 
 from aiopromise._awaiter import AwaitableCore
@@ -128,6 +129,7 @@ class FutureLike(AwaitableCore):
         args = self._value.args if self._state == CANCELLED else ()
         return args[0] if args else None
 
+    @recursive_repr("<Promise ...>")
     def __repr__(self) -> str:
         state = _STATES[self._state]
         if self._state == FULFILLED:
