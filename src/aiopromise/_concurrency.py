@@ -7,7 +7,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from aiopromise._core import fail, without_our_frames
-from aiopromise._errors import check_count, close_refused, is_iterable, needs_function, short
+from aiopromise._errors import add_note, check_count, close_refused, is_iterable, needs_function, short, text_of
 from aiopromise._job import Job
 from aiopromise._pool import Filtered, Function, Mapped, Pool, Progress, Reduced, Streamed
 from aiopromise._promise import Promise, new_promise
@@ -212,11 +212,12 @@ def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException
     from pickle import PicklingError
 
     # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
-    if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(str(error)):
+    if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
         call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
-        error.add_note(
+        add_note(
+            error,
             f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
-            "Write the function at the top of a module, and give it plain values."
+            "Write the function at the top of a module, and give it plain values.",
         )
 
 

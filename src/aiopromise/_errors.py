@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeGuard
 
 __all__ = [
+    "add_note",
     "bad_reason",
     "check_count",
     "check_seconds",
@@ -22,6 +23,7 @@ __all__ = [
     "not_a_source",
     "not_a_task",
     "short",
+    "text_of",
     "waits_for_itself",
 ]
 
@@ -38,6 +40,24 @@ def short(value: object) -> str:
     except Exception:
         text = f"<{type(value).__name__} object without a repr>"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def text_of(error: BaseException) -> str:
+    """Return ``str(error)``, or nothing where that fails."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Let the traceback of *error* end with *note*, once, if it takes notes at all."""
+    try:
+        if note not in getattr(error, "__notes__", ()):
+            # Not error.add_note(), which may be a method of the user's that means something else.
+            BaseException.add_note(error, note)
+    except Exception:
+        pass
 
 
 def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:

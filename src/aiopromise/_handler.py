@@ -72,7 +72,7 @@ class Effect(Wrapper):
         except BaseException:
             result = self._call(reason)
         finally:
-            reason.with_traceback(traceback)
+            BaseException.with_traceback(reason, traceback)
         if is_awaitable(result):
             return Keeping(self._await_and_keep_reason(result, reason, traceback), result)
         return Exactly(False, reason)
@@ -92,7 +92,7 @@ class Effect(Wrapper):
         except BaseException:
             await result
         finally:
-            reason.with_traceback(traceback)
+            BaseException.with_traceback(reason, traceback)
         return Exactly(False, reason)
 
 

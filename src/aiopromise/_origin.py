@@ -9,6 +9,7 @@ from traceback import FrameSummary, StackSummary
 from types import MethodType
 from typing import Any, Final, Self, final
 
+from aiopromise._errors import add_note
 from aiopromise._handler import Effect, FinalEffect, Spread
 from aiopromise._task import name_of
 
@@ -69,13 +70,7 @@ class Origin(StackSummary):
         """Let the traceback of *error* name this link, whose handler has failed with it."""
         if self.call is None or not self or isinstance(error, CancelledError):
             return
-        note = f"in {self.links()[-1]}"
-        try:
-            if note not in getattr(error, "__notes__", ()):
-                # Not error.add_note(), which may be a method of the user's that means something else.
-                BaseException.add_note(error, note)
-        except Exception:
-            pass  # it takes no notes, and is told without one
+        add_note(error, f"in {self.links()[-1]}")
 
     def report(self) -> dict[str, Any]:
         """Return what the report of a rejection that nobody handled says of the promise."""
