@@ -51,8 +51,8 @@ def without_our_frames(error: BaseException) -> BaseException:
     frames = error.__traceback__
     while frames is not None and _is_ours(frames):
         frames = frames.tb_next
-    # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses.
-    return error.with_traceback(frames)
+    # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses; nor a method of its own.
+    return BaseException.with_traceback(error, frames)
 
 
 def _is_ours(frames: TracebackType) -> bool:
@@ -96,9 +96,12 @@ class Core(State):
             result = context.run(handler, argument)
         except BaseException as error:
             raised(self, error)
+            stops = isinstance(error, KeyboardInterrupt | SystemExit)
+            if stops:
+                _leave(self)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
             del self, source, argument, handler, context
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if stops:
                 raise
             return
         kind = type(result)
@@ -172,6 +175,8 @@ def settle_like(promise: Core, source: Core) -> None:
         if promise._origin is not None and promise._origin.follows:
             promise._origin.add_note(reason)
         fail(promise, reason)
+        if source._value.has_left:
+            _leave(promise)
     else:
         settle(promise, source._state, source._value)
 
@@ -194,9 +199,7 @@ def fail(promise: Core, reason: BaseException) -> None:
         error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
         error.__cause__ = reason
         reason = error
-    # These two have left the loop already; whoever stopped it knows of them.
-    loud = not isinstance(reason, KeyboardInterrupt | SystemExit)
-    rejection = Rejection(reason, promise._queue.loop if loud else None, promise._origin)
+    rejection = Rejection(reason, promise._queue.loop, promise._origin)
     if listeners:
         promise._queue.suspect(promise, rejection)
     settle(promise, REJECTED, rejection)
@@ -211,6 +214,12 @@ def raised(promise: Core, error: BaseException) -> None:
     else:
         message = "a handler failed after it had cancelled its own promise"
         promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
+
+
+def _leave(promise: Core) -> None:
+    """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
+    if promise._state == REJECTED:
+        promise._value.leave()
 
 
 def resolve_with(
@@ -264,18 +273,20 @@ def _follow_future(promise: Core, future: "asyncio.Future[Any]") -> None:
 def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
     """Run *coroutine* as a Task, from which *promise* takes its outcome."""
     queue = promise._queue
-    name = "resolve" if handler is None else name_of(handler)
     if context is None:
         context = copy_context()
     # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
     promise._upstream = coroutine
     try:
-        task = start(queue.loop, coroutine, name, context)
+        task = start(queue.loop, coroutine, "resolve" if handler is None else name_of(handler), context)
     except BaseException as error:
-        coroutine.close()
         raised(promise, error)
+        stops = isinstance(error, KeyboardInterrupt | SystemExit)
+        if stops:
+            _leave(promise)
+        coroutine.close()
         del promise, coroutine, context, queue
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if stops:
             raise
         return
     request, promise._value = promise._value, None
@@ -317,6 +328,8 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         value = future.result()
     except BaseException as error:
         raised(promise, error)
+        if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, asyncio.Task):
+            _leave(promise)
     else:
         if type(value) is Exactly:
             settle_exactly(promise, value)

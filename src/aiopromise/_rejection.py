@@ -112,21 +112,28 @@ class Cancellation:
 class Rejection:
     """The reason of one promise; reports it, when it dies, unless somebody took it."""
 
-    __slots__ = ("_announced", "_loop", "_origin", "reason", "traceback")
+    __slots__ = ("_announced", "_loop", "_origin", "has_left", "reason", "traceback")
 
     def __init__(
         self,
         reason: BaseException,
-        loop: asyncio.AbstractEventLoop | None,
+        loop: asyncio.AbstractEventLoop,
         origin: Origin | None = None,
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
         self.traceback: TracebackType | None = reason.__traceback__
         # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
-        self._loop = loop
+        self._loop: asyncio.AbstractEventLoop | None = loop
         self._origin = origin
         self._announced = False
+        # Whether it has left the loop, too: KeyboardInterrupt and SystemExit do where they are raised.
+        self.has_left = False
+
+    def leave(self) -> None:
+        """Report nothing: whoever ran the loop has got the reason."""
+        self.has_left = True
+        self._loop = None
 
     def take(self, promise: object) -> BaseException:
         """Return the reason to somebody who answers for it from now on."""
@@ -134,7 +141,7 @@ class Rejection:
             self._announced = False
             _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
         self._loop = None
-        return self.reason.with_traceback(self.traceback)
+        return BaseException.with_traceback(self.reason, self.traceback)
 
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
@@ -149,7 +156,7 @@ class Rejection:
                 recorder.lost(self)
             report: dict[str, Any] = {
                 "message": "a promise was rejected and nobody handled it",
-                "exception": self.reason.with_traceback(self.traceback),
+                "exception": BaseException.with_traceback(self.reason, self.traceback),
             }
             if self._origin is not None:
                 report |= self._origin.report()
@@ -166,7 +173,9 @@ def _tell(event: UnhandledRejection, promise: Any) -> None:
     for listener in tuple(listeners):
         try:
             listener(event)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             promise.get_loop().call_exception_handler(
                 {
                     "message": f"a callback of on_unhandled_rejection() failed for {short(event.reason)}",
