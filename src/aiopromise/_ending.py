@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from aiopromise._core import fail, leave_future
 from aiopromise._drain import run
 from aiopromise._queue import Queue
 from aiopromise._state import State
@@ -61,7 +62,12 @@ async def _finish(queue: Queue) -> None:
 async def _ask(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
     asked.update(unasked)
     for promise in unasked:
-        promise.cancel()
+        try:
+            promise.cancel()
+        except Exception as error:
+            # It has to end all the same, and the others are to be asked, too.
+            leave_future(promise)
+            fail(promise, error)
     while True:
         running = queue.cleanups | {promise for promise in asked if not promise.done()}
         if queue.items:

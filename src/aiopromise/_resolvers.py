@@ -37,6 +37,10 @@ class _Resolver:
             return promise
         return None
 
+    def _refuse(self, call: str) -> None:
+        if self._promise is not None:  # else it has been called before, and a further call is ignored
+            raise RuntimeError(f"{call}() came after the loop of {self._promise!r} was closed")
+
     def __repr__(self) -> str:
         promise = "a resolved promise" if self._promise is None else repr(self._promise)
         return f"<{type(self).__name__.lower()} of {promise}>"
@@ -71,7 +75,7 @@ class Resolve(_Resolver, Generic[T_contra]):
             self._decide(value)
         elif loop.is_closed():
             close_refused(value)
-            raise RuntimeError(f"resolve() came after the loop of {self._promise!r} was closed")
+            self._refuse("resolve")
         else:
             loop.call_soon_threadsafe(self._decide, value)
 
@@ -115,7 +119,7 @@ class Reject(_Resolver):
         if asyncio._get_running_loop() is loop:
             self._decide(reason)
         elif loop.is_closed():
-            raise RuntimeError(f"reject() came after the loop of {self._promise!r} was closed")
+            self._refuse("reject")
         else:
             loop.call_soon_threadsafe(self._decide, reason)
 
