@@ -7,11 +7,11 @@ import gc
 import sys
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine
-from types import TracebackType
 
 import pytest
 
 from aiopromise import Promise
+from aiopromise._rejection import Rejection
 from helpers import outcome, turns
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
@@ -382,24 +382,20 @@ async def test_an_awaiter_goes_on_with_what_a_handler_made_of_the_request_howeve
     assert ("once",) == await task
 
 
-class Signal(Exception):
-    """A reason that comes with a signal: just before it is raised in a Task, that is cancelled."""
-
-    task: asyncio.Task
-
-    def with_traceback(self, traceback: TracebackType | None, /) -> "Signal":
-        self.task.cancel()
-        return super().with_traceback(traceback)
-
-
-async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that() -> None:
-    """As with a Future that has ended already: the request is not lost."""
+async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that(monkeypatch) -> None:
+    """By a signal handler, in the middle of the library; as with a Future that has ended already."""
     promise, _, reject = Promise.with_resolvers()
-    signal = Signal()
-    signal.task = asyncio.create_task(awaiting(promise))
+    task = asyncio.create_task(awaiting(promise))
+    take = Rejection.take
+
+    def interrupted(rejection: Rejection, consumer: object) -> BaseException:
+        task.cancel()
+        return take(rejection, consumer)
+
+    monkeypatch.setattr(Rejection, "take", interrupted)
     await turns()
-    reject(signal)
-    assert "CancelledError()" == await outcome(signal.task)
+    reject(ValueError())
+    assert "CancelledError()" == await outcome(task)
 
 
 async def test_asyncio_timeout_around_the_last_await_ends_the_work_and_waits_for_its_cleanup() -> None:

@@ -1,6 +1,7 @@
 """What goes wrong around a promise, and what the user sees of it: what docs/faults.md says and no other test holds."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import gc
 import os
@@ -11,12 +12,12 @@ import textwrap
 import threading
 import types
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from aiopromise import Promise, pipe
+from aiopromise import Promise, on_unhandled_rejection, pipe
 from helpers import turns
 
 all_modes = pytest.mark.usefixtures("loop_mode")
@@ -226,6 +227,261 @@ async def test_sixteen_threads_settle_at_once_and_nothing_is_lost(reports) -> No
     assert [] == reports
 
 
+# ------------------------------------------------------------------- a promise of another loop
+
+
+COMBINATORS: dict[str, Callable[[Promise], Awaitable]] = {
+    "all": lambda promise: Promise.all(promise, 1),
+    "all_keyed": lambda promise: Promise.all_keyed({"one": promise}),
+    "any": Promise.any,
+    "race": Promise.race,
+    "some": lambda promise: Promise.some(1, [promise]),
+}
+
+
+@pytest.mark.parametrize("combine", COMBINATORS.values(), ids=COMBINATORS)
+def test_a_combinator_rejects_what_is_pending_on_another_loop(combine) -> None:
+    """It could only be told of the outcome from another thread."""
+
+    async def make() -> Promise:
+        return Promise.with_resolvers().promise
+
+    async def reason_in_time(promise: Promise) -> BaseException | None:
+        return await asyncio.wait_for(reason_of(combine(promise)), 5)
+
+    with contextlib.closing(asyncio.new_event_loop()) as other:
+        promise = other.run_until_complete(make())
+        reason = asyncio.run(reason_in_time(promise))
+    assert "belongs to another event loop" in str([*getattr(reason, "exceptions", ()), reason][0])
+    assert not promise.done()
+
+
+@pytest.mark.parametrize("combine", COMBINATORS.values(), ids=COMBINATORS)
+def test_a_combinator_takes_what_has_settled_on_another_loop(combine) -> None:
+    """The value is there, whoever asks for it."""
+
+    async def make() -> Promise:
+        return Promise.resolve("there")
+
+    async def combined(promise: Promise) -> object:
+        return await asyncio.wait_for(combine(promise), 5)
+
+    assert "there" in str(asyncio.run(combined(asyncio.run(make()))))
+
+
+@pytest.mark.parametrize("method", ["resolve", "reject"])
+def test_a_resolver_that_was_called_is_ignored_after_its_loop_was_closed_as_before(method) -> None:
+    """Only the first call counts, and it came in time."""
+    first, second = ValueError("first"), ValueError("second")
+
+    async def main() -> tuple:
+        promise, *resolvers = Promise.with_resolvers()
+        resolver = resolvers[method == "reject"]
+        resolver(first)
+        return promise, resolver, await reason_of(promise)
+
+    promise, resolver, reason = asyncio.run(main())
+    resolver(second)
+    assert first is (promise.result() if reason is None else reason)
+
+
+# ------------------------------------------------------------------- values and callbacks that misbehave
+
+
+class Undecided:
+    """Neither true nor false, as an array of several numbers."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("neither true nor false")
+
+
+@all_modes
+async def test_filter_is_rejected_where_a_verdict_is_neither_true_nor_false() -> None:
+    """With what the verdict raises, and the calls that run are cancelled."""
+    ended: list[str] = []
+
+    async def verdict(number: int) -> Undecided:
+        try:
+            await (hang() if number else turns())
+        finally:
+            ended.append(f"call {number}")
+        return Undecided()
+
+    filtered = Promise.filter(range(3), verdict)
+    assert "neither true nor false" == str(await asyncio.wait_for(reason_of(filtered), 5))
+    assert ["call 0", "call 1", "call 2"] == sorted(ended)
+
+
+class OddMapping(Mapping):
+    """Its keys cannot be those of a dict."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return hang()
+
+    def __iter__(self) -> Iterator[list]:
+        return iter([[1], [2]])
+
+    def __len__(self) -> int:
+        return 2
+
+
+async def test_all_keyed_is_rejected_where_a_key_cannot_be_one_of_a_dict() -> None:
+    assert "unhashable" in str(await asyncio.wait_for(reason_of(Promise.all_keyed(OddMapping())), 5))
+
+
+def test_a_promise_whose_value_has_it_is_shown_once() -> None:
+    """As asyncio shows a Future; not once for each time that it is found, and again in each of those."""
+
+    async def main() -> str:
+        promise, resolve, _ = Promise.with_resolvers()
+        resolve([promise, (promise, {"key": promise})])
+        return repr(await asyncio.wait_for(promise.then(lambda _: promise.then()), 5) and promise)
+
+    assert "<Promise fulfilled [<Promise ...>, (<Promise ...>, {'key': <Promise ...>})]>" == asyncio.run(main())
+
+
+class Shown(BaseException):
+    """What a repr raises."""
+
+
+class Costly:
+    """Its repr must not be asked for."""
+
+    def __repr__(self) -> str:
+        raise Shown
+
+
+@pytest.mark.parametrize("loop_mode", ["debug"], indirect=True)
+@pytest.mark.usefixtures("loop_mode")
+async def test_debug_mode_asks_no_value_for_its_repr(reports) -> None:
+    """It may take its time, or fail."""
+    promise, resolve, _ = Promise.with_resolvers()
+    tasks = [asyncio.create_task(reason_of(promise)) for _ in range(3)]
+    promise.add_done_callback(lambda _: None)
+    link = promise.then(lambda value: value)
+    await turns()
+    resolve(Costly())
+    await asyncio.wait([link, *tasks], timeout=5)
+    assert ([True, None, None, None], []) == ([link.done(), *(task.result() for task in tasks)], reports)
+
+
+class UnfitError(TypeError):
+    """An error that can hardly be told."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+    def add_note(self, note: str) -> None:
+        raise ZeroDivisionError
+
+    def with_traceback(self, traceback: object) -> Any:
+        raise ZeroDivisionError
+
+
+@all_modes
+@pytest.mark.parametrize("link", ["then", "finally_", "tap"])
+async def test_an_exception_whose_own_methods_fail_rejects_as_any_other(link) -> None:
+    error = UnfitError("cannot pickle this")
+    promise = getattr(Promise.resolve(1), link)(raising(error))
+    assert error is await asyncio.wait_for(reason_of(promise.then()), 5)
+
+
+async def test_an_exception_from_an_executor_whose_own_methods_fail_rejects_as_any_other() -> None:
+    error = UnfitError("cannot pickle this")
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        assert error is await asyncio.wait_for(reason_of(Promise.submit(executor, raising(error))), 5)
+
+
+class Refused(BaseException):
+    """What a test framework raises to end a test."""
+
+
+@all_modes
+@pytest.mark.parametrize("handled", [False, True])
+async def test_a_listener_may_raise_anything_and_everybody_else_is_told(reports, handled) -> None:
+    """Whoever takes the rejection gets it, and the listeners behind it are called."""
+    error, told = ValueError("no"), []
+    stops = [
+        on_unhandled_rejection(lambda event: raising(Refused())() if event.handled == handled else None),
+        on_unhandled_rejection(lambda event: told.append(event.handled)),
+    ]
+    promise = Promise.reject(error)
+    await turns()
+    assert error is await asyncio.wait_for(reason_of(Promise.all(promise)), 5)
+    for stop in stops:
+        stop()
+    assert ([False, True], [Refused]) == (told, [type(report["exception"]) for report in reports])
+
+
+@all_modes
+async def test_a_task_factory_that_forgets_its_task_leaves_nobody_waiting(reports) -> None:
+    """Not even where the coroutine that it has begun refuses to be closed."""
+    loop = asyncio.get_running_loop()
+
+    def forgetful(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> None:
+        coroutine.send(None)
+
+    async def stubborn(_: object) -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            await asyncio.sleep(0)
+
+    before = loop.get_task_factory()
+    loop.set_task_factory(forgetful)
+    promise = Promise.resolve().then(stubborn)
+    done = loop.create_future()
+    promise.add_done_callback(lambda _: done.set_result(None))
+    try:
+        async with asyncio.timeout(5):
+            await done
+    finally:
+        loop.set_task_factory(before)
+    assert isinstance(promise.exception(), TypeError | AttributeError)
+    assert ["coroutine ignored GeneratorExit"] == [str(report["exception"]) for report in reports]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_items_that_stop_the_program_as_they_are_closed_leave_nobody_waiting(error) -> None:
+    """It leaves the loop; when that runs again the promise has ended, with the failure that came first."""
+    failure, held = ValueError("first"), []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(3)
+        finally:
+            raise error
+
+    async def main() -> None:
+        held.append(Promise.map(items(), raising(failure), concurrency=1))
+        await hang()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(type(error)):
+            runner.run(main())
+        assert failure is runner.run(reason_of(asyncio.wait_for(held[0], 5)))
+
+
+class Uncancellable(asyncio.Future):
+    """A Future of somebody who has made a mistake."""
+
+    def cancel(self, msg: object = None) -> bool:
+        raise LookupError("cannot be cancelled")
+
+
+def test_a_future_that_cannot_be_cancelled_keeps_no_other_from_its_cleanup_at_the_end_of_the_loop() -> None:
+    """Its promise ends with what its cancel() has raised."""
+    held, ended = [], []
+
+    async def main() -> None:
+        held.append(Promise(Uncancellable(loop=asyncio.get_running_loop())))
+        held.append(Promise(asyncio.get_running_loop().create_future()).finally_(lambda: ended.append("cleaned up")))
+        await turns()
+
+    asyncio.run(main())
+    assert ("cannot be cancelled", ["cleaned up"]) == (str(held[0].exception()), ended)
+
+
 # -------------------------------------------------------------------------- other processes
 
 
@@ -272,7 +528,7 @@ def _run(program: str, *options: str) -> tuple[int, str, str]:
 
 ALIVE = """
     import asyncio, sys
-    from aiopromise import Promise, pipe
+    from aiopromise import Promise, on_unhandled_rejection, pipe
 
     kept = []
 
@@ -301,7 +557,7 @@ def test_a_rejection_that_nobody_took_is_reported_at_the_exit_of_the_interpreter
     code, output, errors = _run(
         """
         import asyncio
-        from aiopromise import Promise, pipe
+        from aiopromise import Promise, on_unhandled_rejection, pipe
 
         kept = []
 
@@ -489,3 +745,77 @@ async def test_a_task_factory_may_wrap_what_it_is_given(link) -> None:
     await asyncio.wait([promise])
     loop.set_task_factory(None)
     assert (["wrapped"], "value") == (seen, promise.result())
+
+
+# ------------------------------------------------------------------- what stops a program, and does not
+
+
+ELSEWHERE: dict[str, Callable[[BaseException], Promise]] = {
+    "Promise.reject()": Promise.reject,
+    "a resolver": lambda error: _rejected(Promise.with_resolvers(), error),
+    "a Future": lambda error: Promise(_failed_future(error)),
+    "an executor": lambda error: Promise.submit(_Failing(error), print),
+}
+
+
+def _rejected(resolvers: Any, error: BaseException) -> Promise:
+    resolvers.reject(error)
+    return resolvers.promise
+
+
+def _failed_future(error: BaseException) -> asyncio.Future:
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
+
+
+class _Failing(concurrent.futures.Executor):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> concurrent.futures.Future:
+        future: concurrent.futures.Future = concurrent.futures.Future()
+        future.set_exception(self.error)
+        return future
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize("links", [0, 2])
+async def test_what_would_stop_a_program_and_has_not_left_the_loop_is_reported(reports, error, make, links) -> None:
+    """Nobody else would hear of it: not where it was only handed on, nor through links."""
+    promise = make(error)
+    for _ in range(links):
+        promise = promise.then(print)
+    await turns()
+    del promise
+    gc.collect()
+    assert [error] == [report["exception"] for report in reports]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+@pytest.mark.parametrize("place", ["a handler", "a cleanup", "a Task"])
+def test_what_has_left_the_loop_is_not_reported_by_the_links_behind_it(place, error) -> None:
+    """Whoever ran the loop has got it."""
+    reports: list[dict] = []
+
+    async def fails(_: object) -> None:
+        await turns()
+        raise error
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+        promise = Promise.resolve().then(fails) if place == "a Task" else PLACES[place](error)
+        promise.then(print).catch(print)
+        await hang()
+
+    async def go_on() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+        await turns()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(type(error)):
+            runner.run(main())
+        runner.run(go_on())
+        gc.collect()
+    assert [] == [report for report in reports if "promise" in report["message"]]
