@@ -382,6 +382,17 @@ async def test_an_awaiter_goes_on_with_what_a_handler_made_of_the_request_howeve
     assert ("once",) == await task
 
 
+async def test_an_awaiter_ends_by_the_request_where_the_value_comes_before_that_is_passed_on() -> None:
+    """The Task was asked first, and there is nothing left that could become of the request."""
+    future = asyncio.get_running_loop().create_future()
+    promise = Promise(future)
+    task = asyncio.create_task(awaiting(promise))
+    await turns()
+    task.cancel("why")
+    future.set_result("value")
+    assert ("CancelledError('why')", "value") == (await outcome(task), await promise)
+
+
 class Signal(Exception):
     """A reason that comes with a signal: just before it is raised in a Task, that is cancelled."""
 
