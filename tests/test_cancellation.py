@@ -698,6 +698,16 @@ async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
     assert [()] == work.requests
 
 
+async def test_a_time_limit_that_the_loop_refuses_leaves_nothing_behind(reports) -> None:
+    """The call raises; what was begun for it ends without a word."""
+    promise = Promise.resolve("value")
+    with contextlib.suppress(OverflowError):  # uvloop takes any number
+        promise.timeout(10**400)
+    await turns()
+    gc.collect()
+    assert [] == reports
+
+
 async def test_timeout_settles_after_the_work_it_has_stopped() -> None:
     log: list[str] = []
     work = Promise.resolve().then(Work()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
