@@ -965,6 +965,18 @@ def test_a_promise_may_be_cancelled_between_two_runs_of_a_runner(debug) -> None:
         assert (True, True) == (promise.cancel(), promise.cancelled())
 
 
+def test_the_end_of_the_loop_waits_for_no_timer(run) -> None:
+    """What is due then runs as soon as it can."""
+    loops: list[RecordingLoop] = []
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        loops[0].held = Promise.with_resolvers().promise.finally_(lambda: None).finally_(lambda: None)
+
+    run(main, RecordingLoop)
+    assert [] == loops[0].timers
+
+
 def test_the_end_of_the_loop_reaches_each_of_many_promises(run) -> None:
     held: list[Promise] = []
     closed: list[int] = []
