@@ -683,6 +683,18 @@ async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
     assert [()] == work.requests
 
 
+async def test_a_time_limit_that_the_loop_refuses_leaves_nothing_behind(reports) -> None:
+    """In debug mode it refuses another thread; what was begun for the limit ends without a word."""
+    promise, resolve, _ = Promise.with_resolvers()
+    asyncio.get_running_loop().set_debug(True)
+    with pytest.raises(RuntimeError):
+        await asyncio.to_thread(promise.timeout, 3600)
+    resolve("value")
+    await turns()
+    gc.collect()
+    assert ("value", []) == (await promise, reports)
+
+
 async def test_timeout_settles_after_the_work_it_has_stopped() -> None:
     log: list[str] = []
     work = Promise.resolve().then(Work()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
@@ -936,6 +948,18 @@ def test_a_promise_may_be_cancelled_between_two_runs_of_a_runner(debug) -> None:
     with asyncio.Runner(debug=debug) as runner:
         promise = runner.run(begin())
         assert (True, True) == (promise.cancel(), promise.cancelled())
+
+
+def test_the_end_of_the_loop_waits_for_no_timer(run) -> None:
+    """What is due then runs as soon as it can."""
+    loops: list[RecordingLoop] = []
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        loops[0].held = Promise.with_resolvers().promise.finally_(lambda: None).finally_(lambda: None)
+
+    run(main, RecordingLoop)
+    assert [] == loops[0].timers
 
 
 def test_the_end_of_the_loop_reaches_each_of_many_promises(run) -> None:

@@ -1023,6 +1023,19 @@ async def test_a_time_limit_within_the_cleanup_does_not_hide_who_asked_first() -
     assert ["asked", "asked again", "ended"] == work.log
 
 
+async def test_a_time_limit_that_passes_while_the_losers_end_is_passed() -> None:
+    """Nobody had asked for the end: there was an answer, which comes too late."""
+    work = Work.slow()
+    inner, resolve, _ = Promise.with_resolvers()
+    race = Promise.race(work(), inner)
+    await turns()
+    limited = race.timeout(0)
+    resolve("v")
+    await turns()
+    work.cleaned.set()
+    assert "TimeoutError('no outcome within 0 seconds')" == await outcome(limited)
+
+
 @each_of(DECIDED_EARLY)
 @pytest.mark.parametrize("as_task", [True, False], ids=["its Task", "itself"])
 async def test_a_request_is_not_lost_while_the_losers_end(combine, as_task) -> None:

@@ -172,6 +172,13 @@ async def _dropped(count: int) -> object:
     return not tip.done()  # tip, too, is dropped as the coroutine ends
 
 
+async def _pending_side_by_side(count: int) -> object:
+    made = [Promise.with_resolvers() for _ in range(count)]
+    for one in made:
+        one.resolve("value")
+    return {"value"} == {await one.promise for one in made}
+
+
 SCENES = {
     _links: 100_000,
     _async_links: 10_000,
@@ -191,6 +198,7 @@ SCENES = {
     _cancelled_siblings: 5_000,
     _cancelled_awaiters: 5_000,
     _dropped: 100_000,
+    _pending_side_by_side: 10_000,
 }
 
 
@@ -232,6 +240,12 @@ def calls_of(scene: Callable[[int], Awaitable], count: int) -> int:
 def test_twice_the_line_is_twice_the_work(scene) -> None:
     once, twice = calls_of(scene, 1000), calls_of(scene, 2000)
     assert 1.5 < twice / once < 2.4
+
+
+def test_four_times_as_many_pending_promises_are_four_times_the_work() -> None:
+    """Also where the loop has to remember very many of them until it ends."""
+    once, four_times = calls_of(_pending_side_by_side, 10_000), calls_of(_pending_side_by_side, 40_000)
+    assert 3 < four_times / once < 5
 
 
 # ------------------------------------------------------------------------------------------------------- it stays flat

@@ -494,6 +494,24 @@ async def test_an_await_that_begins_when_its_promise_was_rejected_raises_the_rea
         next(waiting)
 
 
+@pytest.mark.parametrize("of_a_future", [True, False])
+async def test_a_coroutine_that_no_task_drives_can_begin_to_await(of_a_future: bool) -> None:
+    """Whoever drives it, such as a callback of the loop, has to wake it."""
+    promise, resolve, _ = Promise.with_resolvers()
+    loop = asyncio.get_running_loop()
+    if of_a_future:
+        resolve(loop.create_future())
+
+    async def wait() -> None:
+        await promise
+
+    begun: list[bool] = []
+    loop.call_soon(lambda: begun.append(asyncio.isfuture(wait().send(None))))
+    await turns()
+    assert [True] == begun
+    promise.cancel()
+
+
 async def test_resolvers_name_their_promise_until_they_have_resolved_it() -> None:
     """Their reprs tell what they are for."""
     promise, resolve, reject = Promise.with_resolvers()

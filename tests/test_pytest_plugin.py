@@ -122,6 +122,18 @@ async def test_it():
     result.assert_outcomes(passed=1)
 
 
+def test_an_exception_has_notes_in_debug_mode_only(run: Run) -> None:
+    """Also where the plugin records who has made what."""
+    result = run("""
+@pytest.mark.parametrize("debug", [False, True])
+async def test_it(debug):
+    asyncio.get_running_loop().set_debug(debug)
+    late = await Promise(forever()).timeout(0).catch(lambda error: error)
+    assert debug == hasattr(late, "__notes__")
+""")
+    result.assert_outcomes(passed=2)
+
+
 def test_what_has_failed_a_test_is_not_reported_again(run: Run) -> None:
     """Neither in the log nor at the expense of the test that runs when its promise dies."""
     result = run("""

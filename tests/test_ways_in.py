@@ -305,10 +305,21 @@ class AsyncCall:
         raise AssertionError("run")
 
 
+class AsyncCallWithoutArguments:
+    async def __call__(self) -> None:
+        raise AssertionError("run")
+
+
 @pytest.mark.parametrize(
     "executor",
-    [AsyncCall.method, AsyncCall().method, AsyncCall(), functools.partial(AsyncCall.method, None)],
-    ids=["function", "method", "object", "partial"],
+    [
+        AsyncCall.method,
+        AsyncCall().method,
+        AsyncCall(),
+        AsyncCallWithoutArguments(),
+        functools.partial(AsyncCall.method, None),
+    ],
+    ids=["function", "method", "object", "object that takes no arguments", "partial"],
 )
 async def test_a_coroutine_function_is_no_executor(executor: Callable) -> None:
     """Nobody would await its body: a `TypeError` at the call."""

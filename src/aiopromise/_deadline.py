@@ -31,13 +31,13 @@ class Deadline:
 
     __slots__ = ("_expired", "_fallback", "_seconds", "_source", "_timer")
 
-    _timer: asyncio.TimerHandle
-
     def __init__(self, source: Core, seconds: float, fallback: Any) -> None:
         self._source = source
         self._seconds = seconds
         self._fallback = fallback
         self._expired = False
+        # None where the loop has refused to set one.
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, promise: CoreT) -> CoreT:
         """Give *promise*, whose handlers are those of this deadline, its time."""
@@ -48,11 +48,11 @@ class Deadline:
         return promise
 
     def on_fulfilled(self, value: Any) -> Exactly:
-        self._timer.cancel()
+        self._stop()
         return Exactly(True, value)
 
     def on_rejected(self, reason: BaseException) -> Exactly:
-        self._timer.cancel()
+        self._stop()
         if not (self._expired and isinstance(reason, CancelledError)):
             return Exactly(False, reason)
         if self._fallback is not MISSING:
@@ -65,3 +65,7 @@ class Deadline:
             # Whoever has asked before the time was up has the say: the end is a cancellation, then.
             self._expired = not is_cancelling(self._source)
             cancel(promise, None)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -16,7 +16,7 @@ def check_executor(source: Any) -> None:
     """Raise `TypeError` unless *source* can be called as an executor."""
     if not callable(source):
         raise not_a_source(source)
-    if iscoroutinefunction(source):
+    if iscoroutinefunction(source) or iscoroutinefunction(type(source).__call__):
         raise TypeError(_coroutine_function(source))
 
 
