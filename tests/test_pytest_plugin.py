@@ -599,9 +599,10 @@ def test_many_of_one_place_are_told_once(run: Run) -> None:
     """With their number; and a summary names a few places only."""
     result = run(
         """
-async def test_one_place():
-    for _ in range(2000):
-        Promise.reject(KeyError())
+async def test_one_place(request):
+    request.node.kept = [
+        Promise.reject(KeyError()) for _ in range(2000)
+    ]
 
 async def test_many():
 """

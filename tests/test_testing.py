@@ -196,8 +196,7 @@ def test_a_second_settle_is_refused_while_one_lets_the_loop_turn(on_loop: Callab
     assert first is None
     assert isinstance(second, RuntimeError)
     assert str(second) == (
-        "settle() was called while another settle() lets the same loop turn\n\n"
-        "Call it once, where the test waits for the loop to be at rest: it is about all that runs on the loop"
+        "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
     )
 
 

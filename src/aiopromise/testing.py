@@ -148,8 +148,7 @@ async def settle(*, turns: int = _TURNS) -> None:
     other is waited for.
 
     Raises:
-        RuntimeError: after so many *turns* there is still something to do; the message names it. Or another settle()
-            has not ended yet on this loop.
+        RuntimeError: after so many *turns* there is still something to do, which is named; or another settle() runs.
 
     Example:
         >>> import asyncio
@@ -168,8 +167,7 @@ async def settle(*, turns: int = _TURNS) -> None:
     loop = asyncio.get_running_loop()
     if loop in _settling:
         raise RuntimeError(
-            "settle() was called while another settle() lets the same loop turn\n\n"
-            "Call it once, where the test waits for the loop to be at rest: it is about all that runs on the loop"
+            "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
         )
     _settling.add(loop)
     idleness = _idleness_of(loop)
