@@ -413,6 +413,9 @@ def thread():
     yield
     over.set()
     server.join()
+    async def end():
+        Promise.reject(KeyError("end"))
+    asyncio.run(end())
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -443,10 +446,11 @@ async def task():
     task.cancel()
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_it(task):
+@pytest.mark.parametrize("number", [1, 2])
+async def test_it(task, number):
     await Promise.race([task, asyncio.sleep(0)])
 """)
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=2)
 
 
 def test_what_is_in_order_is_left_in_peace(run: Run) -> None:
@@ -695,6 +699,7 @@ def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
         # Without the library, too: a worker that refuses it only later could not say so.
         result = run("def test_it(): pass", option, head="")
         assert pytest.ExitCode.USAGE_ERROR == result.ret
+        assert "collected" not in result.stdout.str()
         result.stderr.fnmatch_lines(
             [f"ERROR: *aiopromise*allow*pendin* {known} 'pendin'", "", "Write some of these, as *"]
         )
@@ -738,6 +743,23 @@ async def test_it(earlier, recorded_promises):
 async def test_next(recorded_promises):
     assert [] == recorded_promises
 """)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_fixture_lists_them_on_a_loop_that_was_there_before(run: Run) -> None:
+    """Also where everything is allowed, so that nothing was recorded on it until now."""
+    result = run(
+        """
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+async def test_before():
+    Promise.resolve(1)
+
+async def test_it(recorded_promises):
+    assert [Promise.resolve(1)] == recorded_promises
+""",
+        "--aiopromise-allow=all",
+    )
     result.assert_outcomes(passed=2)
 
 

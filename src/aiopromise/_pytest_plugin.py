@@ -85,26 +85,21 @@ class Watch:
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Generator[None, object, object]:
-        """Look at the end of a coroutine function: whoever runs it may close the loop before it returns to pytest."""
-        function = pyfuncitem.obj
-        if self.recording is None or not iscoroutinefunction(function):
-            return (yield)
-        pyfuncitem.obj = _looking(function, self.recording)
-        try:
-            return (yield)
-        finally:
-            pyfuncitem.obj = function
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self) -> Generator[None, object, object]:
+    def pytest_runtest_call(self, item: Any) -> Generator[None, object, object]:
         """Look when the test is over, before its fixtures are."""
         self._start_if_wanted()  # its fixtures may have been the first to import the library
+        if self.recording is None:
+            return (yield)
+        function = getattr(item, "obj", None)
+        # Whoever runs a coroutine function may close the loop before it returns to pytest.
+        if iscoroutinefunction(function):
+            item.obj = _looking(function, self.recording)
         try:
             return (yield)
         finally:
-            if self.recording is not None:
-                self.recording.look()
+            self.recording.look()
+            if iscoroutinefunction(function):
+                item.obj = function
 
     def pytest_fixture_post_finalizer(self) -> None:
         """Look again: a fixture may have ended what the test began. The last to go is the loop."""
