@@ -1,9 +1,13 @@
 """What the pytest plugin makes of the tests of others."""
 
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
+
+from aiopromise._recorder import recorders
+from aiopromise._rejection import listeners
 
 pytest_plugins = ["pytester"]
 
@@ -290,7 +294,196 @@ async def test_next():
     assert ["unhandled Promise.reject(KeyError())", "pending Promise(forever())"] == [*summaries(result).values()]
 
 
+def test_a_wider_loop_does_not_hide_what_a_test_makes(run: Run) -> None:
+    """Neither behind a fixture of its own scope, nor after a test that may leave everything."""
+    result = run("""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server():
+    promise = Promise(forever())
+    yield promise
+    promise.cancel()
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_behind_a_fixture(server, recorded_promises):
+    Promise(forever())
+    assert len(recorded_promises) == 1
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestAfter:
+    @pytest.mark.aiopromise_allow
+    async def test_allowed(self):
+        Promise.resolve(1)
+
+    async def test_after(self):
+        Promise(forever())
+""")
+    result.assert_outcomes(passed=3, errors=2)
+    assert ["pending Promise(forever())"] * 2 == [*summaries(result).values()]
+
+
+def test_a_wider_fixture_of_anyio_does_not_hide_what_a_test_makes(run: Run) -> None:
+    """Whose plugin runs both in one Task, which is the fixture's."""
+    result = run(
+        """
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture(params=["asyncio"], scope="module")
+def anyio_backend(request):
+    return request.param
+
+@pytest.fixture(scope="module")
+async def server(anyio_backend):
+    promise = Promise(forever())
+    yield promise
+    promise.cancel()
+
+async def test_it(server):
+    Promise(forever())
+""",
+        *["-p", "no:asyncio", "-o", "addopts=", "-W", "ignore::pytest.PytestConfigWarning"],
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    assert ["pending Promise(forever())"] == [*summaries(result).values()]
+
+
+def test_a_listener_that_an_earlier_test_has_left_answers_for_nothing(run: Run) -> None:
+    """A rejection that was announced to others only, and not taken, fails the test that made it."""
+    result = run("""
+async def test_leaves_a_listener():
+    on_unhandled_rejection(lambda event: None)
+
+async def test_dead():
+    Promise.reject(ValueError("no"))
+    await settle()
+
+async def test_alive(request):
+    request.node.kept = Promise.reject(ValueError("no"))
+    await settle()
+
+async def test_taken():
+    promise = Promise.reject(ValueError("no"))
+    await settle()
+    assert_rejected(promise)
+""")
+    listeners.clear()
+    result.assert_outcomes(passed=4, errors=2)
+    assert {"test_dead", "test_alive"} == {*summaries(result)}
+
+
+def test_a_teardown_that_fails_shows_what_was_left_behind(run: Run) -> None:
+    """It may be the reason, and is not lost."""
+    result = run("""
+@pytest.fixture
+def broken():
+    yield
+    raise KeyError("broken")
+
+async def test_it(broken):
+    Promise(forever())
+""")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*KeyError: 'broken'*", "*Captured promises teardown*", "left behind: pending *:21"])
+
+
+def test_the_line_of_a_promise_that_a_mock_makes_is_the_users(run: Run) -> None:
+    """And not one of unittest.mock."""
+    result = run("""
+from unittest.mock import Mock
+
+async def test_it():
+    Mock(side_effect=Promise.reject)(KeyError())
+""")
+    assert {"test_it": "unhandled Mock(side_effect=Promise.reject)(KeyError())"} == summaries(result)
+
+
+def test_a_test_whose_fixture_is_the_first_to_import_the_library_is_watched(pytester: pytest.Pytester) -> None:
+    """Not only the next one."""
+    pytester.makepyfile("""
+        import asyncio
+        import pytest
+
+        @pytest.fixture
+        def make():
+            from aiopromise import Promise
+            async def make():
+                Promise.reject(KeyError())
+            return make
+
+        def test_it(make):
+            asyncio.run(make())
+    """)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, errors=1)
+
+
 # ---------------------------------------------------------- what does not fail it
+
+
+def test_what_others_make_or_run_beside_a_test_is_not_its_own(run: Run) -> None:
+    """A wider fixture, at its beginning, at its end and all the time between, and a Task of an earlier test."""
+    result = run("""
+async def poll():
+    while True:
+        await Promise.delay(0.001)
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def work():
+    tasks = [asyncio.create_task(poll()), asyncio.create_task(forever())]
+    yield Promise(forever())
+    for task in tasks:
+        task.cancel()
+    kept.append(Promise.reject(KeyError("end")))
+
+kept = []
+
+@pytest.fixture(scope="module", autouse=True)
+def thread():
+    over = threading.Event()
+    async def main():
+        while not over.is_set():
+            await Promise.delay(0.001)
+    server = threading.Thread(target=asyncio.run, args=(main(),))
+    server.start()
+    yield
+    over.set()
+    server.join()
+    async def end():
+        Promise.reject(KeyError("end"))
+    asyncio.run(end())
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+async def test_beside(work):
+    await asyncio.sleep(0.02)
+    await Promise.race([work, asyncio.sleep(0)])
+
+async def test_leaves_a_task():
+    kept.append(asyncio.create_task(poll()))
+    await asyncio.sleep(0)
+
+async def test_after_that(work, recorded_promises):
+    await asyncio.sleep(0.02)
+    assert recorded_promises == []
+""")
+    assert {"test_leaves_a_task"} >= {*summaries(result)}
+    result.assert_outcomes(passed=3, errors=1)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a Task does not tell its context")
+def test_a_task_of_a_wider_fixture_is_no_loser_of_the_test(run: Run) -> None:
+    """It may be raced with, and runs on."""
+    result = run("""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def task():
+    task = asyncio.create_task(forever())
+    yield task
+    task.cancel()
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("number", [1, 2])
+async def test_it(task, number):
+    await Promise.race([task, asyncio.sleep(0)])
+""")
+    result.assert_outcomes(passed=2)
 
 
 def test_what_is_in_order_is_left_in_peace(run: Run) -> None:
@@ -366,6 +559,103 @@ async def test_skipped():
     result.stdout.fnmatch_lines(["*Captured promises call*", "left behind: pending test_it.py:16"], consecutive=True)
 
 
+def test_unittest_is_not_failed_twice_either(run: Run) -> None:
+    """Nor skipped and failed, nor failed for a subtest and again; though it raises nothing that pytest sees."""
+    result = run("""
+import unittest
+
+class TestIt(unittest.IsolatedAsyncioTestCase):
+    async def test_fails(self):
+        Promise.reject(KeyError())
+        self.assertEqual(1, 2)
+
+    async def test_is_skipped(self):
+        Promise.reject(KeyError())
+        self.skipTest("not now")
+
+    @unittest.expectedFailure
+    async def test_fails_as_expected(self):
+        Promise.reject(KeyError())
+        self.assertEqual(1, 2)
+""")
+    result.assert_outcomes(failed=1, skipped=1, xfailed=1)
+    result.stdout.fnmatch_lines(["*Captured promises call*", "left behind: unhandled *:19"], consecutive=True)
+
+
+def test_a_failed_subtest_is_enough(run: Run) -> None:
+    """What was left behind is shown with it, and fails nothing."""
+    result = run("""
+async def test_it(subtests):
+    with subtests.test():
+        Promise.reject(KeyError())
+        assert 0
+""")
+    assert result.parseoutcomes().keys() == {"failed", "subtests failed"} or result.parseoutcomes() == {"failed": 2}
+    assert {} == summaries(result)
+
+
+def test_a_fixture_that_fails_or_skips_is_not_failed_twice(run: Run) -> None:
+    """However the test before it has ended."""
+    result = run("""
+async def test_passes():
+    pass
+
+@pytest.fixture
+async def fixture(request):
+    Promise.reject(KeyError())
+    request.param()
+
+def fails():
+    assert 0
+
+@pytest.mark.parametrize("fixture", [fails, pytest.skip], indirect=True)
+async def test_it(fixture):
+    pass
+""")
+    result.assert_outcomes(passed=1, errors=1, skipped=1)
+
+
+def test_a_test_that_removes_its_working_directory_shows_its_own_failure(run: Run) -> None:
+    """The places are shown without asking for the directory that is gone."""
+    result = run("""
+import os
+import tempfile
+
+async def test_it(monkeypatch, request):
+    request.addfinalizer(lambda: os.chdir("/"))
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.chdir(folder)
+        Promise.reject(KeyError())
+    assert 0
+""")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert 0", "*Captured promises call*", "left behind: unhandled test_it.py:22"])
+
+
+def test_many_of_one_place_are_told_once(run: Run) -> None:
+    """With their number; and a summary names a few places only."""
+    result = run(
+        """
+async def test_one_place(request):
+    request.node.kept = [
+        Promise.reject(KeyError()) for _ in range(2000)
+    ]
+
+async def test_many():
+"""
+        + "    Promise.reject(KeyError())\n" * 7
+    )
+    left = "ERROR test_it.py::test_{} - Failed: left behind: unhandled test_it.py:{}"
+    result.stdout.fnmatch_lines(
+        [
+            "      ... and 1,999 more made there",
+            left.format("one_place", "17 (2,000 times)"),
+            left.format("many", "*, unhandled *, unhandled *, unhandled *, unhandled *, and at 2 more places"),
+        ]
+    )
+    assert len(result.outlines) < 100
+
+
 # ------------------------------------------------------------------ relaxed
 
 TWO_LEFT = """
@@ -391,6 +681,37 @@ def test_a_marker_an_option_and_a_setting_say_what_may_be_left(run: Run, way: st
     assert [left] * bool(left) == [summary.split()[0] for summary in summaries(result).values()]
 
 
+def test_what_is_allowed_is_reported_as_without_the_plugin(run: Run) -> None:
+    """A rejection that a test may leave is logged when it dies, be it later."""
+    result = run("""
+kept = []
+
+@pytest.mark.aiopromise_allow("unhandled")
+@pytest.mark.asyncio(loop_scope="module")
+async def test_allowed():
+    kept.append(Promise.reject(KeyError()))
+    await settle()
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_next(caplog):
+    kept.clear()
+    assert len(caplog.records) == 1
+""")
+    result.assert_outcomes(passed=2)
+
+
+def test_a_run_that_is_broken_off_leaves_no_recording_on(pytester: pytest.Pytester) -> None:
+    """For whoever has called pytest.main() goes on without it."""
+    pytester.makepyfile("""
+        def test_it():
+            raise KeyboardInterrupt
+    """)
+    before = [*recorders]
+    result = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:asyncio", no_reraise_ctrlc=True)
+    assert pytest.ExitCode.INTERRUPTED == result.ret
+    assert before == recorders
+
+
 def test_markers_add_up_and_one_without_kinds_is_for_all(run: Run) -> None:
     """A module may be relaxed in one kind, and a test in another."""
     result = run(f"""
@@ -407,12 +728,31 @@ async def test_all():
 def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
     """With the kinds that there are."""
     known = "knows unhandled, pending, losers and all, got"
-    result = run(TWO_LEFT, "--aiopromise-allow=losers,pendin")
-    assert pytest.ExitCode.USAGE_ERROR == result.ret
-    result.stderr.fnmatch_lines([f"ERROR: --aiopromise-allow {known} 'pendin'"])
-    result = run("@pytest.mark.aiopromise_allow(0)" + TWO_LEFT)
+    for option in ["--aiopromise-allow=losers,pendin", "-o=aiopromise_allow=pendin"]:
+        # Without the library, too: a worker that refuses it only later could not say so.
+        result = run("def test_it(): pass", option, head="")
+        assert pytest.ExitCode.USAGE_ERROR == result.ret
+        assert "collected" not in result.stdout.str()
+        result.stderr.fnmatch_lines(
+            [f"ERROR: *aiopromise*allow*pendin* {known} 'pendin'", "", "Write some of these, as *"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("0", "knows unhandled, pending, losers and all, got 0"),
+        ("['pending']", "knows unhandled, pending, losers and all, got ['pending']"),
+        ("kinds='pending'", "takes no keywords"),
+    ],
+)
+def test_a_marker_that_is_misused_is_shown_as_written(run: Run, arguments: str, complaint: str) -> None:
+    """With what to write instead; it does not allow all, and does not fail for a reason that says nothing."""
+    result = run(f"@pytest.mark.aiopromise_allow({arguments})" + TWO_LEFT)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines([f"*UsageError: @pytest.mark.aiopromise_allow {known} 0"])
+    written = f"@pytest.mark.aiopromise_allow({arguments}) {complaint}".replace("[", "[[]")
+    right = 'Write *, as @pytest.mark.aiopromise_allow("pending", "losers")'
+    result.stdout.fnmatch_lines([f"*UsageError: {written}", "E*", f"*{right}"], consecutive=True)
 
 
 # ---------------------------------------------------------------- the fixture
@@ -436,6 +776,23 @@ async def test_it(earlier, recorded_promises):
 async def test_next(recorded_promises):
     assert [] == recorded_promises
 """)
+    result.assert_outcomes(passed=2)
+
+
+def test_the_fixture_lists_them_on_a_loop_that_was_there_before(run: Run) -> None:
+    """Also where everything is allowed, so that nothing was recorded on it until now."""
+    result = run(
+        """
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+async def test_before():
+    Promise.resolve(1)
+
+async def test_it(recorded_promises):
+    assert [Promise.resolve(1)] == recorded_promises
+""",
+        "--aiopromise-allow=all",
+    )
     result.assert_outcomes(passed=2)
 
 

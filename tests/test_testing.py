@@ -184,6 +184,22 @@ def test_settle_takes_as_many_turns_as_it_is_allowed(on_loop: Callable) -> None:
     on_loop(main())
 
 
+def test_a_second_settle_is_refused_while_one_lets_the_loop_turn(on_loop: Callable) -> None:
+    """Each would wait for the other; the first goes on, and afterwards another may be called."""
+
+    async def main() -> list:
+        ended = await asyncio.gather(settle(), settle(), return_exceptions=True)
+        await settle()
+        return ended
+
+    first, second = on_loop(main())
+    assert first is None
+    assert isinstance(second, RuntimeError)
+    assert str(second) == (
+        "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
+    )
+
+
 # --------------------------------------------------------------- deferreds
 
 

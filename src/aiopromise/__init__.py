@@ -33,6 +33,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_pool`: calls of one function on many items, so many at a time
 - `_concurrency`: many items through one function: `map` and its kin; `submit`
 - `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
+- `_maker`: who makes a promise: a test, or what goes on beside it
 - `_leftovers`: what a piece of work has left behind
 - `testing`: for users' tests: deferreds, `settle()`, assertions
 - `_pytest_plugin`: a test fails for what it leaves behind; `_aiopromise_pytest`, beside the package, lets pytest

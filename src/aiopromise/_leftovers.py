@@ -3,27 +3,29 @@
 import asyncio
 import sys
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from traceback import FrameSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from aiopromise._ending import queue_of
 from aiopromise._job import Job
+from aiopromise._maker import Maker
 from aiopromise._origin import Origin
 from aiopromise._pool import Pool
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
-from aiopromise._rejection import Rejection
+from aiopromise._rejection import Rejection, listeners
 from aiopromise._state import PENDING, REJECTED
 
-__all__ = ["KINDS", "Leftover", "Recording"]
-
-KINDS: Final = ("unhandled", "pending", "losers")
+__all__ = ["Leftover", "Recording"]
 
 # What starts loops, and calls the library from there: a promise that has nobody else above it is of its own making.
 _RUNNERS: Final = {"asyncio", "uvloop", "anyio", "pytest_asyncio"}
+
+# What stands between the user's code and the library, mocks for one, and has written no line that the user knows.
+_BETWEEN: Final = {"aiopromise", "unittest"}
 
 
 class Leftover(NamedTuple):
@@ -35,7 +37,7 @@ class Leftover(NamedTuple):
 
 
 class Recording:
-    """All promises that are made while it is on, by line of the user's code.
+    """All promises that a test makes while it is on, by line of the user's code.
 
     They and their loops are held weakly, so that all of them live, die and report as they would without it.
     """
@@ -43,6 +45,9 @@ class Recording:
     def __init__(self) -> None:
         # Every promise, held for good: for somebody who has asked for them.
         self.kept: list[Promise[Any]] | None = None
+        self._maker = Maker()
+        # Those who listened before, and do not know of this test.
+        self._listeners = {*listeners}
         self._made: list[weakref.ref[Promise[Any]]] = []
         self._limit = 100
         self._left: list[tuple[weakref.ref[Any], Origin]] = []
@@ -53,29 +58,32 @@ class Recording:
     def start(self) -> None:
         """Switch it on."""
         recorders.append(self)
-        loop = asyncio._get_running_loop()
-        if loop is not None:
-            queue_of(loop, Promise).traced = True
+        self._maker.start()
 
     def stop(self) -> None:
-        """Switch it off; what it knows stays."""
-        recorders.remove(self)
+        """Switch it off, if it is on; what it knows stays."""
+        if self in recorders:
+            recorders.remove(self)
+            self._maker.stop()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave out what others make meanwhile, and what they begin."""
+        return self._maker.away()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave out what is made meanwhile."""
-        if self not in recorders:
-            yield  # within another pause
-            return
-        self.stop()
-        try:
-            yield
-        finally:
-            recorders.append(self)
+    def at_work(self) -> Iterator[None]:
+        """Record what the running loop makes meanwhile, and look at the end."""
+        # The loop may be older than the recording, and ask whether there is one only at its next drain.
+        queue_of(asyncio.get_running_loop(), Promise).traced = True
+        with self._maker.at_work():
+            try:
+                yield
+            finally:
+                self.look()
 
     def made(self, promise: Any, origin: Origin | None) -> Origin | None:
         frame = _users_frame(sys._getframe(1))
-        if frame is None:
+        if frame is None or not self._maker.is_at_work():
             return origin
         place = origin or Origin([_summary_of(frame)])
         place.recording = self
@@ -88,11 +96,11 @@ class Recording:
         return place
 
     def lost(self, rejection: Any) -> None:
-        if self._is_ours(rejection._origin):
+        if self._is_unhandled(rejection):
             self._lost.append(_unhandled(rejection))
 
     def left(self, promise: Any, loser: Any) -> None:
-        if self._is_ours(promise._origin):
+        if self._is_ours(promise._origin) and self._is_ours(loser._origin):
             upstream = loser._upstream
             runs = upstream if isinstance(upstream, asyncio.Task) else loser
             self._left.append((weakref.ref(runs), promise._origin))
@@ -104,24 +112,28 @@ class Recording:
         now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
         losers = [(runs, origin) for reference, origin in self._left if (runs := reference()) is not None]
         for runs, origin in losers:
-            if (loop := weakref.ref(runs.get_loop())) in now and _is_running(runs):
+            if (loop := weakref.ref(runs.get_loop())) in now and self._is_running(runs):
                 now[loop].append(Leftover("losers", repr(runs), origin))
         known = [runs for runs, _ in losers]
         for promise in self._promises():
             if promise in known or promise._upstream in known:
                 continue
-            if (loop := weakref.ref(promise.get_loop())) in now and _is_running(promise):
+            if (loop := weakref.ref(promise.get_loop())) in now and self._is_running(promise):
                 now[loop].append(Leftover("pending", repr(promise), promise._origin))
         self._running |= now
 
-    def leftovers(self) -> list[Leftover]:
-        """Return all that was left behind; the rejections among it have been reported, then."""
-        alive = [promise._value for promise in self._promises() if promise._state == REJECTED]
-        unhandled = [rejection for rejection in alive if rejection._loop is not None]
-        lost = self._lost + [_unhandled(rejection) for rejection in unhandled]
+    def leftovers(self, kinds: Collection[str]) -> list[Leftover]:
+        """Return all of these *kinds* that was left behind; the rejections among it have been reported, then."""
+        running = [leftover for found in self._running.values() for leftover in found]
+        unhandled = [*self._lost, *self._report_those_alive()] if "unhandled" in kinds else []
+        return unhandled + [leftover for leftover in running if leftover.kind in kinds]
+
+    def _report_those_alive(self) -> list[Leftover]:
+        rejections = [promise._value for promise in self._promises() if promise._state == REJECTED]
+        unhandled = [rejection for rejection in rejections if self._is_unhandled(rejection)]
         for rejection in unhandled:
-            rejection.take(None)
-        return lost + [leftover for found in self._running.values() for leftover in found]
+            rejection._loop = None
+        return [*map(_unhandled, unhandled)]
 
     def _promises(self) -> list[Any]:
         """Return those that are alive, and forget the others."""
@@ -132,10 +144,27 @@ class Recording:
     def _is_ours(self, origin: Origin | None) -> bool:
         return origin is not None and origin.recording is self
 
+    def _is_unhandled(self, rejection: Rejection) -> bool:
+        """Tell whether nobody took it, and no listener of the test's own was told of it."""
+        told = rejection._told
+        unhandled = rejection._loop is not None or (bool(told) and self._listeners.issuperset(told))
+        return unhandled and self._is_ours(rejection._origin)
+
+    def _is_running(self, work: Any) -> bool:
+        """Tell whether work of its own runs, that is the test's and that nobody has asked to end."""
+        if isinstance(work, asyncio.Task):
+            return not work.done() and not work.cancelling() and self._maker.may_have_begun(work)
+        if not isinstance(work, Promise) or work._state != PENDING:
+            return False
+        upstream = work._upstream
+        if isinstance(upstream, Pool):
+            return any(self._is_running(member.promise) for member in upstream._members)
+        return isinstance(upstream, Job) or (isinstance(upstream, asyncio.Task) and self._is_running(upstream))
+
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:
-    """Return the nearest frame outside of the library; None if it is the loop that has called the library."""
-    while frame is not None and _package(frame) == "aiopromise":
+    """Return the nearest frame of the user's; None if it is the loop that has called the library."""
+    while frame is not None and _package(frame) in _BETWEEN:
         frame = frame.f_back
     return None if frame is None or _package(frame) in _RUNNERS else frame
 
@@ -147,18 +176,6 @@ def _summary_of(frame: FrameType) -> FrameSummary:
 
 def _package(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _is_running(promise: Any) -> bool:
-    """Tell whether work of its own runs, that nobody has asked to end."""
-    if isinstance(promise, asyncio.Task):
-        return not promise.done() and not promise.cancelling()
-    if not isinstance(promise, Promise) or promise._state != PENDING:
-        return False
-    upstream = promise._upstream
-    if isinstance(upstream, Pool):
-        return any(_is_running(member.promise) for member in upstream._members)
-    return isinstance(upstream, Job) or _is_running(upstream if isinstance(upstream, asyncio.Task) else None)
 
 
 def _unhandled(rejection: Rejection) -> Leftover:

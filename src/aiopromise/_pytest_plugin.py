@@ -1,14 +1,17 @@
 """For pytest: a test fails for what it leaves behind: rejections that nobody handled, promises that still run."""
 
-import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
+from contextlib import ExitStack
 from functools import wraps
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import Any, Final, final
 
 import pytest
 
-from aiopromise._leftovers import KINDS, Leftover, Recording
+from _aiopromise_pytest import KINDS, allowed_by, allowed_to_all
+from aiopromise._leftovers import Leftover, Recording
+from aiopromise._maker import others
 
 __all__ = ["Watch"]
 
@@ -27,6 +30,9 @@ _HINTS: Final = {
     ),
 }
 
+# A summary is one line, whatever there is to tell.
+_MOST_PLACES: Final = 5
+
 
 @final
 class Watch:
@@ -34,11 +40,12 @@ class Watch:
 
     def __init__(self, config: pytest.Config) -> None:
         """Read what tests may leave behind."""
-        option = config.getoption("--aiopromise-allow")
-        self._allowed = _kinds("--aiopromise-allow", option.split(",") if option else [])
-        self._allowed |= _kinds("aiopromise_allow", config.getini("aiopromise_allow"))
+        self._allowed = allowed_to_all(config)
+        # Not the working directory, which a test may change or remove.
+        self._directory = config.invocation_params.dir
         self.recording: Recording | None = None
-        self._passed = False
+        # What is left behind is told once: with the first failure, or as the one failure.
+        self._untold = True
 
     def keep(self) -> list[Any]:
         """Return the list that the promises of the running test are added to from now on."""
@@ -54,44 +61,45 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Record what is made from now on, if there is anything that may not be left behind."""
-        if self._allowed_to(item) != {*KINDS}:
-            self._start()
+        """Record what is made from now on."""
+        self._untold = True
+        self._allowed_to(item)  # what is wrong with a marker is told even where nothing is left behind
+        self._start_if_wanted()
         return (yield)
 
+    def _start_if_wanted(self) -> None:
+        # Also where a marker allows all: on a loop of a wider scope the next test would be seen too late.
+        if self.recording is None and self._allowed != {*KINDS}:
+            self._start()
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
-        """Leave out what a fixture makes that outlives the test."""
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
+        """Leave out what a fixture makes that outlives the test: at its beginning and at its end."""
         if self.recording is None or fixturedef.scope == "function":
             return (yield)
+        ending = ExitStack()
+        request.addfinalizer(ending.close)  # the first to be added is the last to be called
         with self.recording.paused():
-            return (yield)
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Generator[None, object, object]:
-        """Look at the end of a coroutine function: whoever runs it may close the loop before it returns to pytest."""
-        function = pyfuncitem.obj
-        if self.recording is None or not iscoroutinefunction(function):
-            return (yield)
-        pyfuncitem.obj = _looking(function, self.recording)
-        try:
-            return (yield)
-        finally:
-            pyfuncitem.obj = function
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Look when the test is over, before its fixtures are; where it failed, show what may be the reason."""
-        self._passed = False
-        try:
             result = yield
-            self._passed = True
-        finally:
-            if self.recording is not None:
-                self.recording.look()
-                if not self._passed and (left := self._left_by(item, self.recording)):
-                    item.add_report_section("call", "promises", _report(left))
+        request.addfinalizer(lambda: ending.enter_context(others()))
         return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: Any) -> Generator[None, object, object]:
+        """Look when the test is over, before its fixtures are."""
+        self._start_if_wanted()  # its fixtures may have been the first to import the library
+        if self.recording is None:
+            return (yield)
+        function = getattr(item, "obj", None)
+        # Whoever runs a coroutine function may close the loop before it returns to pytest.
+        if iscoroutinefunction(function):
+            item.obj = _looking(function, self.recording)
+        try:
+            return (yield)
+        finally:
+            self.recording.look()
+            if iscoroutinefunction(function):
+                item.obj = function
 
     def pytest_fixture_post_finalizer(self) -> None:
         """Look again: a fixture may have ended what the test began. The last to go is the loop."""
@@ -100,71 +108,86 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Fail for what was left behind; not where the test has failed itself."""
-        recording = self.recording
+        """Fail for what was left behind, where nothing else has failed."""
         try:
             result = yield
         finally:
-            self.recording = None
-            if recording is not None:
-                recording.stop()
-        if recording is not None and self._passed:
-            left = self._left_by(item, recording)
-            if left:
-                pytest.fail(_report(left), pytrace=False)
+            if self.recording is not None:
+                self.recording.stop()
+        if self._untold and (text := self._told(item)):
+            pytest.fail(text, pytrace=False)
         return result
 
-    def _left_by(self, item: pytest.Item, recording: Recording) -> list[Leftover]:
-        allowed = self._allowed_to(item)
-        return [leftover for leftover in recording.leftovers() if leftover.kind not in allowed]
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show with a failure what was left behind, for it may be the reason.
+
+        Only here it is known how a test has ended: what unittest has caught was not raised to anybody.
+        """
+        report = yield
+        if self._untold and report.failed and (text := self._told(item)):
+            report.sections.append((f"Captured promises {report.when}", text))
+        self._untold = self._untold and report.passed
+        if report.when == "teardown":
+            self.recording = None
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing of it on, where the run was broken off."""
+        if self.recording is not None:
+            self.recording.stop()
+
+    def _told(self, item: pytest.Item) -> str | None:
+        """Return what is to be told of what was left behind, once."""
+        self._untold = False
+        left = self.recording.leftovers({*KINDS} - self._allowed_to(item)) if self.recording else []
+        return _report(left, self._directory) if left else None
 
     def _allowed_to(self, item: pytest.Item) -> set[str]:
-        return self._allowed.union(*map(_kinds_of, item.iter_markers("aiopromise_allow")))
+        return self._allowed.union(*map(allowed_by, item.iter_markers("aiopromise_allow")))
 
 
 def _looking(function: Any, recording: Recording) -> Any:
     @wraps(function)
     async def looking(*args: Any, **kwargs: Any) -> Any:
-        try:
+        with recording.at_work():
             return await function(*args, **kwargs)
-        finally:
-            recording.look()
 
     return looking
 
 
-def _kinds_of(mark: pytest.Mark) -> set[str]:
-    return _kinds("@pytest.mark.aiopromise_allow", mark.args or ["all"])
+def _report(left: list[Leftover], directory: Path) -> str:
+    def place(leftover: Leftover) -> str:
+        frame = leftover.origin[-1]
+        path = Path(frame.filename)
+        return f"{path.relative_to(directory) if path.is_relative_to(directory) else path}:{frame.lineno}"
 
-
-def _kinds(where: str, names: Iterable[Any]) -> set[str]:
-    given = {name.strip() if isinstance(name, str) else name for name in names}
-    unknown = given - {*KINDS, "all"}
-    if unknown:
-        wrong = ", ".join(sorted(map(repr, unknown)))
-        raise pytest.UsageError(f"{where} knows {', '.join(KINDS)} and all, got {wrong}")
-    return {*KINDS} if "all" in given else given
-
-
-def _report(left: list[Leftover]) -> str:
-    # The first line is all that the summary shows.
-    lines = [f"left behind: {', '.join(f'{one.kind} {_place(one)}' for one in left)}"]
-    for kind in KINDS:
-        found = [leftover for leftover in left if leftover.kind == kind]
-        if found:
-            what, hint = _HINTS[kind]
-            lines += ["", f"{what}:", *map(_entry, found), hint]
-            lines.append(f'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("{kind}")')
+    places: dict[str, dict[str, list[Leftover]]] = {}
+    for one in sorted(left, key=lambda one: KINDS.index(one.kind)):
+        places.setdefault(one.kind, {}).setdefault(place(one), []).append(one)
+    lines = [_summary(places)]
+    for kind, found in places.items():
+        what, hint = _HINTS[kind]
+        lines += ["", f"{what}:", *(_entry(where, ones) for where, ones in found.items()), hint]
+        lines.append(f'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("{kind}")')
     return "\n".join(lines)
 
 
-def _entry(leftover: Leftover) -> str:
-    frame = leftover.origin[-1]
-    text = "\n".join(f"      {line}" for line in leftover.what.splitlines())
-    return f"  made at {_place(leftover)}, in {frame.name}: {frame.line}\n{text}"
+def _summary(places: dict[str, dict[str, list[Leftover]]]) -> str:
+    """Return the first line, which is all that the summary of the run shows."""
+    words = [
+        f"{kind} {where}" + (f" ({len(ones):,} times)" if len(ones) > 1 else "")
+        for kind, found in places.items()
+        for where, ones in found.items()
+    ]
+    more = len(words) - _MOST_PLACES
+    return f"left behind: {', '.join(words[:_MOST_PLACES])}" + (f", and at {more:,} more places" if more > 0 else "")
 
 
-def _place(leftover: Leftover) -> str:
-    frame = leftover.origin[-1]
-    path = os.path.relpath(frame.filename)
-    return f"{frame.filename if path.startswith('..') else path}:{frame.lineno}"
+def _entry(where: str, ones: list[Leftover]) -> str:
+    frame = ones[0].origin[-1]
+    text = "\n".join(f"      {line}" for line in ones[0].what.splitlines())
+    more = f"\n      ... and {len(ones) - 1:,} more made there" if len(ones) > 1 else ""
+    return f"  made at {where}, in {frame.name}: {frame.line}\n{text}{more}"

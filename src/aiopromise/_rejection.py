@@ -112,7 +112,7 @@ class Cancellation:
 class Rejection:
     """The reason of one promise; reports it, when it dies, unless somebody took it."""
 
-    __slots__ = ("_announced", "_loop", "_origin", "has_left", "reason", "traceback")
+    __slots__ = ("_loop", "_origin", "_told", "has_left", "reason", "traceback")
 
     def __init__(
         self,
@@ -126,7 +126,8 @@ class Rejection:
         # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
         self._loop: asyncio.AbstractEventLoop | None = loop
         self._origin = origin
-        self._announced = False
+        # The listeners to whom it was announced, until somebody took it.
+        self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
         # Whether it has left the loop, too: KeyboardInterrupt and SystemExit do where they are raised.
         self.has_left = False
 
@@ -137,8 +138,8 @@ class Rejection:
 
     def take(self, promise: object) -> BaseException:
         """Return the reason to somebody who answers for it from now on."""
-        if self._announced:
-            self._announced = False
+        if self._told:
+            self._told = ()
             _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
         self._loop = None
         return BaseException.with_traceback(self.reason, self.traceback)
@@ -146,14 +147,16 @@ class Rejection:
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
         if self._loop is not None and listeners:
+            told = tuple(listeners)
             _tell(UnhandledRejection(promise, self.reason, handled=False), promise)
             self._loop = None
-            self._announced = True
+            self._told = told
 
     def __del__(self) -> None:
-        if self._loop is not None:
+        if self._loop is not None or self._told:
             for recorder in recorders:
                 recorder.lost(self)
+        if self._loop is not None:
             report: dict[str, Any] = {
                 "message": "a promise was rejected and nobody handled it",
                 "exception": BaseException.with_traceback(self.reason, self.traceback),

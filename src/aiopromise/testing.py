@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -24,6 +25,9 @@ __all__ = [
 T = TypeVar("T")
 
 _TURNS: Final = 1000
+
+# Each would be the other's something to do.
+_settling: Final[weakref.WeakSet[asyncio.AbstractEventLoop]] = weakref.WeakSet()
 
 
 @final
@@ -144,7 +148,7 @@ async def settle(*, turns: int = _TURNS) -> None:
     other is waited for.
 
     Raises:
-        RuntimeError: after so many *turns* there is still something to do; the message names it.
+        RuntimeError: after so many *turns* there is still something to do, which is named; or another settle() runs.
 
     Example:
         >>> import asyncio
@@ -160,7 +164,13 @@ async def settle(*, turns: int = _TURNS) -> None:
         >>> asyncio.run(main())
         <Promise fulfilled 4>
     """
-    idleness = _idleness_of(asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    if loop in _settling:
+        raise RuntimeError(
+            "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
+        )
+    _settling.add(loop)
+    idleness = _idleness_of(loop)
     quiet = 0
     try:
         for _ in range(turns):
@@ -173,6 +183,7 @@ async def settle(*, turns: int = _TURNS) -> None:
         names = ", ".join(dict.fromkeys(map(_describe, idleness.due())))
     finally:
         idleness.close()
+        _settling.discard(loop)
     raise RuntimeError(
         f"settle() has let the loop turn {turns} times, and there is still something to do: {names or 'I/O'}\n\n"
         "If it does end, write settle(turns=...) with more of them; if it polls, let it wait for an event instead"

@@ -1,0 +1,76 @@
+"""Who makes a promise: the test that is watched, or somebody who was there before it and goes on beside it."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from typing import Any, Final
+
+__all__ = ["Maker", "others"]
+
+# Tasks and callbacks inherit it from whoever begins them: the mark of a test, or that of what outlives tests.
+_mark: Final[ContextVar[object]] = ContextVar("aiopromise_maker", default=None)
+_OTHERS: Final = object()
+
+
+class Maker:
+    """The code of one test, and all that it begins."""
+
+    def __init__(self) -> None:
+        # A bare object, for a Task that is left behind keeps it.
+        self._mark = object()
+        # Where no variable tells: before Python 3.14 a thread inherits none.
+        self._elders = {*threading.enumerate()} - {threading.current_thread()}
+
+    def start(self) -> None:
+        """Be who makes what is made from now on."""
+        _mark.set(self._mark)
+
+    def stop(self) -> None:
+        """Be it no longer."""
+        _mark.set(None)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be who makes what is made meanwhile, in a context that may come from somewhere else."""
+        with _marked(self._mark):
+            yield
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let what is made meanwhile, and by what begins meanwhile, be of others."""
+        before = {*threading.enumerate()}
+        try:
+            with others():
+                yield
+        finally:
+            self._elders |= {*threading.enumerate()} - before
+
+    def is_at_work(self) -> bool:
+        """Tell whether what is made right now is made by this one."""
+        mark = _mark.get()
+        return threading.current_thread() not in self._elders if mark is None else mark is self._mark
+
+    def may_have_begun(self, task: "asyncio.Task[Any]") -> bool:
+        """Tell whether *task* is not known to be of others; before Python 3.12 nothing is known."""
+        context: Context = getattr(task, "get_context", Context)()
+        return context.get(_mark) in (None, self._mark)
+
+
+@contextmanager
+def others() -> Iterator[None]:
+    """Let what is made meanwhile, and what is made by what begins meanwhile, be of no test."""
+    with _marked(_OTHERS):
+        yield
+
+
+@contextmanager
+def _marked(mark: object) -> Iterator[None]:
+    # Set back by hand: a token is good for its own context only, and fixtures are torn down in another at times.
+    before = _mark.get()
+    _mark.set(mark)
+    try:
+        yield
+    finally:
+        _mark.set(before)
