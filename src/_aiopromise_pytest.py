@@ -91,6 +91,6 @@ def _watch(config: pytest.Config) -> Any:
     if watch is None:
         from aiopromise._pytest_plugin import Watch
 
-        watch = Watch(config)
+        watch = Watch(config, allowed_to_all(config), allowed_by)
         config.pluginmanager.register(watch, _WATCH)
     return watch

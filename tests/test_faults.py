@@ -407,7 +407,8 @@ async def test_a_listener_may_raise_anything_and_everybody_else_is_told(reports,
     ]
     promise = Promise.reject(error)
     await turns()
-    assert error is await asyncio.wait_for(reason_of(Promise.all(promise)), 5)
+    async with asyncio.timeout(5):
+        assert error is await reason_of(Promise.all(promise))
     for stop in stops:
         stop()
     assert ([False, True], [Refused]) == (told, [type(report["exception"]) for report in reports])

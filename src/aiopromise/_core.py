@@ -29,6 +29,7 @@ __all__ = [
     "Core",
     "cancelled_error",
     "fail",
+    "leave",
     "leave_future",
     "link",
     "raised",
@@ -98,7 +99,7 @@ class Core(State):
             raised(self, error)
             stops = isinstance(error, KeyboardInterrupt | SystemExit)
             if stops:
-                _leave(self)
+                leave(self)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
             del self, source, argument, handler, context
             if stops:
@@ -176,7 +177,7 @@ def settle_like(promise: Core, source: Core) -> None:
             promise._origin.add_note(reason)
         fail(promise, reason)
         if source._value.has_left:
-            _leave(promise)
+            leave(promise)
     else:
         settle(promise, source._state, source._value)
 
@@ -216,7 +217,7 @@ def raised(promise: Core, error: BaseException) -> None:
         promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
 
 
-def _leave(promise: Core) -> None:
+def leave(promise: Core) -> None:
     """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
     if promise._state == REJECTED:
         promise._value.leave()
@@ -283,7 +284,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         raised(promise, error)
         stops = isinstance(error, KeyboardInterrupt | SystemExit)
         if stops:
-            _leave(promise)
+            leave(promise)
         coroutine.close()
         del promise, coroutine, context, queue
         if stops:
@@ -329,7 +330,7 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
     except BaseException as error:
         raised(promise, error)
         if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, asyncio.Task):
-            _leave(promise)
+            leave(promise)
     else:
         if type(value) is Exactly:
             settle_exactly(promise, value)

@@ -9,7 +9,7 @@ from aiopromise._drain import run
 from aiopromise._queue import Queue
 from aiopromise._state import State
 
-__all__ = ["queue_of", "start_generator"]
+__all__ = ["known_queue", "queue_of", "start_generator"]
 
 _ATTRIBUTE: Final = "_aiopromise_queue"
 
@@ -27,6 +27,11 @@ def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
         start_generator(guardian)
         setattr(loop, _ATTRIBUTE, queue)
     return queue
+
+
+def known_queue(loop: asyncio.AbstractEventLoop) -> Queue | None:
+    """Return the queue of *loop* if it has had any promise yet."""
+    return getattr(loop, _ATTRIBUTE, None)
 
 
 async def _guard(queue: Queue) -> AsyncGenerator[None, None]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 from aiopromise._cancellation import cancel, is_cancelling
 from aiopromise._convert import resolve
-from aiopromise._core import cancelled_error, leave_future, resolve_with, settle_exactly, without_our_frames
+from aiopromise._core import cancelled_error, leave, leave_future, resolve_with, settle_exactly, without_our_frames
 from aiopromise._errors import is_coroutine
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
@@ -86,7 +86,7 @@ class Outside(Member):
 class Group(Tie):
     """The upstream of a promise that hangs on several others."""
 
-    __slots__ = ("_losers", "_members", "_outcome", "promise")
+    __slots__ = ("_has_left", "_losers", "_members", "_outcome", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
@@ -98,6 +98,8 @@ class Group(Tie):
         self._members: dict[Member, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
         self._outcome: Exactly | None = None
+        # Whether that is the reason for which the loop, or the caller, is left, too.
+        self._has_left = False
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; what iterating them raises is the answer."""
@@ -108,8 +110,7 @@ class Group(Tie):
                 self._join(count, item, started)
                 count += 1
         except BaseException as error:
-            self._conclude(failure(without_our_frames(error)))
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if self._failed(error):
                 raise
         else:
             self._started(count)
@@ -180,6 +181,12 @@ class Group(Tie):
         else:
             self._end()
 
+    def _failed(self, error: BaseException) -> bool:
+        """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
+        self._has_left = self._outcome is None and isinstance(error, KeyboardInterrupt | SystemExit)
+        self._conclude(failure(without_our_frames(error)))
+        return isinstance(error, KeyboardInterrupt | SystemExit)
+
     def _conclude(self, outcome: Exactly) -> None:
         """Settle with *outcome*, once the losers have ended that are to be stopped."""
         if self._outcome is not None:
@@ -205,6 +212,8 @@ class Group(Tie):
         finally:  # a KeyboardInterrupt may leave the generator of the items
             if not self._members and self._outcome is not None and self.promise._upstream is self:
                 settle_exactly(self.promise, self._outcome)
+                if self._has_left:
+                    leave(self.promise)
 
 
 def failure(reason: BaseException) -> Exactly:

@@ -9,7 +9,7 @@ from traceback import FrameSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from aiopromise._ending import queue_of
+from aiopromise._ending import known_queue
 from aiopromise._job import Job
 from aiopromise._maker import Maker
 from aiopromise._origin import Origin
@@ -74,7 +74,8 @@ class Recording:
     def at_work(self) -> Iterator[None]:
         """Record what the running loop makes meanwhile, and look at the end."""
         # The loop may be older than the recording, and ask whether there is one only at its next drain.
-        queue_of(asyncio.get_running_loop(), Promise).traced = True
+        if (queue := known_queue(asyncio.get_running_loop())) is not None:
+            queue.traced = True
         with self._maker.at_work():
             try:
                 yield

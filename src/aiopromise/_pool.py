@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._cancellation import cancel
 from aiopromise._convert import attempt
-from aiopromise._core import link, resolve_with, without_our_frames
+from aiopromise._core import link, resolve_with
 from aiopromise._deadline import MISSING
-from aiopromise._group import Group, Member, Owned, failure, outcome_of
+from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
 from aiopromise._state import FULFILLED, PENDING, State, pending, settled
 from aiopromise._task import Exactly, name_of
@@ -75,8 +75,7 @@ class Pool(Group):
         try:
             self._context.run(step, *arguments)
         except BaseException as error:
-            self._conclude(failure(without_our_frames(error)))
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if self._failed(error):
                 raise
         finally:
             del self, step, arguments

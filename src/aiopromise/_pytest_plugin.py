@@ -1,6 +1,6 @@
 """For pytest: a test fails for what it leaves behind: rejections that nobody handled, promises that still run."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -9,7 +9,6 @@ from typing import Any, Final, final
 
 import pytest
 
-from _aiopromise_pytest import KINDS, allowed_by, allowed_to_all
 from aiopromise._leftovers import Leftover, Recording
 from aiopromise._maker import others
 
@@ -38,9 +37,10 @@ _MOST_PLACES: Final = 5
 class Watch:
     """The hooks that watch over each test."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, allowed: set[str], allowed_by: Callable[[pytest.Mark], set[str]]) -> None:
         """Read what tests may leave behind."""
-        self._allowed = allowed_to_all(config)
+        self._allowed = allowed
+        self._allowed_by = allowed_by
         # Not the working directory, which a test may change or remove.
         self._directory = config.invocation_params.dir
         self.recording: Recording | None = None
@@ -69,7 +69,7 @@ class Watch:
 
     def _start_if_wanted(self) -> None:
         # Also where a marker allows all: on a loop of a wider scope the next test would be seen too late.
-        if self.recording is None and self._allowed != {*KINDS}:
+        if self.recording is None and self._allowed != {*_HINTS}:
             self._start()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -142,11 +142,11 @@ class Watch:
     def _told(self, item: pytest.Item) -> str | None:
         """Return what is to be told of what was left behind, once."""
         self._untold = False
-        left = self.recording.leftovers({*KINDS} - self._allowed_to(item)) if self.recording else []
+        left = self.recording.leftovers({*_HINTS} - self._allowed_to(item)) if self.recording else []
         return _report(left, self._directory) if left else None
 
     def _allowed_to(self, item: pytest.Item) -> set[str]:
-        return self._allowed.union(*map(allowed_by, item.iter_markers("aiopromise_allow")))
+        return self._allowed.union(*map(self._allowed_by, item.iter_markers("aiopromise_allow")))
 
 
 def _looking(function: Any, recording: Recording) -> Any:
@@ -165,7 +165,7 @@ def _report(left: list[Leftover], directory: Path) -> str:
         return f"{path.relative_to(directory) if path.is_relative_to(directory) else path}:{frame.lineno}"
 
     places: dict[str, dict[str, list[Leftover]]] = {}
-    for one in sorted(left, key=lambda one: KINDS.index(one.kind)):
+    for one in sorted(left, key=lambda one: [*_HINTS].index(one.kind)):
         places.setdefault(one.kind, {}).setdefault(place(one), []).append(one)
     lines = [_summary(places)]
     for kind, found in places.items():
