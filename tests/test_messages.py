@@ -333,10 +333,11 @@ async def test_a_value_whose_repr_fails_is_named_all_the_same() -> None:
 
 
 async def test_a_value_of_a_class_that_is_called_like_one_of_python_is_named_all_the_same() -> None:
-    """The module that cuts reprs goes by the name of the class, and stumbles."""
+    """The module that cuts reprs goes by the name of the class, and stumbles up to Python 3.13."""
     impostor = type("array", (), {})()
-    expected = "then() needs a function, got <array object without a repr>"
-    assert (TypeError, expected) == await text_of(lambda: fulfilled().then(impostor))
+    kind, text = await text_of(lambda: fulfilled().then(impostor))
+    assert re.fullmatch(r"then\(\) needs a function, got <(array object without a repr|.*array object at 0x.*)>", text)
+    assert TypeError is kind
 
 
 # ------------------------------------------------------- no loop, another loop
