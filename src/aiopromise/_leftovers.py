@@ -181,5 +181,5 @@ def _package(frame: FrameType) -> str:
 
 def _unhandled(rejection: Rejection) -> Leftover:
     assert rejection._origin is not None
-    reason = rejection.reason.with_traceback(rejection.traceback)
+    reason = BaseException.with_traceback(rejection.reason, rejection.traceback)
     return Leftover("unhandled", "".join(format_exception(reason)).rstrip(), rejection._origin)
