@@ -1,0 +1,84 @@
+"""What does the pytest plugin cost: a session that makes no promise, and a promise in a test that is watched?
+
+    python -m benchmarks.pytest_plugin [--tries 30]
+
+Sessions with the plugin and without it take turns; of all tries the least counts. Seconds are those of the processor,
+of the whole session, and in the test of the making of its promises.
+"""
+
+import argparse
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PLUGIN = {"with": (), "without": ("-p", "no:aiopromise")}
+
+EMPTY = """
+def test_nothing():
+    pass
+"""
+
+PROMISES = 10_000
+
+MAKING = f"""
+import asyncio
+import time
+
+from aiopromise import Promise
+
+
+def test_many():
+    async def main():
+        start = time.process_time()
+        for _ in range({PROMISES}):
+            Promise.resolve()
+        print("seconds:", time.process_time() - start)
+
+    asyncio.run(main())
+"""
+
+
+def session(tests: str, options: tuple[str, ...]) -> tuple[float, str]:
+    """Run pytest on *tests*; return what the processor was busy with it, in seconds, and what was printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_it.py").write_text(tests)
+        command = [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", *options, "test_it.py"]
+        environment = os.environ | {"PYTEST_ADDOPTS": ""}
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        shown = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, shown.stdout
+
+
+def start_up(options: tuple[str, ...]) -> float:
+    return session(EMPTY, options)[0]
+
+
+def promise(options: tuple[str, ...]) -> float:
+    [seconds] = re.findall(r"seconds: (\S+)", session(MAKING, options)[1])
+    return float(seconds) / PROMISES
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tries", type=int, default=30)
+    tries = parser.parse_args().tries
+    print("| measured | with the plugin | without | with / without |\n|---|---:|---:|---:|")
+    for name, gauge, unit, factor in (
+        ("a session that makes no promise", start_up, "ms", 1e3),
+        ("making a promise", promise, "µs", 1e6),
+    ):
+        found: dict[str, list[float]] = {way: [] for way in PLUGIN}
+        for _ in range(tries):
+            for way, options in PLUGIN.items():
+                found[way].append(gauge(options))
+        ours, theirs = (min(found[way]) * factor for way in PLUGIN)
+        print(f"| {name} | {ours:.1f} {unit} | {theirs:.1f} {unit} | {ours / theirs:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
