@@ -240,6 +240,23 @@ async def test_promise():
     } == summaries(result)
 
 
+def test_a_loser_is_found_beside_futures_that_cannot_be_compared(run: Run) -> None:
+    """For a promise may hang on any kind of future."""
+    result = run("""
+class Odd(asyncio.Future):
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise TypeError("cannot be compared")
+
+async def test_it(request):
+    request.node.kept = Promise(Odd())
+    await Promise.race([forever(), asyncio.sleep(0)], losers="keep")
+""")
+    result.assert_outcomes(passed=1, errors=1)
+    assert {"test_it": 'losers await Promise.race([forever(), asyncio.sleep(0)], losers="keep")'} == summaries(result)
+
+
 @pytest.mark.parametrize("fixture", ["", "\n@pytest.fixture\nasync def fixture():\n    yield\n"], ids=["none", "async"])
 def test_it_works_with_anyios_plugin(run: Run, fixture: str) -> None:
     """Which closes the loop before the test is over for pytest, unless an async fixture holds it open."""

@@ -115,9 +115,10 @@ class Recording:
         for runs, origin in losers:
             if (loop := weakref.ref(runs.get_loop())) in now and self._is_running(runs):
                 now[loop].append(Leftover("losers", repr(runs), origin))
-        known = [runs for runs, _ in losers]
+        # By identity: there may be many, and a future of the user's may be unable to compare or to hash.
+        known = {id(runs) for runs, _ in losers}
         for promise in self._promises():
-            if promise in known or promise._upstream in known:
+            if id(promise) in known or id(promise._upstream) in known:
                 continue
             if (loop := weakref.ref(promise.get_loop())) in now and self._is_running(promise):
                 now[loop].append(Leftover("pending", repr(promise), promise._origin))
