@@ -10,7 +10,7 @@ import sys
 import traceback
 import weakref
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 
 import pytest
 
@@ -395,6 +395,34 @@ class Silent:
         pass
 
 
+class Undecided:
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("undecided")
+
+
+def some_then_fail() -> Iterator[int]:
+    yield 1
+    yield 2
+    fail()
+
+
+async def some_then_fail_later() -> AsyncIterator[int]:
+    yield 1
+    await asyncio.sleep(0)
+    fail()
+
+
+async def add_later(total: int, number: int) -> int:
+    await asyncio.sleep(0)
+    return total + number
+
+
+async def _taken(stream: AsyncIterator) -> list:
+    return [item async for item in stream]
+
+
 def _cancelled(promise: Promise) -> Promise:
     asyncio.get_running_loop().call_soon(promise.cancel)
     return promise
@@ -482,6 +510,36 @@ FINISHED = {
     "asyncio.gather": lambda: asyncio.gather(Promise.resolve(1), Promise(fail_later())),
     "asyncio.wait_for": lambda: asyncio.wait_for(Promise(hang()), 0.001),
     "asyncio.shield": lambda: asyncio.shield(Promise(fail_later())),
+    "all": lambda: Promise.all(next_number_later(1), Promise.resolve(2), 3),
+    "all of which one fails": lambda: Promise.all(hang(), fail_later(), Promise.resolve(2)),
+    "all of items that fail": lambda: Promise.all(map(fail, [1])),
+    "all of a generator that fails": lambda: Promise.all(some_then_fail()),
+    "all_keyed": lambda: Promise.all_keyed({"a": next_number_later(1), "b": fail_later()}),
+    "all_settled": lambda: Promise.all_settled(next_number_later(1), fail_later()),
+    "any": lambda: Promise.any(fail_later(), next_number_later(1), hang()),
+    "any that fail": lambda: Promise.any(fail_later(), Promise.reject(ValueError())),
+    "race": lambda: Promise.race(hang(), next_number_later(1)),
+    "some": lambda: Promise.some(2, hang(), next_number_later(1), 2),
+    "some that fail": lambda: Promise.some(1, fail_later(), fail_later()),
+    "a combinator that is cancelled": lambda: _cancelled(Promise.all(hang(), Promise.race(hang(), hang()))),
+    "as_completed": lambda: _taken(Promise.as_completed([next_number_later(1), next_number_later(2)])),
+    "map": lambda: Promise.map([1, 2, 3], next_number_later, concurrency=2),
+    "map with a function that fails": lambda: Promise.map([1, 2, 3], fail_later, concurrency=1),
+    "map with a function that fails at once": lambda: Promise.map([1], fail),
+    "map of items that fail": lambda: Promise.map(map(fail, [1]), next_number),
+    "map of a generator that fails": lambda: Promise.map(some_then_fail(), next_number),
+    "map of a generator that fails later": lambda: Promise.map(some_then_fail(), next_number_later, concurrency=1),
+    "map of an async generator that fails": lambda: Promise.map(some_then_fail_later(), next_number, concurrency=1),
+    "map with progress that fails": lambda: Promise.map([1], next_number_later, on_progress=fail),
+    "map with progress that fails at once": lambda: Promise.map([1], next_number, on_progress=fail),
+    "map that is cancelled": lambda: _cancelled(Promise.map([1, 2], hang, concurrency=1)),
+    "a stream": lambda: _taken(Promise.map([1, 2, 3], next_number_later, concurrency=2, ordered=False)),
+    "a stream that fails": lambda: _taken(Promise.map(some_then_fail(), next_number, ordered=False)),
+    "filter": lambda: Promise.filter([1, 2, 3], next_number_later),
+    "filter with a verdict that fails": lambda: Promise.filter([1], lambda _: Undecided()),
+    "reduce": lambda: Promise.reduce([1, 2, 3], add_later, 0),
+    "reduce with a function that fails": lambda: Promise.reduce([1, 2, 3], fail_later, 0),
+    "each": lambda: Promise.each([1, 2], next_number_later),
 }
 
 

@@ -56,6 +56,7 @@ class Member:
 
     def _react(self) -> None:
         self.group._heard(self)
+        del self  # as in _heard()
 
 
 @final
@@ -180,12 +181,13 @@ class Group(Tie):
             self._arrived(member)
         else:
             self._end()
+        del self, member  # this frame is seen from the traceback of what code of the user's has raised there
 
     def _failed(self, error: BaseException) -> bool:
         """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
-        self._has_left = self._outcome is None and isinstance(error, KeyboardInterrupt | SystemExit)
+        self._has_left = isinstance(error, KeyboardInterrupt | SystemExit)
         self._conclude(failure(without_our_frames(error)))
-        return isinstance(error, KeyboardInterrupt | SystemExit)
+        return self._has_left
 
     def _conclude(self, outcome: Exactly) -> None:
         """Settle with *outcome*, once the losers have ended that are to be stopped."""

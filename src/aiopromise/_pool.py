@@ -16,7 +16,7 @@ from aiopromise._core import link, resolve_with
 from aiopromise._deadline import MISSING
 from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
-from aiopromise._state import FULFILLED, PENDING, State, pending, settled
+from aiopromise._state import FULFILLED, PENDING, pending, settled
 from aiopromise._task import Exactly, name_of
 
 __all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Reduced", "Streamed"]
@@ -28,7 +28,11 @@ _UNLIMITED: Final = float("inf")
 
 
 class Pool(Group):
-    """Calls of one function that are unfinished, and the items that are still to come."""
+    """Calls of one function that are unfinished, and the items that are still to come.
+
+    Whatever stands above code of the user's lets go of its names at its end. Its frame is seen from the traceback of
+    what that code raises, and the exception, for as long as somebody has it, would hold the promise.
+    """
 
     __slots__ = (
         "_context",
@@ -67,8 +71,9 @@ class Pool(Group):
         self.promise._queue.push(self)
 
     def _react(self) -> None:
-        if self._outcome is None and self.promise._upstream is self:
+        if self._outcome is None:  # else it was cancelled at once
             self._do(self._open)
+        del self
 
     def _do(self, step: Callable[..., object], *arguments: Any) -> None:
         """Call *step*, which calls code of the user's, in the context of the user."""
@@ -78,17 +83,20 @@ class Pool(Group):
             if self._failed(error):
                 raise
         finally:
-            del self, step, arguments
+            del self, step
 
     def _open(self) -> None:
-        if isinstance(self._items, AsyncIterable):
-            reading = self._read(aiter(self._items))
-            self._reader = Reader(self, 0, pending(self.promise._queue))
-            self._add(self._reader)
-            resolve_with(self._reader.promise, reading, self._items)
-        else:
-            self._iterator = iter(self._items)
-            self._take()
+        try:
+            if isinstance(self._items, AsyncIterable):
+                reading = self._read(aiter(self._items))
+                self._reader = Reader(self, 0, pending(self.promise._queue))
+                self._add(self._reader)
+                resolve_with(self._reader.promise, reading, self._items)
+            else:
+                self._iterator = iter(self._items)
+                self._take()
+        finally:
+            del self
 
     async def _read(self, iterator: AsyncIterator[Any]) -> None:
         """Take items as long as there are any: in one Task, as ``async for`` does, and close them there."""
@@ -103,6 +111,7 @@ class Pool(Group):
         finally:
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
+            del self
 
     async def _has_room(self) -> None:
         while self._outcome is not None or self._room() <= 0:
@@ -117,6 +126,9 @@ class Pool(Group):
                 item = next(self._iterator)
             except StopIteration:
                 self._iterator = None
+            except BaseException:
+                del self
+                raise
             else:
                 self._call(item)
         if self._members:
@@ -151,13 +163,17 @@ class Pool(Group):
         else:
             self._done += 1
             self._do(self._go_on, member.index, outcome.value)
+        del self, member
 
     def _go_on(self, index: int, value: Any) -> None:
-        self._came(index, value)
-        if self._on_progress is not None:
-            total = len(self._items) if hasattr(type(self._items), "__len__") else None
-            self._on_progress(self._done, total)
-        self._take()
+        try:
+            self._came(index, value)
+            if self._on_progress is not None:
+                total = len(self._items) if hasattr(type(self._items), "__len__") else None
+                self._on_progress(self._done, total)
+            self._take()
+        finally:
+            del self
 
     def _close(self) -> None:
         if getattr(self._iterator, "gi_running", False):
@@ -233,8 +249,11 @@ class Filtered(Pool):
         self._found.append(item)
 
     def _came(self, index: int, value: Any) -> None:
-        if not value:
-            self._found[index] = MISSING
+        try:
+            if not value:
+                self._found[index] = MISSING
+        finally:
+            del self
 
     def _answer(self) -> list[Any]:
         return [item for item in self._found if item is not MISSING]
@@ -292,11 +311,6 @@ class Streamed(Pool):
                 await self.promise
             finally:
                 del self  # this frame is seen from the traceback of a failure
-
-    def stop(self, promise: State, message: Any) -> bool:
-        if self._outcome is not None and self._outcome.fulfilled:
-            self._outcome = None  # left early, there is no answer to keep: the request is for who waits for the cleanup
-        return super().stop(promise, message)
 
     def _room(self) -> float:
         return super()._room() - len(self._came_in)
