@@ -345,3 +345,10 @@ async def test_debug_mode_may_be_switched_on_in_the_middle_of_a_chain() -> None:
     await before.then(str)
     links: list[Callable] = [lambda: before.then(parse)]
     assert [f"in .then(parse), attached at {place_of(links[0])}"] == notes_of(await reason_of(links[0]()))
+
+
+async def test_debug_mode_may_begin_in_the_middle_of_a_call_of_map() -> None:
+    """What was asked for before it has no place to tell; nothing fails for that."""
+    results = Promise.map(["1", "2"], int)
+    asyncio.get_running_loop().set_debug(True)
+    assert [1, 2] == await results

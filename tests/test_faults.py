@@ -13,7 +13,7 @@ import threading
 import types
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -483,6 +483,21 @@ def test_a_future_that_cannot_be_cancelled_keeps_no_other_from_its_cleanup_at_th
     assert ("cannot be cancelled", ["cleaned up"]) == (str(held[0].exception()), ended)
 
 
+@pytest.mark.logs
+def test_the_end_of_a_loop_lets_go_of_a_future_that_cannot_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """What its cancel() has raised is reported when nobody has the promise any more, whoever holds the future."""
+    held = []
+
+    async def main() -> None:
+        held.append(Uncancellable(loop=asyncio.get_running_loop()))
+        Promise(held[0])
+        await turns()
+
+    asyncio.run(main())
+    gc.collect()
+    assert ["cannot be cancelled"] == [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+
+
 # -------------------------------------------------------------------------- other processes
 
 
@@ -731,6 +746,28 @@ async def test_what_stops_a_program_leaves_the_call_of_try_(error) -> None:
         Promise.try_(raising(error))
 
 
+async def test_what_a_task_factory_raises_is_reported_if_nobody_takes_it(reports) -> None:
+    """As what a handler raises."""
+    loop, error = asyncio.get_running_loop(), LookupError("no more Tasks")
+    before = loop.get_task_factory()
+    loop.set_task_factory(raising(error))
+    Promise.resolve().then(give)
+    await turns()
+    loop.set_task_factory(before)
+    gc.collect()
+    assert [error] == [report["exception"] for report in reports]
+
+
+@pytest.mark.parametrize("combine", [Promise.all, lambda items: Promise.map(items, str)], ids=["all", "map"])
+async def test_what_items_raise_is_reported_if_nobody_takes_it(reports, combine) -> None:
+    """As what a handler raises."""
+    error = LookupError("no more items")
+    combine(_interrupted_items(error))
+    await turns()
+    gc.collect()
+    assert [error] == [report["exception"] for report in reports]
+
+
 @pytest.mark.parametrize("link", ["then", "finally_", "tap"])
 async def test_a_task_factory_may_wrap_what_it_is_given(link) -> None:
     """It is a coroutine that can be awaited, whatever the library has made it of."""
@@ -795,18 +832,25 @@ async def test_what_would_stop_a_program_and_has_not_left_the_loop_is_reported(r
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
-@pytest.mark.parametrize("place", ["a handler", "a cleanup", "a Task"])
+@pytest.mark.parametrize("place", ["a handler", "a cleanup", "a Task", "a first step", "a task factory"])
 def test_what_has_left_the_loop_is_not_reported_by_the_links_behind_it(place, error) -> None:
     """Whoever ran the loop has got it."""
     reports: list[dict] = []
 
     async def fails(_: object) -> None:
-        await turns()
+        if place == "a Task":
+            await turns()
+        raise error
+
+    def factory(loop: asyncio.AbstractEventLoop, *_: object, **__: object) -> NoReturn:
+        loop.set_task_factory(None)
         raise error
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
-        promise = Promise.resolve().then(fails) if place == "a Task" else PLACES[place](error)
+        promise = PLACES[place](error) if place in PLACES else Promise.resolve().then(fails)
+        if place == "a task factory":
+            asyncio.get_running_loop().set_task_factory(factory)
         promise.then(print).catch(print)
         await hang()
 

@@ -586,12 +586,21 @@ async def test_a_report_says_what_happened(happen: Callable, message: str, repor
 
 
 @pytest.mark.logs
-async def test_a_slow_handler_is_named(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("attach", "name"),
+    [
+        (lambda promise: promise.then(str), "<Promise pending, waiting to call str>"),
+        (lambda promise: promise.add_done_callback(str), "<done callback str of <Promise fulfilled 5>>"),
+    ],
+    ids=["handler", "done callback"],
+)
+async def test_what_is_slow_is_named(caplog: pytest.LogCaptureFixture, attach: Callable, name: str) -> None:
     """In debug mode, with the time that it took."""
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     loop.slow_callback_duration = 0
     with caplog.at_level(logging.WARNING, "aiopromise"):
-        await fulfilled().then(str)
+        attach(fulfilled())
+        await turns()
     lines = [record.getMessage() for record in caplog.records if record.name == "aiopromise"]
-    assert re.fullmatch(r"<Promise pending, waiting to call str> took 0\.\d{3} seconds", lines[0])
+    assert re.fullmatch(rf"{re.escape(name)} took 0\.\d{{3}} seconds", lines[0])
