@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import inspect
 import itertools
 import sys
 import traceback
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import partial
+from inspect import CORO_CLOSED
 from typing import Any
 
 import pytest
@@ -1036,7 +1038,10 @@ async def test_items_that_are_still_to_be_awaited_are_refused(call: str, make: C
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)(items, double, *([0] if call == "reduce" else []))
     assert str(caught.value).startswith(f"Promise.{call}() needs items to iterate, got <")
-    await value_or_class(items)
+    if asyncio.iscoroutine(items):
+        assert CORO_CLOSED == inspect.getcoroutinestate(items)
+    else:
+        await items
 
 
 @pytest.mark.parametrize("call", ["map", "filter", "each", "reduce"])

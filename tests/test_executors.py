@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any
 
 import pytest
@@ -44,6 +45,10 @@ def wait_for(path: Path) -> str:
     while not path.exists():
         time.sleep(0.005)
     return path.name
+
+
+def complain(number: int) -> None:
+    raise RuntimeError(f"cannot pickle {number} cucumbers")
 
 
 def die(number: int) -> None:
@@ -307,6 +312,14 @@ async def test_a_function_within_a_function_does_not_pickle(run: Callable, proce
     assert 9 == await Promise.submit(processes, power, 3)
 
 
+@pytest.mark.parametrize("fn", [lambda number: number])
+async def test_a_lambda_of_a_module_does_not_pickle(processes: Executor, fn: Callable) -> None:
+    """For it has no name by which another process could import it."""
+    with pytest.raises(PicklingError) as caught:
+        await Promise.submit(processes, fn, 5)
+    assert 1 == len(notes_of(caught.value))
+
+
 async def test_a_lambda_reaches_a_cluster(cluster: Executor) -> None:
     """Dask pickles more than a pool of processes does."""
     assert [0, 2, 4] == await Promise.map(range(3), lambda number: number * 2, executor=cluster)
@@ -317,6 +330,9 @@ async def test_an_error_that_has_nothing_to_do_with_pickling_has_no_note(executo
     with pytest.raises(TypeError) as caught:
         await Promise.submit(executor, power, "text")
     assert not hasattr(caught.value, "__notes__")
+    with pytest.raises(RuntimeError, match="cucumbers") as complaint:
+        await Promise.submit(executor, complain, 5)
+    assert not hasattr(complaint.value, "__notes__")
 
 
 async def test_a_process_that_is_killed_is_a_rejection() -> None:

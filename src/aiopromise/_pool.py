@@ -158,7 +158,6 @@ class Pool(Group):
         if not outcome.fulfilled:
             self._conclude(outcome)
         elif member is self._reader:
-            self._reader = None
             self._do(self._take)
         else:
             self._done += 1
