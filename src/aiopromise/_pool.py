@@ -109,9 +109,9 @@ class Pool(Group):
                     return
                 self._call(item)
         finally:
+            del self
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
-            del self
 
     async def _has_room(self) -> None:
         while self._outcome is not None or self._room() <= 0:
