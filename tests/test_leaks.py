@@ -236,6 +236,37 @@ def calls_of(scene: Callable[[int], Awaitable], count: int) -> int:
     return calls
 
 
+def _nested(count: int) -> Promise:
+    """Return the outermost of *count* combinators, one in another."""
+    promise = Promise(hang())
+    for _ in range(count):
+        promise = Promise.race(promise)
+    return promise
+
+
+def _row_of_tasks(count: int) -> asyncio.Task:
+    """Return the last of *count* Tasks, each of which awaits a promise of the one before."""
+    task = asyncio.ensure_future(hang())
+    for _ in range(count):
+        task = asyncio.ensure_future(awaiting(Promise(task)))
+    return task
+
+
+@pytest.mark.parametrize(("make", "count"), [(_nested, 150), (_row_of_tasks, 300)], ids=["combinators", "Tasks"])
+def test_a_request_to_end_goes_through_hundreds_that_are_nested(make, count) -> None:
+    """At the end of the loop, too; the limit is that of recursion."""
+
+    async def main() -> bool:
+        make(count)
+        outer = make(count)
+        await turns(count)
+        outer.cancel()
+        await asyncio.wait([outer])
+        return outer.cancelled()
+
+    assert asyncio.run(main())
+
+
 @pytest.mark.parametrize("scene", SCENES)
 def test_twice_the_line_is_twice_the_work(scene) -> None:
     once, twice = calls_of(scene, 1000), calls_of(scene, 2000)
