@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 
 import pytest
 
-from aiopromise import Promise, chain
+from aiopromise import Promise, chain, pipe, promisify
 from helpers import turns, value_or_class
 
 variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
@@ -419,6 +419,14 @@ class Failing:
         fail(resolve, reject)
 
 
+class Unasked:
+    """A thenable whose attribute raises."""
+
+    @property
+    def then(self) -> Callable:
+        raise ValueError
+
+
 class Silent:
     """A thenable that never answers."""
 
@@ -452,6 +460,12 @@ async def add_later(total: int, number: int) -> int:
 
 async def _taken(stream: AsyncIterator) -> list:
     return [item async for item in stream]
+
+
+def _of_another_thread(end: str, argument: object) -> Promise:
+    job: concurrent.futures.Future = concurrent.futures.Future()
+    asyncio.get_running_loop().call_soon(getattr(job, end), argument)
+    return Promise(job)
 
 
 def _cancelled(promise: Promise) -> Promise:
@@ -525,6 +539,7 @@ FINISHED = {
     "a promise of work that awaits a rejection": lambda: Promise(awaits_a_failure()),
     "work that the loop resolves with": _resolved_by_the_loop,
     "following a Task": lambda: Promise(asyncio.create_task(fail_later())),
+    "a thenable that cannot be asked": lambda: Promise.from_thenable(Unasked()),
     "a thenable": lambda: _cancelled(Promise.from_thenable(Silent())),
     "a chain()": lambda: chain(next_number_later(1), chain(fail_later())).catch(repr),
     "cancelled work": lambda: _cancelled(Promise(hang()).then(next_number)),
@@ -554,6 +569,13 @@ FINISHED = {
     "some that fail": lambda: Promise.some(1, fail_later(), fail_later()),
     "a combinator that is cancelled": lambda: _cancelled(Promise.all(hang(), Promise.race(hang(), hang()))),
     "as_completed": lambda: _taken(Promise.as_completed([next_number_later(1), next_number_later(2)])),
+    "as_completed of a generator that fails": lambda: _taken(Promise.as_completed(some_then_fail())),
+    "a pipe": lambda: pipe(next_number_later, next_number)(1),
+    "a pipe that fails at once": lambda: pipe(fail, next_number)(1),
+    "a function that was promisified": lambda: promisify(fail)(1),
+    "a job of another thread": lambda: _of_another_thread("set_result", 1),
+    "a job of another thread that fails": lambda: _of_another_thread("set_exception", ValueError()),
+    "a job of another thread that is cancelled": lambda: _cancelled(Promise(concurrent.futures.Future())),
     "map": lambda: Promise.map([1, 2, 3], next_number_later, concurrency=2),
     "map with a function that fails": lambda: Promise.map([1, 2, 3], fail_later, concurrency=1),
     "map with a function that fails at once": lambda: Promise.map([1], fail),

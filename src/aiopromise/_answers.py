@@ -163,7 +163,10 @@ class Arrivals(Group):
                     await self._next
         finally:
             self._conclude(Exactly(True, None))
-            await self.promise
+            try:
+                await self.promise
+            finally:
+                del self  # this frame is seen from the traceback of what iterating has raised
 
     def _started(self, count: int) -> None:
         if count == 0:

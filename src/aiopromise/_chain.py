@@ -3,6 +3,7 @@
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import reduce
 from typing import Any, TypeVar, final
 
 from aiopromise._convert import attempt
@@ -171,10 +172,8 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
     name = f"pipe({', '.join(map(name_of, functions))})"
 
     def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
-        promise = attempt(new_promise(name, *args, **kwargs), first, args, kwargs)
-        for function in rest:
-            promise = promise.then(function)
-        return promise
+        # No name for a promise: this frame is seen from the traceback of what the first function has raised.
+        return reduce(Promise.then, rest, attempt(new_promise(name, *args, **kwargs), first, args, kwargs))
 
     piped.__name__ = piped.__qualname__ = name
     return piped

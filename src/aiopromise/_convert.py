@@ -194,14 +194,17 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
         then = thenable.then
     except Exception as error:
         raised(promise, error)
-        return promise
-    if callable(then):
-        promise._upstream = Adoption(promise, then)
-        promise._queue.watch(promise)
-        promise._queue.push(promise._upstream)
     else:
-        settle(promise, FULFILLED, thenable)
-    return promise
+        if callable(then):
+            promise._upstream = Adoption(promise, then)
+            promise._queue.watch(promise)
+            promise._queue.push(promise._upstream)
+        else:
+            settle(promise, FULFILLED, thenable)
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what the attribute has raised
 
 
 @final

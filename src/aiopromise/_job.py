@@ -23,6 +23,7 @@ class Job(Tie):
         promise: Core,
         explain: Callable[[BaseException], object] | None = None,
     ) -> None:
+        # Until one of the two has ended: its callback refers to this job.
         self._future = future
         self._promise = promise
         self._explain = explain
@@ -35,20 +36,23 @@ class Job(Tie):
 
     def stop(self, promise: State, message: Any) -> bool:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
-        self._future.cancel()
+        future = self._future
+        del self._future
+        future.cancel()
         return False
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
         queue = self._promise._queue
         try:
-            queue.loop.call_soon_threadsafe(self._settle, context=queue.context)
+            queue.loop.call_soon_threadsafe(self._settle, future, context=queue.context)
         except RuntimeError:
             pass  # the loop was closed, and nobody waits any more
 
-    def _settle(self) -> None:
-        promise, future = self._promise, self._future
+    def _settle(self, future: "concurrent.futures.Future[Any]") -> None:
+        promise = self._promise
         if promise._upstream is not self:
             return
+        del self._future
         if future.cancelled():
             fail(promise, asyncio.CancelledError())
         elif (error := future.exception()) is None:
