@@ -791,6 +791,12 @@ FOUND = {
         ("cancel task", 0),
         ("settle", 0, "value", False),
     ],
+    "a handler whose first step, and last, ends the Task that awaits it": [
+        ("resolvers",),
+        ("settle", 0, ("work", Script(("0",))), True),
+        ("chain", ()),
+        ("link", "then(f)", 0, Handler(("work", Script(acts_first=(("cancel", 2),)))), Handler()),
+    ],
     "a Task that is cancelled in the turn in which the future behind what it awaits ends": [
         ("make", "future", Handler()),
         ("await", 0),

@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import cancel, running_task
+from aiopromise._cancellation import cancel, leave_request, running_task
 from aiopromise._core import Core, cancelled_error
 from aiopromise._coroutine import give
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
@@ -81,11 +81,14 @@ class Awaiter:
             self._is_ring = True
             return True
         self._error = cancelled_error(msg)
-        task = running_task(self._promise) if has_only(self._promise, self) else None
-        if task is None:
+        if not has_only(self._promise, self):
             self._later(self._withdraw, msg)
-        else:
+        elif (task := running_task(self._promise)) is not None:
             self._hand_on(task, msg)
+        elif leave_request(self._promise, msg):
+            self._error = None  # what comes of the request is for this Task
+        else:
+            self._later(self._withdraw, msg)
         return True
 
     def _hand_on(self, task: "asyncio.Task[Any]", message: Any) -> None:

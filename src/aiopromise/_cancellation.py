@@ -8,7 +8,7 @@ from aiopromise._core import Core, cancelled_error, settle, settle_like, take_ou
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 
-__all__ = ["Shield", "cancel", "is_cancelling", "running_task"]
+__all__ = ["Shield", "cancel", "is_cancelling", "leave_request", "running_task"]
 
 
 def cancel(promise: Core, message: Any) -> bool:
@@ -42,8 +42,8 @@ def cancel(promise: Core, message: Any) -> bool:
     elif upstream is None or isinstance(upstream, Core):
         path.append(top)
     else:
-        top._value = cancelled_error(message)
-        return True  # its coroutine takes its first step: see `_core`
+        _leave_request(top, message)
+        return True
     _interrupt(path, cancelled_error(message))
     return True
 
@@ -52,6 +52,19 @@ def running_task(promise: Core) -> "asyncio.Task[Any] | None":
     """Return the Task that a request to end *promise* would reach, if there is one; nothing is changed by asking."""
     upstream = _climb(promise)[1]
     return upstream if isinstance(upstream, asyncio.Task) and not upstream.done() else None
+
+
+def leave_request(promise: Core, message: Any) -> bool:
+    """Tell whether a request to end *promise* would reach a coroutine in its first step, and leave it there if so."""
+    path, upstream = _climb(promise)
+    if upstream is None or isinstance(upstream, asyncio.Future | Tie | Core):
+        return False
+    _leave_request(path[-1], message)
+    return True
+
+
+def _leave_request(promise: Core, message: Any) -> None:
+    promise._value = cancelled_error(message)  # `_core` takes it up when the step is over
 
 
 def _climb(promise: Core) -> tuple[list[Core], Any]:

@@ -290,6 +290,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         if stops:
             raise
         return
+    promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
     request, promise._value = promise._value, None
     if task.done():
         if request is None or task.cancelled() or task.exception() is not None:
