@@ -398,6 +398,55 @@ async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that(monkeypat
     assert "CancelledError()" == await outcome(task)
 
 
+@pytest.mark.parametrize("links", [0, 2])
+async def test_an_awaiter_that_the_handler_ends_in_its_first_step_ends_the_handler(links) -> None:
+    """As in any later step: what it returns is dropped, and what is behind it is cancelled with it."""
+    promise, resolve, _ = Promise.with_resolvers()
+
+    async def handler(_: object) -> str:
+        waiting.cancel()
+        return "dropped"
+
+    tip = promise.then(handler)
+    for _ in range(links):
+        tip = tip.then(unreached)
+    waiting = asyncio.create_task(awaiting(tip))
+    await turns()
+    resolve(None)
+    await asyncio.wait([waiting], timeout=5)
+    assert (True, True) == (waiting.cancelled(), tip.cancelled())
+
+
+async def test_an_awaiter_that_the_handler_ends_in_its_first_step_goes_on_with_what_that_makes_of_it() -> None:
+    """The handler waits on, is cancelled there, and recovers."""
+    promise, resolve, _ = Promise.with_resolvers()
+    work = Work(lambda: "recovered")
+
+    async def handler(_: object) -> object:
+        waiting.cancel("enough")
+        return await work()
+
+    waiting = asyncio.create_task(awaiting(promise.then(handler)))
+    await turns()
+    resolve(None)
+    await asyncio.wait([waiting], timeout=5)
+    assert (False, [("enough",)]) == (waiting.cancelled(), work.requests)
+    assert "recovered" == waiting.result()
+
+
+async def test_an_awaiter_of_one_branch_ends_with_that_alone() -> None:
+    """It does not wait for the source, which others want."""
+    work = Work()
+    source = Promise(work())
+    branch, sibling = source.then(unreached), source.then(unreached)
+    waiting = asyncio.create_task(awaiting(branch))
+    await work.started.wait()
+    await turns()
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=5)
+    assert (True, True, False) == (waiting.cancelled(), branch.cancelled(), sibling.done())
+
+
 async def test_asyncio_timeout_around_the_last_await_ends_the_work_and_waits_for_its_cleanup() -> None:
     log: list[str] = []
     promise = Promise(Work()()).finally_(lambda: turns(3)).finally_(lambda: log.append("closed"))
