@@ -40,7 +40,7 @@ async def reason_of(awaitable: Awaitable) -> BaseException | None:
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     return fail
