@@ -35,8 +35,8 @@ def test_all_of_promises_aplus_holds(run):
     [
         ("handlers-at-once", "2.2.[45]", "2.2.4"),
         ("self-resolution-unseen", "2.3.[14]:", "2.3.1"),
-        ("then-read-twice", "2.3.3.[14]:", "2.3.3.1"),
-        ("last-call-wins", "2.3.3.3.[23]:.* synchronously", "2.3.3.3.3"),
+        ("then-read-twice", "2.3.3.(1:.* is a function|4:)", "2.3.3.1"),
+        ("last-call-wins", "2.3.3.3.(2:.* synchronously|3:.* .resolvePromise. twice synchronously)", "2.3.3.3.3"),
     ],
 )
 def test_a_broken_engine_is_caught_at_its_clause(run, engine, pattern, clause):
