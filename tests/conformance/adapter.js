@@ -80,7 +80,7 @@ let pumpIsDue = false;
 function command(...question) {
     if (!pumpIsDue) {
         pumpIsDue = true;
-        setImmediate(pump);
+        process.nextTick(pump); // before the next timer, even if that is due
     }
     return ask(...question);
 }
