@@ -358,11 +358,10 @@ async def _outcome(promise: Promise, world: World) -> list:
 class Thing:
     """What a model of a combinator waits for: a Future of asyncio, whose it is, and who waits for it."""
 
-    def __init__(self, future: asyncio.Future, owner: str, combination: "Combination | None" = None) -> None:
+    def __init__(self, future: asyncio.Future, owner: str) -> None:
         self.future = future
         self.owner = owner  # "combinator", "caller", or "consumers": the last of them takes it along
         self.consumers: set[Combination] = set()
-        self.combination = combination
 
     def done(self) -> bool:
         return self.future.done()
@@ -371,10 +370,12 @@ class Thing:
         if not self.done():
             self.future.cancel()
 
-    def is_ending(self) -> bool:
-        if self.combination is not None:
-            return isinstance(self.combination.failure, CancelledError)
-        return isinstance(self.future, asyncio.Task) and self.future.cancelling() > 0
+    def hush(self) -> None:
+        """Let nobody hear of its failure, now or later; a Task of the caller's tells of a later one by itself."""
+        if self.done():
+            reason_of(self.future)
+        elif self.owner != "caller":
+            self.future.add_done_callback(reason_of)
 
     def __await__(self) -> Generator:
         return self.future.__await__()
@@ -402,8 +403,7 @@ def _leaf_task(world: World, leaf: Leaf) -> Thing:
 def _node_task(world: World, node: Node) -> Thing:
     combination = Combination(world, node, [as_tasks(world, child) for child in node.children])
     task = asyncio.ensure_future(combination.run())
-    is_promise = node.held_as == "promise" and node.kind != "as_completed"
-    return Thing(task, OWNERS.get(node.held_as, "caller"), combination if is_promise else None)
+    return Thing(task, OWNERS.get(node.held_as, "caller"))
 
 
 class Combination:
@@ -467,17 +467,22 @@ class Combination:
         losers = self.node.losers
         for index, thing in list(self.waiting.items()):
             if losers == "keep" or (losers is None and thing.owner != "combinator"):
+                thing.hush()
                 self._let_go(index)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask those that are left to end; what one of them raises in answer to that is reported."""
         for thing in set(self.waiting.values()):
-            if not thing.is_ending():
-                thing.cancel()
+            if thing.done():
+                thing.hush()
+            thing.cancel()
 
     def _withdraw(self) -> None:
         for index, thing in list(self.waiting.items()):
             if thing.owner == "caller" or (thing.owner == "consumers" and thing.consumers != {self}):
                 self._let_go(index)
-        for thing in set(self.waiting.values()):
-            thing.cancel()
+        self._ask()
 
     def _let_go(self, index: int) -> None:
         thing = self.waiting.pop(index)

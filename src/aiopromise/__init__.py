@@ -31,6 +31,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_answers`: when a group has its answer
 - `_combinators`: many promises in, one out: `all`, `any`, `race` and their kin
 - `_pool`: calls of one function on many items, so many at a time
+- `_results`: what becomes of their results: a list, a choice of the items, one value, a stream
 - `_concurrency`: many items through one function: `map` and its kin; `submit`
 - `_facade`: all of these as `Promise.resolve`, `Promise.all`, ..., hung on the class
 - `_maker`: who makes a promise: a test, or what goes on beside it

@@ -5,15 +5,15 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
-from aiopromise._core import settle
+from aiopromise._core import mark_handled
 from aiopromise._ending import start_generator
-from aiopromise._group import Group, Losers, Member, failure, outcome_of
+from aiopromise._group import Arrival, Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
-from aiopromise._state import FULFILLED, PENDING, pending
+from aiopromise._state import FULFILLED, PENDING, REJECTED
 from aiopromise._task import Exactly
 
-__all__ = ["All", "AllSettled", "Arrivals", "First", "Make", "Race", "Some"]
+__all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
 
 Make = Callable[[Iterable[Any]], Any]
 
@@ -23,8 +23,8 @@ class All(Group):
 
     __slots__ = ("_found", "_make")
 
-    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
-        super().__init__(promise, losers)
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(method, promise, losers)
         self._make = make
         self._found: list[Any] = []
 
@@ -62,8 +62,8 @@ class Race(Group):
 
     __slots__ = ()
 
-    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
-        super().__init__(promise, losers)
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(method, promise, losers)
 
     def _started(self, count: int) -> None:
         if count == 0:
@@ -78,8 +78,8 @@ class Some(Group):
 
     __slots__ = ("_count", "_reasons", "_total", "_values")
 
-    def __init__(self, promise: Promise[Any], losers: Losers, count: int) -> None:
-        super().__init__(promise, losers)
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers, count: int) -> None:
+        super().__init__(method, promise, losers)
         self._count = count
         self._total = 0
         self._values: list[Any] = []
@@ -123,8 +123,8 @@ class First(Some):
 
     __slots__ = ()
 
-    def __init__(self, promise: Promise[Any], losers: Losers, make: Make) -> None:
-        super().__init__(promise, losers, 1)
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+        super().__init__(method, promise, losers, 1)
 
     def _answer(self) -> Any:
         return self._values[0]
@@ -134,15 +134,18 @@ class First(Some):
 
 
 @final
-class Arrivals(Group):
+class AsCompleted(Group):
     """All promises, in the order in which they settle."""
 
-    __slots__ = ("_next", "_settled")
+    __slots__ = ("_arrival", "_settled")
 
-    def __init__(self, promise: Promise[Any], losers: Losers) -> None:
-        super().__init__(promise, losers)
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers) -> None:
+        super().__init__(method, promise, losers)
         self._settled: deque[Member] = deque()
-        self._next: Promise[None] | None = None
+        # What the iterator waits for, if it does.
+        self._arrival: Arrival | None = None
+        # Nobody but the iterator awaits it, and that only at the end.
+        mark_handled(self.promise)
 
     def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
         """Return the iterator; from now on closing it, or dropping it, stops what was started."""
@@ -152,27 +155,36 @@ class Arrivals(Group):
 
     async def _stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
         try:
-            # A generator that was never begun is closed without a word.
-            yield -1, self.promise
-            while self._settled or self.promise._state == PENDING:
-                if self._settled:
-                    member = self._settled.popleft()
-                    yield member.index, member.promise
-                else:
-                    self._next = pending(self.promise._queue)
-                    await self._next
-        finally:
-            self._conclude(Exactly(True, None))
             try:
-                await self.promise
-            finally:
-                del self  # this frame is seen from the traceback of what iterating has raised
+                # A generator that was never begun is closed without a word.
+                yield -1, self.promise
+                while self._settled or self.promise._state == PENDING:
+                    if self._settled:
+                        yield self._hand_on(self._settled.popleft())
+                    else:
+                        self._arrival = Arrival(self)
+                        await self._arrival.promise
+            except BaseException as error:
+                await self.leave(error)
+                raise
+            await self.promise
+        finally:
+            self._arrival = None
+            del self  # this frame is seen from the traceback of what iterating has raised
+
+    def _hand_on(self, member: Member) -> tuple[int, Promise[Any]]:
+        promise = member.promise
+        if promise._state == REJECTED:
+            promise._value.hand_on()
+        return member.index, promise
 
     def _started(self, count: int) -> None:
         if count == 0:
             self._conclude(Exactly(True, None))
 
     def _arrived(self, member: Member) -> None:
+        if member.promise._state == REJECTED:
+            member.promise._value.withhold()
         self._settled.append(member)
         if self._members:
             self._wake()
@@ -184,7 +196,6 @@ class Arrivals(Group):
         self._wake()
 
     def _wake(self) -> None:
-        waiting, self._next = self._next, None
-        # It is cancelled with the Task that waits for it, which must hear of that even where one has settled since.
-        if waiting is not None and waiting._state == PENDING:
-            settle(waiting, FULFILLED, None)
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            arrival.come()

@@ -8,15 +8,19 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Final, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import cancel, leave_request, running_task
+from aiopromise._cancellation import cancel, leave_request, running_task, running_tasks
 from aiopromise._core import Core, cancelled_error
 from aiopromise._coroutine import give
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["AwaitableCore"]
+
+
+# A Task that is asked to end asks the next one within that call, and so on; after so many it is left to a later turn.
+_DEEPEST: Final = 100
 
 
 @final
@@ -81,32 +85,45 @@ class Awaiter:
             self._is_ring = True
             return True
         self._error = cancelled_error(msg)
-        if not has_only(self._promise, self):
-            self._later(self._withdraw, msg)
-        elif (task := running_task(self._promise)) is not None:
-            self._hand_on(task, msg)
-        elif leave_request(self._promise, msg):
-            self._error = None  # what comes of the request is for this Task
-        else:
-            self._later(self._withdraw, msg)
+        queue = self._promise._queue
+        if queue.requests >= _DEEPEST or not has_only(self._promise, self):
+            self._later(self._withdraw, msg, True)
+            return True
+        queue.requests += 1
+        try:
+            self._ask(msg)
+        finally:
+            queue.requests -= 1
         return True
 
-    def _hand_on(self, task: "asyncio.Task[Any]", message: Any) -> None:
-        # At once, so that it is one cancellation for the Task if others ask for it now, as asyncio.run() does.
-        task.cancel(message)
+    def _ask(self, message: Any) -> None:
+        """Ask all Tasks at once, so that it is one request to them if others ask them now, as asyncio.run() does.
+
+        background = create_task(wait_for(Promise.all(work(), more())))
+        asyncio.run() cancels the Tasks of background, work() and more(), in any order
+        """
+        task = running_task(self._promise)
+        if task is None and leave_request(self._promise, message):
+            self._error = None  # what comes of the request is for this Task
+            return
+        handle = None if task is not None else self._later(self._withdraw, message, False)
+        for one in running_tasks(self._promise) if task is None else (task,):
+            one.cancel(message)
         if self._is_ring:
             # Tasks that await each other: the request has come round, and this is where it ends.
+            if handle is not None:
+                handle.cancel()
             self._later(self._leave)
-        else:
+        elif task is not None:
             self._error = None  # what comes of the request is for this Task
 
-    def _later(self, step: Callable[..., None], *arguments: Any) -> None:
+    def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
-        queue.loop.call_soon(step, *arguments, context=queue.context)
+        return queue.loop.call_soon(step, *arguments, context=queue.context)
 
-    def _withdraw(self, message: Any) -> None:
+    def _withdraw(self, message: Any, again: bool) -> None:
         self._is_ring = False  # one that was asked twice is none
-        if has_only(self._promise, self) and cancel(self._promise, message) and not self._is_ring:
+        if has_only(self._promise, self) and cancel(self._promise, message, again) and not self._is_ring:
             self._error = None  # what comes of the request is for this Task
         else:
             self._leave()

@@ -2,16 +2,18 @@
 
 import asyncio
 from asyncio import CancelledError
+from collections.abc import Iterable
 from typing import Any, final
 
-from aiopromise._core import Core, cancelled_error, settle, settle_like, take_outcome
+from aiopromise._core import Core, cancelled_error, fail, leave_future, settle, settle_like, take_outcome
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
+from aiopromise._task import was_asked
 
-__all__ = ["Shield", "cancel", "is_cancelling", "leave_request", "running_task"]
+__all__ = ["Shield", "ask_each", "cancel", "leave_request", "running_task", "running_tasks"]
 
 
-def cancel(promise: Core, message: Any) -> bool:
+def cancel(promise: Core, message: Any, again: bool = True) -> bool:
     """Ask for *promise* to end: see `Promise.cancel`.
 
     The request climbs from link to link as long as nobody else wants what is above:
@@ -20,25 +22,67 @@ def cancel(promise: Core, message: Any) -> bool:
         b = a.then(parse)           unless a has another consumer than b,
         c = b.then(store)           or b another than c:
         c.cancel()                  then the lower part is cut off, and ends at once
+
+    With ``again=False`` a Task is left alone that was asked before, for it may be in the middle of its cleanup.
     """
     if promise._state != PENDING:
         return False
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
     path, upstream = _climb(promise)
+    if isinstance(upstream, Tie):
+        ask_each((promise,), message, again)
+        return True
+    return _ask(path, upstream, message, again)
+
+
+def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> None:
+    """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked.
+
+    A tie may lead to promises that hang on ties, 5,000 on top of each other, so there is no recursion:
+
+        several = Promise.all(Promise.race(work(), timer), other)
+        several.cancel()    <-- asked are work(), timer and other; race ends after the first two, then all
+    """
+    path: list[Core] = []
+    tie: Tie | None = None
+    stack = [(path, tie, iter(promises))]
+    while stack:
+        path, tie, sources = stack[-1]
+        source: Any = next(sources, None)
+        if source is None:
+            stack.pop()
+            if tie is not None and not tie.is_stopping():
+                _interrupt(path, cancelled_error(message))
+        elif source._state == PENDING:
+            path, upstream = _climb(source)
+            if isinstance(upstream, Tie):
+                stack.append((path, upstream, iter(upstream.stop(path[-1], message))))
+            else:
+                _ask_or_fail(path, upstream, message, again)
+
+
+def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> None:
+    top = path[-1]
+    try:
+        _ask(path, upstream, message, again)
+    except Exception as error:
+        # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
+        leave_future(top)
+        fail(top, error)
+
+
+def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
+    """Ask *upstream*, which is no tie; return False where the promise, the first of *path*, had its outcome already."""
     top = path.pop()
     if isinstance(upstream, asyncio.Future):
-        if not upstream.done():
+        if not upstream.done() and (again or not was_asked(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
         take_outcome(top, upstream)
         if not path:
-            return promise._state == CANCELLED
-    elif isinstance(upstream, Tie):
-        if upstream.stop(top, message):
-            return True
-        path.append(top)
+            return top._state == CANCELLED
     elif upstream is None or isinstance(upstream, Core):
         path.append(top)
     else:
@@ -49,9 +93,22 @@ def cancel(promise: Core, message: Any) -> bool:
 
 
 def running_task(promise: Core) -> "asyncio.Task[Any] | None":
-    """Return the Task that a request to end *promise* would reach, if there is one; nothing is changed by asking."""
+    """Return the one Task that a request to end *promise* would reach; nothing is changed by asking."""
     upstream = _climb(promise)[1]
     return upstream if isinstance(upstream, asyncio.Task) and not upstream.done() else None
+
+
+def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
+    """Return the Tasks that a request to end *promise* would reach through ties; nothing is changed by asking."""
+    tasks: list[asyncio.Task[Any]] = []
+    promises: list[Any] = [promise]
+    for one in promises:  # which grows
+        upstream = _climb(one)[1]
+        if isinstance(upstream, Tie):
+            promises.extend(upstream.wanted_alone())
+        elif isinstance(upstream, asyncio.Task) and not upstream.done():
+            tasks.append(upstream)
+    return tasks
 
 
 def leave_request(promise: Core, message: Any) -> bool:
@@ -99,16 +156,6 @@ def _let_go(promise: Core) -> bool:
     return False
 
 
-def is_cancelling(promise: Core) -> bool:
-    """Tell whether what *promise* hangs on was asked to end."""
-    upstream: Any = promise
-    while isinstance(upstream, Core):
-        upstream = upstream._upstream
-    if isinstance(upstream, Tie):
-        return upstream.is_stopping()
-    return isinstance(upstream, asyncio.Task) and upstream.cancelling() > 0
-
-
 @final
 class Shield(Tie):
     """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
@@ -119,9 +166,9 @@ class Shield(Tie):
         self.source = source
         self.target = target
 
-    def stop(self, promise: State, message: Any) -> bool:
+    def stop(self, promise: State, message: Any) -> tuple[()]:
         withdraw(self.source, self)
-        return False
+        return ()
 
     def _react(self) -> None:
         if self.target._upstream is self:

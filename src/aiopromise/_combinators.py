@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from aiopromise._answers import All, AllSettled, Arrivals, First, Make, Race, Some
+from aiopromise._answers import All, AllSettled, AsCompleted, First, Make, Race, Some
 from aiopromise._errors import check_count, close_refused, is_iterable, short
 from aiopromise._group import Group, Losers
 from aiopromise._promise import Promise, new_promise
@@ -138,7 +138,7 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]
         raise
     items, _ = _arguments("some", awaitables)
     typed = (count, *awaitables)
-    return _grouped("some", typed, items, losers, lambda promise, losers: Some(promise, losers, count)).promise
+    return _grouped("some", typed, items, losers, Some, count).promise
 
 
 def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
@@ -175,9 +175,7 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
     def make(found: Iterable[Any]) -> dict[Any, Any]:
         return dict(zip(keys, found, strict=True))
 
-    return _grouped(
-        "all_keyed", (awaitables,), values(), losers, lambda promise, losers: All(promise, losers, make)
-    ).promise
+    return _grouped("all_keyed", (awaitables,), values(), losers, All, make).promise
 
 
 def as_completed(*awaitables: Any, losers: Losers = None) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
@@ -206,14 +204,12 @@ def as_completed(*awaitables: Any, losers: Losers = None) -> AsyncGenerator[tupl
         0 slow
     """
     items, _ = _arguments("as_completed", awaitables)
-    return _grouped("as_completed", awaitables, items, losers, Arrivals).stream()
+    return _grouped("as_completed", awaitables, items, losers, AsCompleted).stream()
 
 
-def _combine(
-    name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[[Promise[Any], Losers, Make], Group]
-) -> Promise[Any]:
+def _combine(name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[..., Group]) -> Promise[Any]:
     items, make = _arguments(name, awaitables)
-    return _grouped(name, awaitables, items, losers, lambda promise, losers: kind(promise, losers, make)).promise
+    return _grouped(name, awaitables, items, losers, kind, make).promise
 
 
 def _grouped(
@@ -221,12 +217,13 @@ def _grouped(
     typed: tuple[Any, ...],
     items: Iterable[Any],
     losers: Losers,
-    kind: Callable[[Promise[Any], Losers], GroupT],
+    kind: Callable[..., GroupT],
+    *more: Any,
 ) -> GroupT:
     try:
         if losers not in (None, "cancel", "keep"):
             raise ValueError(f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {short(losers)}")
-        group = kind(new_promise(f"Promise.{name}", *typed), losers)
+        group = kind(name, new_promise(f"Promise.{name}", *typed), losers, *more)
     except (ValueError, RuntimeError):
         _refuse(*typed)
         raise

@@ -22,7 +22,7 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
-from aiopromise._task import Exactly, is_awaitable, name_of, start
+from aiopromise._task import Exactly, is_awaitable, name_of, start, was_asked
 from aiopromise._trace import trace
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "leave",
     "leave_future",
     "link",
+    "mark_handled",
     "raised",
     "resolve_with",
     "settle",
@@ -150,6 +151,7 @@ def link(
     child._on_rejected = on_rejected
     child._catches = catches
     child._context = copy_context()
+    child._is_handled = False
     child._origin = trace(child) if queue.traced else None
     subscribe(promise, child)
     return child
@@ -200,8 +202,8 @@ def fail(promise: Core, reason: BaseException) -> None:
         error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
         error.__cause__ = reason
         reason = error
-    rejection = Rejection(reason, promise._queue.loop, promise._origin)
-    if listeners:
+    rejection = Rejection(reason, None if promise._is_handled else promise._queue.loop, promise._origin)
+    if listeners and not promise._is_handled:
         promise._queue.suspect(promise, rejection)
     settle(promise, REJECTED, rejection)
 
@@ -221,6 +223,13 @@ def leave(promise: Core) -> None:
     """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
     if promise._state == REJECTED:
         promise._value.leave()
+
+
+def mark_handled(promise: Core) -> None:
+    """Answer for a rejection of *promise*, whether it has come already or is still to come."""
+    promise._is_handled = True
+    if promise._state == REJECTED:
+        promise._value.take(promise)
 
 
 def resolve_with(
@@ -332,6 +341,8 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         raised(promise, error)
         if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, asyncio.Task):
             leave(promise)
+        if promise._state != FULFILLED and was_asked(future):
+            promise._value.was_asked_for = True
     else:
         if type(value) is Exactly:
             settle_exactly(promise, value)

@@ -4,7 +4,7 @@ import asyncio
 from asyncio import CancelledError
 from typing import Any, Final, TypeVar, final
 
-from aiopromise._cancellation import cancel, is_cancelling
+from aiopromise._cancellation import cancel
 from aiopromise._core import Core
 from aiopromise._state import PENDING
 from aiopromise._task import Exactly
@@ -63,7 +63,7 @@ class Deadline:
         # Not where an outcome is there, or a cancellation, that only waits for its turn in the queue.
         if promise._upstream is self._source and self._source._state == PENDING:
             # Whoever has asked before the time was up has the say: the end is a cancellation, then.
-            self._expired = not is_cancelling(self._source)
+            self._expired = True
             cancel(promise, None)
 
     def _stop(self) -> None:

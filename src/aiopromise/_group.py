@@ -4,33 +4,60 @@ A group stops what it started itself, waits until that has ended, and lets go of
 """
 
 import asyncio
-from asyncio import CancelledError
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, TypeAlias, final
+from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
-from aiopromise._cancellation import cancel, is_cancelling
+from aiopromise._cancellation import ask_each
 from aiopromise._convert import resolve
-from aiopromise._core import cancelled_error, leave, leave_future, resolve_with, settle_exactly, without_our_frames
-from aiopromise._errors import is_coroutine
+from aiopromise._core import (
+    cancelled_error,
+    leave,
+    leave_future,
+    mark_handled,
+    resolve_with,
+    settle,
+    settle_exactly,
+    settle_like,
+    take_outcome,
+    without_our_frames,
+)
+from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
-from aiopromise._state import FULFILLED, PENDING, State, Tie, has_only, pending, subscribe, withdraw
-from aiopromise._task import Exactly
+from aiopromise._rejection import Rejection
+from aiopromise._state import (
+    CANCELLED,
+    FULFILLED,
+    PENDING,
+    REJECTED,
+    State,
+    Tie,
+    has_only,
+    pending,
+    subscribe,
+    withdraw,
+)
+from aiopromise._task import Exactly, was_asked
 
-__all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
+__all__ = ["Arrival", "Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
+
+# A note names so many of the failures that came after the first.
+_MOST_NAMED: Final = 5
 
 
 class Member:
     """A promise of the caller's that a group waits for."""
 
-    __slots__ = ("group", "index", "promise")
+    __slots__ = ("group", "index", "is_asked", "promise")
 
     def __init__(self, group: "Group", index: int, promise: Promise[Any]) -> None:
         self.group = group
         self.index = index
         self.promise = promise
+        # Whether the group has asked it to end, and it has not ended at once.
+        self.is_asked = False
 
     @property
     def target(self) -> Promise[Any]:
@@ -40,19 +67,9 @@ class Member:
         """Stop waiting for the promise, and leave it alone."""
         withdraw(self.promise, self)
 
-    def withdraw(self, message: Any) -> bool:
-        """Stop waiting, as a consumer that nobody wants any more; True: the promise is about to end.
-
-        The last one takes the promise with it, and waits for its end.
-        """
-        if has_only(self.promise, self):
-            return self._end(message)
-        self.let_go()
-        return False
-
-    def _end(self, message: Any) -> bool:
-        cancel(self.promise, message)
-        return self.promise._state == PENDING
+    def is_last(self) -> bool:
+        """Tell whether nobody but the group wants the promise, which then ends with it."""
+        return has_only(self.promise, self)
 
     def _react(self) -> None:
         self.group._heard(self)
@@ -65,8 +82,8 @@ class Owned(Member):
 
     __slots__ = ()
 
-    def withdraw(self, message: Any) -> bool:
-        return self._end(message)
+    def is_last(self) -> bool:
+        return True
 
 
 @final
@@ -77,21 +94,26 @@ class Outside(Member):
 
     def let_go(self) -> None:
         super().let_go()
-        leave_future(self.promise)
+        future = self.promise._upstream
+        if isinstance(future, asyncio.Future) and future.done():
+            take_outcome(self.promise, future)  # it has ended in this very turn
+        else:
+            leave_future(self.promise)
 
-    def withdraw(self, message: Any) -> bool:
-        self.let_go()
+    def is_last(self) -> bool:
         return False
 
 
 class Group(Tie):
     """The upstream of a promise that hangs on several others."""
 
-    __slots__ = ("_has_left", "_losers", "_members", "_outcome", "promise")
+    __slots__ = ("_has_left", "_late", "_losers", "_members", "_method", "_outcome", "_were_all_asked", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
-    def __init__(self, promise: Promise[Any], losers: Losers) -> None:
+    def __init__(self, method: str, promise: Promise[Any], losers: Losers) -> None:
+        # What the user has called.
+        self._method = method
         self.promise = promise
         promise._upstream = self
         self._losers = losers
@@ -99,6 +121,9 @@ class Group(Tie):
         self._members: dict[Member, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
         self._outcome: Exactly | None = None
+        self._were_all_asked = False
+        # Why others have failed since then.
+        self._late: list[BaseException] = []
         # Whether that is the reason for which the loop, or the caller, is left, too.
         self._has_left = False
 
@@ -118,7 +143,10 @@ class Group(Tie):
         finally:
             del self, items
 
-    def stop(self, promise: State, message: Any) -> bool:
+    def wanted_alone(self) -> list[State]:
+        return [member.promise for member in tuple(self._members) if member.is_last()]
+
+    def stop(self, promise: State, message: Any) -> list[State]:
         error = cancelled_error(message)
         if self._outcome is not None and not self._outcome.fulfilled:
             error.__context__ = self._outcome.value
@@ -128,14 +156,22 @@ class Group(Tie):
         #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
         self._outcome = failure(error)
         for member in tuple(self._members):
-            if not member.withdraw(message):
-                self._members.pop(member, None)
+            if type(member) is Owned:
+                mark_handled(member.promise)
+            elif not member.is_last():
+                del self._members[member]
+                member.let_go()
+        return [member.promise for member in self._members]
+
+    def is_stopping(self) -> bool:
+        for member in tuple(self._members):
+            member.is_asked = member.promise._state == PENDING
+            if not member.is_asked:
+                del self._members[member]
+                self._came_late(member)
         if not self._members:
             self._close()
         return bool(self._members)
-
-    def is_stopping(self) -> bool:
-        return self._outcome is not None and isinstance(self._outcome.value, CancelledError)
 
     def _started(self, count: int) -> None:
         """Be told how many there are."""
@@ -177,11 +213,40 @@ class Group(Tie):
         if member not in self._members:
             return  # it was let go when it was in the queue already
         del self._members[member]
+        # Nobody but who asks all Tasks, as asyncio.run() does at its end, can have asked one that the group started.
+        if type(member) is Owned and member.promise._state == CANCELLED and member.promise._value.was_asked_for:
+            self._were_all_asked = True
         if self._outcome is None:
             self._arrived(member)
         else:
+            self._came_late(member)
             self._end()
         del self, member  # this frame is seen from the traceback of what code of the user's has raised there
+
+    def _came_late(self, member: Member) -> None:
+        """Be told that one has ended after the answer: how is nobody's business, as with `asyncio.gather`.
+
+        But what a coroutine has raised because it was stopped is a fault in its cleanup, of which somebody has to
+        hear; a promise of the caller's, that was asked to end, tells by itself.
+        """
+        if member.promise._state != REJECTED:
+            return
+        rejection = member.promise._value
+        if not (member.is_asked or rejection.was_asked_for):
+            mark_handled(member.promise)
+            self._late.append(rejection.reason)
+        elif type(member) is Owned:
+            self._report(rejection)
+
+    def _report(self, rejection: Rejection) -> None:
+        rejection.report(self.promise._queue.loop, {"stopped by": f"Promise.{self._method}()"})
+
+    def _note_late(self, reason: BaseException) -> None:
+        """Let the traceback of the first failure tell of those that came after it."""
+        if self._late and self.promise._queue.debug:
+            named = ", ".join(map(short, self._late[:_MOST_NAMED]))
+            more = ", ..." if len(self._late) > _MOST_NAMED else ""
+            add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after it: {named}{more}")
 
     def _failed(self, error: BaseException) -> bool:
         """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
@@ -196,16 +261,36 @@ class Group(Tie):
         self._outcome = outcome
         # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
         for member in tuple(self._members):
+            if self._losers != "cancel" or type(member) is Owned:
+                mark_handled(member.promise)
             if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
                 for recorder in recorders:
                     recorder.left(self.promise, member.promise)
-                member.let_go()
                 del self._members[member]
-        for member in tuple(self._members):
-            # When the loop ends all Tasks are cancelled at once: a second request would break into their cleanup.
-            if not is_cancelling(member.promise):
-                cancel(member.promise, None)
+                member.let_go()
+                self._came_late(member)
+        # A second request would break into the cleanup of those that were asked with all others.
+        ask_each([member.promise for member in self._members], None, again=not self._were_all_asked)
+        for member in self._members:
+            member.is_asked = member.promise._state == PENDING
         self._end()
+
+    async def leave(self, error: BaseException) -> None:
+        """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
+
+        A failure that came meanwhile is raised unless it would take the place of a request to end:
+
+            async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
+                await something()    <-- cancelled here, which closes the iterator
+        """
+        self._conclude(Exactly(True, None))
+        try:
+            await self.promise
+        except Exception:
+            if not isinstance(error, asyncio.CancelledError) and not was_asked(asyncio.current_task()):
+                raise
+        finally:
+            del self, error
 
     def _end(self) -> None:
         try:
@@ -213,9 +298,39 @@ class Group(Tie):
                 self._close()
         finally:  # a KeyboardInterrupt may leave the generator of the items
             if not self._members and self._outcome is not None and self.promise._upstream is self:
+                if not self._outcome.fulfilled:
+                    self._note_late(self._outcome.value)
                 settle_exactly(self.promise, self._outcome)
                 if self._has_left:
                     leave(self.promise)
+
+
+@final
+class Arrival(Tie):
+    """What the iterator over the results of a group waits for; a request to end that comes to it is the group's."""
+
+    __slots__ = ("_group", "promise")
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self.promise: Promise[None] = pending(group.promise._queue)
+        self.promise._upstream = self
+
+    def come(self) -> None:
+        """Let the iterator look at what there is."""
+        if self.promise._state == PENDING and self._group.promise._state == CANCELLED:
+            settle_like(self.promise, self._group.promise)
+        elif self.promise._state == PENDING:
+            settle(self.promise, FULFILLED, None)
+
+    def wanted_alone(self) -> tuple[State]:
+        return (self._group.promise,)
+
+    def stop(self, promise: State, message: Any) -> tuple[State]:
+        return (self._group.promise,)
+
+    def is_stopping(self) -> bool:
+        return self._group.promise._state == PENDING
 
 
 def failure(reason: BaseException) -> Exactly:

@@ -34,12 +34,12 @@ class Job(Tie):
         self._promise._queue.watch(self._promise)
         self._future.add_done_callback(self._tell)
 
-    def stop(self, promise: State, message: Any) -> bool:
+    def stop(self, promise: State, message: Any) -> tuple[()]:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
         future = self._future
         del self._future
         future.cancel()
-        return False
+        return ()
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
         queue = self._promise._queue

@@ -4,22 +4,20 @@ Nothing is taken before there is room for it: the next item is asked for when a 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
 from contextvars import copy_context
-from functools import partial
+from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
-from aiopromise._cancellation import cancel
-from aiopromise._convert import attempt
-from aiopromise._core import link, resolve_with
-from aiopromise._deadline import MISSING
+from aiopromise._cancellation import ask_each
+from aiopromise._core import link, mark_handled, resolve_with, without_our_frames
 from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
+from aiopromise._rejection import Rejection
 from aiopromise._state import FULFILLED, PENDING, pending, settled
 from aiopromise._task import Exactly, name_of
 
-__all__ = ["Filtered", "Function", "Mapped", "Pool", "Progress", "Reduced", "Streamed"]
+__all__ = ["Function", "Pool", "Progress"]
 
 Function = Callable[..., Any]
 Progress = Callable[[int, int | None], object]
@@ -38,6 +36,9 @@ class Pool(Group):
         "_context",
         "_done",
         "_fn",
+        "_is_closing",
+        "_is_in_context",
+        "_is_reading",
         "_items",
         "_iterator",
         "_limit",
@@ -53,16 +54,21 @@ class Pool(Group):
     def __init__(
         self, promise: Promise[Any], items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
     ) -> None:
-        super().__init__(promise, None)
+        super().__init__(self.method, promise, None)
         self._items = items
         self._fn = fn
         self._limit = _UNLIMITED if concurrency is None else concurrency
         self._on_progress = on_progress
+        # Where code of the user's runs, from the first item to the end; a Context cannot be entered twice.
         self._context = copy_context()
+        self._is_in_context = False
         # One of the two, from the first item that was asked for until the last has come.
         self._iterator: Iterator[Any] | None = None
         self._reader: Reader | None = None
         self._vacancy = asyncio.Event()
+        # Whether the reader waits for an item; whether it is to take no more.
+        self._is_reading = False
+        self._is_closing = False
         self._started_calls = 0
         self._done = 0
 
@@ -78,11 +84,13 @@ class Pool(Group):
     def _do(self, step: Callable[..., object], *arguments: Any) -> None:
         """Call *step*, which calls code of the user's, in the context of the user."""
         try:
+            self._is_in_context = True
             self._context.run(step, *arguments)
         except BaseException as error:
             if self._failed(error):
                 raise
         finally:
+            self._is_in_context = False
             del self, step
 
     def _open(self) -> None:
@@ -99,24 +107,37 @@ class Pool(Group):
             del self
 
     async def _read(self, iterator: AsyncIterator[Any]) -> None:
-        """Take items as long as there are any: in one Task, as ``async for`` does, and close them there."""
+        """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.
+
+        A request to end goes to whatever the source awaits. It may answer with one more item, and is closed then:
+
+            async def source():
+                try:
+                    yield await receive()       <-- asked to end here,
+                except asyncio.CancelledError:
+                    yield "rest of the batch"   <-- it stands here when it is closed
+        """
         try:
-            while True:
-                await self._has_room()
+            while await self._has_room():
+                self._is_reading = True
                 try:
                     item = await anext(iterator)
                 except StopAsyncIteration:
                     return
+                finally:
+                    self._is_reading = False
                 self._call(item)
         finally:
             del self
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
 
-    async def _has_room(self) -> None:
-        while self._outcome is not None or self._room() <= 0:
+    async def _has_room(self) -> bool:
+        """Wait until one more call may begin, or return False if none will."""
+        while not self._is_closing and (self._outcome is not None or self._room() <= 0):
             self._vacancy.clear()
             await self._vacancy.wait()
+        return not self._is_closing
 
     def _take(self) -> None:
         """Take as many items as there is room for."""
@@ -175,14 +196,36 @@ class Pool(Group):
             del self
 
     def _close(self) -> None:
-        if getattr(self._iterator, "gi_running", False):
+        iterator, reader = self._iterator, self._reader
+        if type(iterator) is GeneratorType and iterator.gi_running:
             return
-        iterator, self._iterator = self._iterator, None
-        reader, self._reader = self._reader, None
-        if isinstance(iterator, Generator):
-            attempt(pending(self.promise._queue), iterator.close, (), {})
-        elif reader is not None and cancel(reader.promise, None):
-            self._add(Owned(self, 0, reader.promise))
+        self._iterator = self._reader = None
+        if issubclass(type(iterator), Generator):
+            self._close_generator(iterator)
+        elif reader is not None and reader.promise._state == PENDING:
+            self._close_reader(reader.promise)
+
+    def _close_generator(self, generator: Any) -> None:
+        try:
+            if self._is_in_context:
+                generator.close()
+            else:
+                self._context.run(generator.close)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._report(Rejection(without_our_frames(error), None))
+        finally:
+            del self, generator
+
+    def _close_reader(self, promise: Promise[Any]) -> None:
+        closing = Owned(self, 0, promise)
+        mark_handled(promise)
+        closing.is_asked = self._is_closing = True
+        self._vacancy.set()
+        self._add(closing)
+        if self._is_reading:
+            ask_each((promise,), None, again=not self._were_all_asked)
 
     def _handler(self) -> Function:
         return self._fn
@@ -206,118 +249,5 @@ class Reader(Member):
     def let_go(self) -> None:
         pass
 
-    def withdraw(self, message: Any) -> bool:
+    def is_last(self) -> bool:
         return False
-
-
-@final
-class Mapped(Pool):
-    """All results."""
-
-    __slots__ = ("_found",)
-
-    method: ClassVar[str] = "map"
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._found: list[Any] = []
-
-    def _begun(self, item: Any) -> None:
-        self._found.append(None)
-
-    def _came(self, index: int, value: Any) -> None:
-        self._found[index] = value
-
-    def _answer(self) -> list[Any]:
-        return self._found
-
-
-@final
-class Filtered(Pool):
-    """The items whose result is true."""
-
-    __slots__ = ("_found",)
-
-    method: ClassVar[str] = "filter"
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._found: list[Any] = []
-
-    def _begun(self, item: Any) -> None:
-        self._found.append(item)
-
-    def _came(self, index: int, value: Any) -> None:
-        try:
-            if not value:
-                self._found[index] = MISSING
-        finally:
-            del self
-
-    def _answer(self) -> list[Any]:
-        return [item for item in self._found if item is not MISSING]
-
-
-@final
-class Reduced(Pool):
-    """The result of the last call, where each was given the result of the one before it."""
-
-    __slots__ = ("_total",)
-
-    method: ClassVar[str] = "reduce"
-
-    def __init__(self, promise: Promise[Any], items: Any, fn: Function, initial: Any) -> None:
-        super().__init__(promise, items, fn, 1, None)
-        self._total = initial
-
-    def _handler(self) -> Function:
-        return partial(self._fn, self._total)
-
-    def _came(self, index: int, value: Any) -> None:
-        self._total = value
-
-    def _answer(self) -> Any:
-        return self._total
-
-
-@final
-class Streamed(Pool):
-    """Results as they come, for an async iterator."""
-
-    __slots__ = ("_arrival", "_came_in")
-
-    method: ClassVar[str] = "map"
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._came_in: deque[Any] = deque()
-        self._arrival = asyncio.Event()
-
-    async def stream(self) -> AsyncGenerator[Any, None]:
-        self.begin()
-        try:
-            while self._came_in or self.promise._state == PENDING:
-                if self._came_in:
-                    result = self._came_in.popleft()
-                    self._do(self._take)
-                    yield result
-                else:
-                    self._arrival.clear()
-                    await self._arrival.wait()
-        finally:
-            self._conclude(Exactly(True, None))
-            try:
-                await self.promise
-            finally:
-                del self  # this frame is seen from the traceback of a failure
-
-    def _room(self) -> float:
-        return super()._room() - len(self._came_in)
-
-    def _came(self, index: int, value: Any) -> None:
-        self._came_in.append(value)
-        self._arrival.set()
-
-    def _end(self) -> None:
-        super()._end()
-        self._arrival.set()

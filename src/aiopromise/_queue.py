@@ -49,6 +49,7 @@ class Queue:
         "kind",
         "loop",
         "new",
+        "requests",
         "traced",
         "works",
     )
@@ -67,6 +68,8 @@ class Queue:
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
+        # How many requests to end are being handed on from Task to Task, each within the one before it.
+        self.requests = 0
         # What finishes the rest when the loop ends.
         self.guardian: object = None
         self._run = run

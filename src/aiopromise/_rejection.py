@@ -89,11 +89,13 @@ class Cancellation:
     A Task does the same. A promise that kept the error for good would be a cycle with every frame that awaited it.
     """
 
-    __slots__ = ("_error", "args")
+    __slots__ = ("_error", "args", "was_asked_for")
 
     def __init__(self, error: asyncio.CancelledError) -> None:
         self._error: asyncio.CancelledError | None = error
         self.args = error.args
+        # Whether it is that of a Task that somebody had asked to end.
+        self.was_asked_for = False
 
     @property
     def reason(self) -> asyncio.CancelledError:
@@ -112,24 +114,39 @@ class Cancellation:
 class Rejection:
     """The reason of one promise; reports it, when it dies, unless somebody took it."""
 
-    __slots__ = ("_loop", "_origin", "_told", "has_left", "reason", "traceback")
+    __slots__ = (
+        "_is_announced",
+        "_is_withheld",
+        "_loop",
+        "_origin",
+        "_told",
+        "has_left",
+        "reason",
+        "traceback",
+        "was_asked_for",
+    )
 
     def __init__(
         self,
         reason: BaseException,
-        loop: asyncio.AbstractEventLoop,
+        loop: asyncio.AbstractEventLoop | None,
         origin: Origin | None = None,
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
         self.traceback: TracebackType | None = reason.__traceback__
         # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
-        self._loop: asyncio.AbstractEventLoop | None = loop
+        self._loop = loop
+        # Whether it is kept for somebody to whom it will be handed on, and who may then take their time.
+        self._is_withheld = False
+        self._is_announced = True
         self._origin = origin
         # The listeners to whom it was announced, until somebody took it.
         self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
         # Whether it has left the loop, too: KeyboardInterrupt and SystemExit do where they are raised.
         self.has_left = False
+        # Whether it is that of a Task that somebody had asked to end.
+        self.was_asked_for = False
 
     def leave(self) -> None:
         """Report nothing: whoever ran the loop has got the reason."""
@@ -144,26 +161,41 @@ class Rejection:
         self._loop = None
         return BaseException.with_traceback(self.reason, self.traceback)
 
+    def withhold(self) -> None:
+        """Announce nothing, and report nothing as long as nobody else can see the promise."""
+        self._is_withheld = True
+        self._is_announced = False
+
+    def hand_on(self) -> None:
+        """Let somebody see the promise; it is reported if they drop it."""
+        self._is_withheld = False
+
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
-        if self._loop is not None and listeners:
+        if self._loop is not None and listeners and self._is_announced:
             told = tuple(listeners)
             _tell(UnhandledRejection(promise, self.reason, handled=False), promise)
             self._loop = None
             self._told = told
 
     def __del__(self) -> None:
+        if self._is_withheld:
+            return
         if self._loop is not None or self._told:
             for recorder in recorders:
                 recorder.lost(self)
         if self._loop is not None:
-            report: dict[str, Any] = {
-                "message": "a promise was rejected and nobody handled it",
-                "exception": BaseException.with_traceback(self.reason, self.traceback),
-            }
-            if self._origin is not None:
-                report |= self._origin.report()
-            self._loop.call_exception_handler(report)
+            self.report(self._loop, {})
+
+    def report(self, loop: asyncio.AbstractEventLoop, more: dict[str, Any]) -> None:
+        """Tell the exception handler of *loop*, and *more* besides."""
+        report: dict[str, Any] = {
+            "message": "a promise was rejected and nobody handled it",
+            "exception": BaseException.with_traceback(self.reason, self.traceback),
+        }
+        if self._origin is not None:
+            report |= self._origin.report()
+        loop.call_exception_handler(report | more)
 
 
 def announce(suspects: list[tuple[Any, Rejection]]) -> None:

@@ -13,7 +13,7 @@ To follow a promise is to hang on it without a handler. The children of a promis
 costs one object.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from aiopromise._build import mypyc_attr
@@ -56,6 +56,7 @@ class State:
     __slots__ = (
         "_catches",
         "_context",
+        "_is_handled",
         "_on_fulfilled",
         "_on_rejected",
         "_origin",
@@ -75,6 +76,9 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
+    _is_handled: (
+        bool  # a rejection is the library's to answer for, whatever becomes of it (ECMA-262, [[PromiseIsHandled]])
+    )
     _origin: Origin | None  # where the promise was made; in debug mode, or if recorded
 
 
@@ -86,12 +90,16 @@ class Tie:
 
     has_many_sources: ClassVar[bool] = False
 
-    def stop(self, promise: State, message: Any) -> bool:
-        """Be told that *promise* is to end; return True to settle it later, False to be just let go."""
-        return False
+    def wanted_alone(self) -> Iterable[State]:
+        """Return the promises that nobody else wants, and that `stop()` would return."""
+        return ()
+
+    def stop(self, promise: State, message: Any) -> Iterable[State]:
+        """Be told that *promise* is to end, and return the promises that are to end for that."""
+        return ()
 
     def is_stopping(self) -> bool:
-        """Tell whether it was asked to end and has not ended yet."""
+        """Tell, once these were asked, whether *promise* will be settled later; if not, it is cancelled now."""
         return False
 
 
@@ -113,6 +121,7 @@ def begin(promise: State, queue: Queue) -> None:
     promise._on_rejected = None
     promise._catches = Exception
     promise._context = None
+    promise._is_handled = False
     promise._origin = trace(promise) if queue.traced else None
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, final
 from aiopromise._build import mypyc_attr
 from aiopromise._errors import not_a_task
 
-__all__ = ["Exactly", "Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start"]
+__all__ = ["Exactly", "Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start", "was_asked"]
 
 Handler = Callable[..., Any]
 
@@ -98,6 +98,11 @@ else:
         coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
     ) -> asyncio.Future[Any]:
         return _Task(coroutine, loop=loop, name=name, context=context)
+
+
+def was_asked(future: "asyncio.Future[Any] | None") -> bool:
+    """Tell whether *future* is a Task that has been asked to end, at any time."""
+    return isinstance(future, asyncio.Task) and future.cancelling() > 0
 
 
 def name_of(handler: object) -> str:

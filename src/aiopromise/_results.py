@@ -1,0 +1,138 @@
+"""What becomes of the results of many calls: a list of them, a choice of the items, one value, a stream."""
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any, ClassVar, final
+
+from aiopromise._core import mark_handled
+from aiopromise._deadline import MISSING
+from aiopromise._group import Arrival
+from aiopromise._pool import Function, Pool
+from aiopromise._promise import Promise
+from aiopromise._state import PENDING
+
+__all__ = ["Filtered", "Mapped", "Reduced", "Streamed"]
+
+
+@final
+class Mapped(Pool):
+    """All results."""
+
+    __slots__ = ("_found",)
+
+    method: ClassVar[str] = "map"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._found: list[Any] = []
+
+    def _begun(self, item: Any) -> None:
+        self._found.append(None)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._found[index] = value
+
+    def _answer(self) -> list[Any]:
+        return self._found
+
+
+@final
+class Filtered(Pool):
+    """The items whose result is true."""
+
+    __slots__ = ("_found",)
+
+    method: ClassVar[str] = "filter"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._found: list[Any] = []
+
+    def _begun(self, item: Any) -> None:
+        self._found.append(item)
+
+    def _came(self, index: int, value: Any) -> None:
+        try:
+            if not value:
+                self._found[index] = MISSING
+        finally:
+            del self
+
+    def _answer(self) -> list[Any]:
+        return [item for item in self._found if item is not MISSING]
+
+
+@final
+class Reduced(Pool):
+    """The result of the last call, where each was given the result of the one before it."""
+
+    __slots__ = ("_total",)
+
+    method: ClassVar[str] = "reduce"
+
+    def __init__(self, promise: Promise[Any], items: Any, fn: Function, initial: Any) -> None:
+        super().__init__(promise, items, fn, 1, None)
+        self._total = initial
+
+    def _handler(self) -> Function:
+        return partial(self._fn, self._total)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._total = value
+
+    def _answer(self) -> Any:
+        return self._total
+
+
+@final
+class Streamed(Pool):
+    """Results as they come, for an async iterator."""
+
+    __slots__ = ("_arrival", "_came_in")
+
+    method: ClassVar[str] = "map"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._came_in: deque[Any] = deque()
+        # What the iterator waits for, if it does.
+        self._arrival: Arrival | None = None
+        # Nobody but the iterator awaits it, and that only at the end.
+        mark_handled(self.promise)
+
+    async def stream(self) -> AsyncGenerator[Any, None]:
+        self.begin()
+        try:
+            try:
+                while self._came_in or self.promise._state == PENDING:
+                    if self._came_in:
+                        result = self._came_in.popleft()
+                        self._do(self._take)
+                        yield result
+                    else:
+                        self._arrival = Arrival(self)
+                        await self._arrival.promise
+            except BaseException as error:
+                await self.leave(error)
+                raise
+            await self.promise
+        finally:
+            self._arrival = None
+            del self  # this frame is seen from the traceback of a failure
+
+    def _room(self) -> float:
+        return super()._room() - len(self._came_in)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._came_in.append(value)
+        self._wake()
+
+    def _end(self) -> None:
+        super()._end()
+        self._wake()
+
+    def _wake(self) -> None:
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            arrival.come()
