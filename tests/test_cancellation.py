@@ -12,7 +12,7 @@ import pytest
 
 from aiopromise import Promise
 from aiopromise._rejection import Rejection
-from helpers import outcome, turns
+from helpers import outcome, turns, value_or_class
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -710,17 +710,25 @@ async def test_timeout_rejects_and_ends_the_work() -> None:
     assert [()] == work.requests
 
 
-def test_an_outcome_that_is_there_when_the_time_is_up_is_the_outcome() -> None:
-    """It only waits for its turn in the queue; on the loop of asyncio, whose timers come after what is ready."""
+async def test_an_outcome_that_is_there_is_the_outcome_whatever_the_time() -> None:
+    """What the promise has settled with already is not too late, as ``await`` of it waits for nothing."""
+    assert "in time" == await Promise.resolve("in time").timeout(0)
+    assert "ValueError('no')" == await outcome(Promise.reject(ValueError("no")).timeout(-1))
 
-    async def main() -> object:
+
+async def test_an_outcome_that_comes_in_the_turn_in_which_the_time_is_up_is_too_late() -> None:
+    """As it is for `asyncio.timeout`, whose Task has been asked to end by then."""
+
+    async def by_asyncio(promise: Promise) -> object:
+        async with asyncio.timeout(0):
+            return await promise
+
+    for limit in (by_asyncio, lambda promise: promise.timeout(0)):
         promise, resolve, _ = Promise.with_resolvers()
-        limited = promise.timeout(0)
-        asyncio.get_running_loop().call_soon(resolve, "in time")
-        return await limited
-
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        assert "in time" == runner.run(main())
+        limited = Promise.resolve(limit(promise))
+        await asyncio.sleep(0)
+        resolve("too late")
+        assert TimeoutError is await value_or_class(limited)
 
 
 @pytest.mark.parametrize("fallback", ["too late", None])
@@ -821,9 +829,15 @@ def _is_delayed(source: Promise) -> Promise:
     return promise
 
 
+def _settled_soon(method: str, outcome: object) -> asyncio.Future:
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(getattr(future, method), outcome)
+    return future
+
+
 TIMED = {
-    "fulfilled in time": lambda source: Promise.resolve(1).timeout(3600),
-    "rejected in time": lambda source: Promise.reject(ValueError()).timeout(3600),
+    "fulfilled in time": lambda source: Promise(_settled_soon("set_result", 1)).timeout(3600),
+    "rejected in time": lambda source: Promise(_settled_soon("set_exception", ValueError())).timeout(3600),
     "settled later": lambda source: Promise(asyncio.sleep(0)).timeout(3600),
     "ended by a shorter limit": lambda source: source.timeout(3600).timeout(0),
     "cancelled": _is_cancelled,

@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import cancel, leave_request, running_task, running_tasks
+from aiopromise._cancellation import cancel, leave_request, running_tasks, task_to_ask
 from aiopromise._core import Core, cancelled_error
 from aiopromise._coroutine import give
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
@@ -102,7 +102,7 @@ class Awaiter:
         background = create_task(wait_for(Promise.all(work(), more())))
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
         """
-        task = running_task(self._promise)
+        task = task_to_ask(self._promise)
         if task is None and leave_request(self._promise, message):
             self._error = None  # what comes of the request is for this Task
             return

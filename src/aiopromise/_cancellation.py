@@ -5,12 +5,13 @@ from asyncio import CancelledError
 from collections.abc import Iterable
 from typing import Any, final
 
+from aiopromise._build import mypyc_attr
 from aiopromise._core import Core, cancelled_error, fail, leave_future, settle, settle_like, take_outcome
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._task import was_asked
 
-__all__ = ["Shield", "ask_each", "cancel", "leave_request", "running_task", "running_tasks"]
+__all__ = ["Passage", "Shield", "ask_each", "cancel", "leave_request", "running_tasks", "task_to_ask"]
 
 
 def cancel(promise: Core, message: Any, again: bool = True) -> bool:
@@ -29,10 +30,11 @@ def cancel(promise: Core, message: Any, again: bool = True) -> bool:
         return False
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
-    path, upstream = _climb(promise)
+    path, upstream, passages = _climb(promise)
     if isinstance(upstream, Tie):
         ask_each((promise,), message, again)
         return True
+    _tell(passages)
     return _ask(path, upstream, message, again)
 
 
@@ -55,7 +57,8 @@ def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> Non
             if tie is not None and not tie.is_stopping():
                 _interrupt(path, cancelled_error(message))
         elif source._state == PENDING:
-            path, upstream = _climb(source)
+            path, upstream, passages = _climb(source)
+            _tell(passages)
             if isinstance(upstream, Tie):
                 stack.append((path, upstream, iter(upstream.stop(path[-1], message))))
             else:
@@ -92,9 +95,10 @@ def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
     return True
 
 
-def running_task(promise: Core) -> "asyncio.Task[Any] | None":
-    """Return the one Task that a request to end *promise* would reach; nothing is changed by asking."""
-    upstream = _climb(promise)[1]
+def task_to_ask(promise: Core) -> "asyncio.Task[Any] | None":
+    """Let all that a request to end *promise* passes know that it comes; return the one Task that it reaches."""
+    _, upstream, passages = _climb(promise)
+    _tell(passages)
     return upstream if isinstance(upstream, asyncio.Task) and not upstream.done() else None
 
 
@@ -103,7 +107,7 @@ def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
     tasks: list[asyncio.Task[Any]] = []
     promises: list[Any] = [promise]
     for one in promises:  # which grows
-        upstream = _climb(one)[1]
+        upstream: Any = _climb(one)[1]
         if isinstance(upstream, Tie):
             promises.extend(upstream.wanted_alone())
         elif isinstance(upstream, asyncio.Task) and not upstream.done():
@@ -113,7 +117,7 @@ def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
 
 def leave_request(promise: Core, message: Any) -> bool:
     """Tell whether a request to end *promise* would reach a coroutine in its first step, and leave it there if so."""
-    path, upstream = _climb(promise)
+    path, upstream, _ = _climb(promise)
     if upstream is None or isinstance(upstream, asyncio.Future | Tie | Core):
         return False
     _leave_request(path[-1], message)
@@ -124,13 +128,28 @@ def _leave_request(promise: Core, message: Any) -> None:
     promise._value = cancelled_error(message)  # `_core` takes it up when the step is over
 
 
-def _climb(promise: Core) -> tuple[list[Core], Any]:
+def _climb(promise: Core) -> "tuple[list[Core], Any, list[Passage]]":
+    """Return the links from *promise* up to where a request ends, what that hangs on, and the passages between."""
     path = [promise]
+    passages: list[Passage] = []
     upstream = promise._upstream
-    while isinstance(upstream, Core) and has_only(upstream, path[-1]):
-        path.append(upstream)
-        upstream = upstream._upstream
-    return path, upstream
+    while True:
+        if isinstance(upstream, Core) and has_only(upstream, path[-1]):
+            path.append(upstream)
+        elif isinstance(upstream, Passage):
+            passages.append(upstream)
+            if not has_only(upstream.source, upstream):
+                break
+            path.append(upstream.source)
+        else:
+            break
+        upstream = path[-1]._upstream
+    return path, upstream, passages
+
+
+def _tell(passages: "list[Passage]") -> None:
+    for passage in passages:
+        passage.was_asked = True
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:
@@ -153,7 +172,27 @@ def _let_go(promise: Core) -> bool:
     if isinstance(upstream, Core):
         withdraw(upstream, promise)
         return upstream._state != PENDING
+    if isinstance(upstream, Passage):
+        upstream.leave()
     return False
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Passage(Tie):
+    """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
+
+    __slots__ = ("source", "target", "was_asked")
+
+    source: Core
+    target: Core
+    was_asked: bool  # whether a request came from below
+
+    def leave(self) -> None:
+        """Be no consumer of the source any more."""
+        withdraw(self.source, self)
+
+    def _react(self) -> None:
+        raise NotImplementedError
 
 
 @final

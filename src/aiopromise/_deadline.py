@@ -1,17 +1,14 @@
-"""The time limit of a promise: a timer, and the handlers that stop it."""
+"""The time limit of a promise: what it hangs on between the work and its outcome."""
 
 import asyncio
 from asyncio import CancelledError
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, final
 
-from aiopromise._cancellation import cancel
-from aiopromise._core import Core
-from aiopromise._state import PENDING
-from aiopromise._task import Exactly
+from aiopromise._cancellation import Passage, cancel, running_tasks, task_to_ask
+from aiopromise._core import Core, fail, raised, settle, settle_like
+from aiopromise._state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["MISSING", "Deadline"]
-
-CoreT = TypeVar("CoreT", bound=Core)
 
 
 @final
@@ -26,46 +23,97 @@ MISSING: Final[Any] = _Missing()
 
 
 @final
-class Deadline:
-    """Cancels a promise when its time is up, and turns that cancellation into what the user asked for."""
+class Deadline(Passage):
+    """Asks the source to end when its time is up, and turns that cancellation into what the user asked for.
 
-    __slots__ = ("_expired", "_fallback", "_seconds", "_source", "_timer")
+    But not a cancellation for which somebody else has asked, too, before or after that; as `asyncio.timeout` does:
 
-    def __init__(self, source: Core, seconds: float, fallback: Any) -> None:
-        self._source = source
+        limited = Promise(work()).timeout(1)    <-- after a second the work is asked to end, and cleans up
+        task = create_task(wait_for(limited))
+        task.cancel()                           <-- meanwhile: the end is CancelledError, and no TimeoutError
+    """
+
+    __slots__ = ("_fallback", "_has_expired", "_has_left", "_seconds", "_timer")
+
+    def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
+        self.source = source
+        self.target = target
+        self.was_asked = False
         self._seconds = seconds
         self._fallback = fallback
-        self._expired = False
-        # None where the loop has refused to set one.
-        self._timer: asyncio.TimerHandle | None = None
+        self._has_expired = False
+        # Whether no cleanup is waited for, and no outcome.
+        self._has_left = False
+        # None where it is over; and where the loop has refused to set one.
+        self._timer: asyncio.Handle | None = None
 
-    def start(self, promise: CoreT) -> CoreT:
-        """Give *promise*, whose handlers are those of this deadline, its time."""
-        queue = promise._queue
-        if promise._origin is not None and promise._origin.call is not None:
-            promise._origin.call = f".timeout({self._seconds})"
-        self._timer = queue.loop.call_later(max(0, self._seconds), self._expire, promise, context=queue.context)
-        return promise
+    def start(self) -> None:
+        """Give the source its time."""
+        source, target = self.source, self.target
+        queue = target._queue
+        if queue.debug and target._origin is not None:
+            target._origin.attach(f".timeout({self._seconds})", source._origin)
+        if source._state != PENDING:
+            # As `await` of it, which waits for nothing: neither a timer nor a request can come in between.
+            settle_like(target, source)
+        elif self._seconds <= 0:
+            self._timer = queue.loop.call_soon(self._expire, context=queue.context)
+        else:
+            self._timer = queue.loop.call_later(self._seconds, self._expire, context=queue.context)
+        if target._state == PENDING:
+            target._upstream = self
+            subscribe(source, self)
 
-    def on_fulfilled(self, value: Any) -> Exactly:
+    def leave(self) -> None:
+        super().leave()
         self._stop()
-        return Exactly(True, value)
 
-    def on_rejected(self, reason: BaseException) -> Exactly:
+    def _expire(self) -> None:
+        self._has_expired = True
+        source = self.source
+        if has_only(source, self) and task_to_ask(source) is not None:
+            self._timer = None
+            cancel(source, None)
+        else:
+            # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
+            self._has_left = True
+            self._timer = source._queue.loop.call_soon(self._withdraw, context=source._queue.context)
+            for task in running_tasks(source) if has_only(source, self) else ():
+                task.cancel()
+
+    def _withdraw(self) -> None:
+        self._timer = None
+        source = self.source
+        if has_only(source, self):
+            self._has_left = False  # what comes of the request is the outcome
+            cancel(source, None, again=False)
+        elif source._state == PENDING:
+            withdraw(source, self)
+            source._queue.push(self)
+
+    def _react(self) -> None:
+        source, target = self.source, self.target
+        if target._upstream is not self:
+            return  # it was cancelled when this was in the queue
         self._stop()
-        if not (self._expired and isinstance(reason, CancelledError)):
-            return Exactly(False, reason)
-        if self._fallback is not MISSING:
-            return Exactly(True, self._fallback)
-        raise TimeoutError(f"no outcome within {self._seconds} seconds") from reason
+        if source._state == CANCELLED and self._has_expired:
+            self._cancelled(source._value.take(source))
+        elif self._has_left:
+            self._cancelled(CancelledError())
+        else:
+            settle_like(target, source)
 
-    def _expire(self, promise: Core) -> None:
-        # Not where an outcome is there, or a cancellation, that only waits for its turn in the queue.
-        if promise._upstream is self._source and self._source._state == PENDING:
-            # Whoever has asked before the time was up has the say: the end is a cancellation, then.
-            self._expired = True
-            cancel(promise, None)
+    def _cancelled(self, reason: CancelledError) -> None:
+        if self.was_asked:
+            fail(self.target, reason)
+        elif self._fallback is not MISSING:
+            settle(self.target, FULFILLED, self._fallback)
+        else:
+            error = TimeoutError(f"no outcome within {self._seconds} seconds")
+            error.__cause__ = reason
+            raised(self.target, error)
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None

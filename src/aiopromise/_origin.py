@@ -49,9 +49,13 @@ class Origin(StackSummary):
         origin = cls(frames)
         source = promise._upstream
         if source is not None:
-            origin.call = _call(promise._on_fulfilled, promise._on_rejected)
-            origin.above = () if source._origin is None else source._origin.links()[-_MOST:]
+            origin.attach(_call(promise._on_fulfilled, promise._on_rejected), source._origin)
         return origin
+
+    def attach(self, call: str, above: "Origin | None") -> None:
+        """Know that the promise is a link below another: *call* is what the user wrote, *above* where that was made."""
+        self.call = call
+        self.above = () if above is None else above.links()[-_MOST:]
 
     def with_call(self, call: str) -> Self:
         """Return that of a promise which was made later for the same line: *call* is what the user wrote there."""

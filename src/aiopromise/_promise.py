@@ -261,8 +261,9 @@ class Promise(FutureLike, Awaitable[T_co]):
         if seconds is None:
             return link(self, None, None)
         check_seconds("timeout", seconds)
-        deadline = Deadline(self, seconds, fallback)
-        return deadline.start(link(self, deadline.on_fulfilled, deadline.on_rejected, BaseException))
+        promise: Promise[Any] = pending(self._queue)
+        Deadline(self, promise, seconds, fallback).start()
+        return promise
 
     def shield(self) -> "Promise[T_co]":
         """Return a promise for the same outcome whose cancellation stops there: this one goes on.
