@@ -1,16 +1,22 @@
 """Where a failure comes from: what debug mode adds to its traceback, and to the report when nobody took it."""
 
 import asyncio
+import compileall
 import gc
 import logging
 import pickle
+import shutil
+import subprocess
+import sys
 import traceback
 from asyncio import CancelledError
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+import aiopromise
 from aiopromise import Promise, pipe, promisify
 from helpers import turns
 
@@ -352,3 +358,31 @@ async def test_debug_mode_may_begin_in_the_middle_of_a_call_of_map() -> None:
     results = Promise.map(["1", "2"], int)
     asyncio.get_running_loop().set_debug(True)
     assert [1, 2] == await results
+
+
+PROGRAM = """
+import asyncio
+from aiopromise import Promise
+
+async def main():
+    try:
+        await Promise.resolve("x").then(int)
+    except ValueError as error:
+        print(error.__notes__)
+
+asyncio.run(main(), debug=True)
+"""
+
+
+@pytest.mark.parametrize("where", ["", "elsewhere"], ids=["sourceless", "frozen"])
+def test_the_traceback_names_the_link_where_the_library_was_installed_without_its_source(tmp_path, where) -> None:
+    """Its frames are known by their module: there is no file of the name that they bear."""
+    package = tmp_path / "aiopromise"
+    shutil.copytree(Path(aiopromise.__file__).parent, package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    compileall.compile_dir(package, ddir=where or None, quiet=1, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    assert (f"['in .then(int), attached at {program}:7']\n", "") == (done.stdout, done.stderr)

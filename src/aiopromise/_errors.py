@@ -7,6 +7,7 @@ import asyncio
 import math
 import reprlib
 from collections.abc import Coroutine, Iterable
+from types import FrameType
 from typing import Any, TypeGuard
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "foreign_loop",
     "is_coroutine",
     "is_iterable",
+    "is_ours",
     "needs_function",
     "needs_loop",
     "not_a_source",
@@ -29,8 +31,16 @@ __all__ = [
 
 _LONGEST = 80
 
+_PACKAGE = __name__.rpartition(".")[0]
+
 _reprs = reprlib.Repr()
 _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Tell whether *frame* is one of the library, and no user's: by its module, for a frozen one has no file."""
+    module = frame.f_globals.get("__name__")
+    return isinstance(module, str) and module.rpartition(".")[0] == _PACKAGE
 
 
 def short(value: object) -> str:

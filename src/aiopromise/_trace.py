@@ -1,16 +1,18 @@
 """The origin of a promise: for debug mode, and for who records promises."""
 
 import traceback
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any, Final
 
+from aiopromise._errors import is_ours
 from aiopromise._origin import Origin
 from aiopromise._queue import Queue
 from aiopromise._recorder import recorders
 
 __all__ = ["trace"]
 
-_OURS: Final = __file__.removesuffix("_trace.py")
+# So many frames are looked at: each promise keeps what is shown of them.
+_MOST: Final = 16
 
 
 def trace(promise: Any) -> Origin | None:
@@ -24,11 +26,8 @@ def trace(promise: Any) -> Origin | None:
 
 def _here(queue: Queue) -> traceback.StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
-    stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=16, lookup_lines=False)
-    ours = [frame.name for frame in takewhile(_is_ours, stack)]
+    stack = [*islice(traceback.walk_stack(None), _MOST)]
+    ours = [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)]
     queue.check_thread(ours[-1])
-    return traceback.StackSummary.from_list([frame for frame in reversed(stack) if not _is_ours(frame)])
-
-
-def _is_ours(frame: traceback.FrameSummary) -> bool:
-    return frame.filename.startswith(_OURS)
+    users = [place for place in reversed(stack) if not is_ours(place[0])]
+    return traceback.StackSummary.extract(users, lookup_lines=False)
