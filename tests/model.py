@@ -154,10 +154,12 @@ class Future:
 class Task(Future):
     """A Task: a request to end goes to what it waits for, or is raised in it when it goes on."""
 
-    def __init__(self, loop: Loop, coroutine: Coroutine, *, eager: bool) -> None:
+    def __init__(self, loop: Loop, coroutine: Coroutine, *, eager: bool, must_begin: bool = False) -> None:
         super().__init__(loop)
         loop.tasks.append(self)
         self.coroutine = coroutine
+        # A cleanup takes its first step, whoever asks it to end before.
+        self.must_begin = must_begin
         self.waits_for: Any = None
         self.must_cancel = False
         self.requests = 0
@@ -175,14 +177,20 @@ class Task(Future):
     def step(self) -> None:
         """Go on to the next wait, or to the end."""
         cancelled, self.must_cancel, self.waits_for = self.must_cancel, False, None
+        comes_right_after, self.must_begin = cancelled and self.must_begin, False
         before, self.loop.running = self.loop.running, self
         try:
-            wait = self.coroutine.throw(CancelledError()) if cancelled else self.coroutine.send(None)
+            wait = (
+                self.coroutine.send(None)
+                if comes_right_after or not cancelled
+                else self.coroutine.throw(CancelledError())
+            )
         except StopIteration as stop:
             self.end(failed(CancelledError()) if self.must_cancel else Outcome(FULFILLED, stop.value))
         except BaseException as error:
             self.end(failed(error))
         else:
+            self.must_cancel |= comes_right_after
             self.wait(wait)
         finally:
             self.loop.running = before
@@ -268,13 +276,15 @@ class Promise:
         if consumer in self.consumers:
             self.consumers.remove(consumer)
 
-    def resolve(self, value: Any, *, eager: bool | None = None) -> None:
+    def resolve(self, value: Any, *, eager: bool | None = None, is_cleanup: bool = False) -> None:
         """Settle with *value*; follow it if it can be awaited."""
         if self.done():
             if isinstance(value, Coroutine):
                 value.close()
         elif isinstance(value, Keep):
             self.settle(value.outcome)
+        elif is_cleanup and isinstance(value, Promise | Future) and not value.done() and not leads_to(value, self):
+            self.resolve(awaited(value), is_cleanup=True)
         elif isinstance(value, Promise):
             self.follow(value)
         elif isinstance(value, Future) and leads_to(value, self):
@@ -282,9 +292,10 @@ class Promise:
         elif isinstance(value, Future):
             self.wait_for(value)
         elif isinstance(value, Coroutine):
-            task = Task(self.loop, value, eager=self.loop.eager_handlers if eager is None else eager)
+            eager_task = self.loop.eager_handlers if eager is None else eager
+            task = Task(self.loop, value, eager=eager_task, must_begin=is_cleanup)
             self.source = task
-            if eager or (eager is None and self.loop.eager_handlers):
+            if eager_task:
                 task.step()
             self.wait_for(task)
         else:
@@ -332,6 +343,7 @@ class Promise:
         if state != FULFILLED:
             handler = self.on_error if isinstance(value, self.catches) else None
         outcome = self.source.outcome if state == FULFILLED else self.source.take()
+        is_cleanup = state == CANCELLED or BaseException in self.catches
         self.source = self.on_value = self.on_error = None
         if handler is None:
             self.settle(outcome)
@@ -344,7 +356,7 @@ class Promise:
             else:
                 self.settle(failed(error))
         else:
-            self.resolve(result)
+            self.resolve(result, is_cleanup=is_cleanup)
 
     def then(self, on_value: Callable | None = None, on_error: Callable | None = None) -> "Promise":
         return self.link(on_value, on_error, Exception)
@@ -370,6 +382,8 @@ class Promise:
             def call(value: Any) -> Any:
                 outcome = failed(value) if state is None else Outcome(state, value)
                 result = handler(value)
+                if isinstance(result, Promise) and leads_to(result, child, stop_at=Task):
+                    return Keep(outcome)  # to wait for itself, and drop what comes of that, is no wait
                 return keep(result, outcome) if hasattr(result, "__await__") else Keep(outcome)
 
             return call
@@ -378,7 +392,8 @@ class Promise:
             await result
             return Keep(outcome)
 
-        return self.link(on_value and passing(on_value, FULFILLED), on_error and passing(on_error, None), *catches)
+        child = self.link(on_value and passing(on_value, FULFILLED), on_error and passing(on_error, None), *catches)
+        return child
 
     def shield(self) -> "Promise":
         promise = Promise(self.loop)
@@ -443,6 +458,10 @@ class Promise:
             yield wait
             return wait.give()
         return self.take().give()
+
+
+async def awaited(thing: Any) -> Any:
+    return await thing
 
 
 def climb(promise: Promise) -> list[Promise]:

@@ -543,8 +543,7 @@ async def test_a_finally_that_was_asked_to_end_is_waited_for() -> None:
     assert "CancelledError()" == await outcome(promise)
 
 
-@pytest.mark.parametrize("link", ["finally_", "tap"])
-async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed(link) -> None:
+async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed() -> None:
     """A Task that does not begin at once may never begin: then nothing warns that its coroutine was never awaited."""
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
@@ -557,8 +556,146 @@ async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed(link)
         return task
 
     loop.set_task_factory(cancelled)
-    ended = await outcome(getattr(Promise.resolve(), link)(work))
+    ended = await outcome(Promise.resolve().tap(work))
     assert ("CancelledError()", False) == (ended, work.started.is_set())
+
+
+def lazy(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> asyncio.Task:
+    """Make Tasks that begin in a later turn, as all do on Python 3.11."""
+    return asyncio.Task(coroutine, loop=loop)
+
+
+ANSWERS = {
+    "finally_": lambda promise, clean_up: promise.finally_(clean_up),
+    "tap_catch": lambda promise, clean_up: promise.tap_catch(CancelledError, lambda error: clean_up()),
+    "catch": lambda promise, clean_up: promise.catch(CancelledError, lambda error: clean_up()),
+    "catch of everything": lambda promise, clean_up: promise.catch(BaseException, lambda error: clean_up()),
+}
+
+GIVEN = {"a coroutine": lambda work: work(), "an awaitable": Wrapped}
+
+
+@pytest.fixture(params=["the loop's own Tasks", "Tasks that begin later"])
+async def begins(request: pytest.FixtureRequest, loop_mode: str) -> None:
+    """Run the test with the Tasks that the loop makes, and with those of a factory that begins none at once."""
+    if request.param == "Tasks that begin later":
+        asyncio.get_running_loop().set_task_factory(lazy)
+
+
+@pytest.mark.usefixtures("begins")
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
+async def test_a_cleanup_that_is_asked_to_end_before_its_first_step_begins(link, given) -> None:
+    """The request is delivered where its first step has led to, once, as one that came a turn later."""
+    work = Work()
+    promise = link(Promise.with_resolvers().promise, lambda: given(work))
+    promise.cancel("first")
+    await turns(1)
+    promise.cancel("second")
+    ended = await outcome(promise)
+    assert ("CancelledError('second')", [("second",)], 1) == (ended, work.requests, work.asked)
+
+
+@pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
+async def test_every_request_that_came_before_the_first_step_is_counted(link) -> None:
+    """`Task.cancelling()` says how often it was asked."""
+    asyncio.get_running_loop().set_task_factory(lazy)
+    work = Work()
+    promise = link(Promise.with_resolvers().promise, work)
+    promise.cancel()
+    await turns(1)
+    promise.cancel("second")
+    promise.cancel("third")
+    await outcome(promise)
+    assert ([("third",)], 2) == (work.requests, work.asked)
+
+
+async def _ends_at_once(log: list[str]) -> None:
+    log.append("ended")
+
+
+async def _gives_way(log: list[str]) -> None:
+    try:
+        await asyncio.sleep(0)
+    except CancelledError:
+        log.append("asked")
+        await asyncio.sleep(0)
+    log.append("ended")
+
+
+async def _waits_for_a_promise(log: list[str]) -> None:
+    try:
+        await Promise.delay(3600).finally_(lambda: _ends_at_once(log))
+    except CancelledError:
+        log.append("asked")
+
+
+async def _waits_within_a_limit(log: list[str]) -> None:
+    try:
+        async with asyncio.timeout(3600):
+            await asyncio.Event().wait()
+    except CancelledError:
+        log.append("asked")
+
+
+async def _waits_in_a_group(log: list[str]) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            await asyncio.sleep(3600)
+    except CancelledError:
+        log.append("asked")
+
+
+async def _fails_at_once(log: list[str]) -> None:
+    log.append("failed")
+    raise ValueError("no cleanup")
+
+
+FIRST_STEPS = [
+    (_ends_at_once, "CancelledError('first')", ["ended"]),
+    (_gives_way, "CancelledError('first')", ["asked", "ended"]),
+    (_waits_for_a_promise, "CancelledError('first')", ["ended", "asked"]),
+    (_waits_within_a_limit, "CancelledError('first')", ["asked"]),
+    (_waits_in_a_group, "CancelledError('first')", ["asked"]),
+    (_fails_at_once, "ValueError('no cleanup')", ["failed"]),
+]
+
+
+@pytest.mark.usefixtures("begins")
+@pytest.mark.parametrize(("clean_up", "expected", "expected_log"), FIRST_STEPS)
+async def test_a_request_before_the_first_step_comes_right_after_it(clean_up, expected, expected_log) -> None:
+    """Where that was the last one too, its outcome stands, as that of any Task that was asked too late."""
+    log: list[str] = []
+    promise = Promise.with_resolvers().promise.finally_(lambda: clean_up(log))
+    promise.cancel("first")
+    await turns(1)
+    promise.cancel("second")
+    assert (expected, expected_log) == (await outcome(promise), log)
+
+
+@pytest.mark.parametrize("factory", [None, lazy], ids=["the loop's own Tasks", "Tasks that begin later"])
+@pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("count", range(4))
+def test_the_end_of_the_loop_lets_a_cleanup_begin(link, factory, count) -> None:
+    """It cancels all Tasks, also those that have not taken their first step."""
+    log: list[str] = []
+
+    async def clean_up() -> None:
+        log.append("begun")
+        try:
+            await asyncio.sleep(0)
+        finally:
+            log.append("ended")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(factory)
+        promise = link(Promise.with_resolvers().promise, clean_up)
+        promise.cancel()
+        await turns(count)
+
+    asyncio.run(main())
+    assert ["begun", "ended"] == log
 
 
 async def test_a_second_cancel_is_delivered_to_a_running_cleanup() -> None:
@@ -959,6 +1096,37 @@ def test_the_end_of_the_loop_awaits_the_handlers_for_its_cancellation(run, begin
 
     run(main)
     assert (["closed"], None) == (log, held[0].result())
+
+
+def _job(work: Coroutine) -> asyncio.Future:
+    """Return a Future that is no Task, and that the work settles."""
+    future = asyncio.get_running_loop().create_future()
+    Promise(work).finally_(lambda: future.set_result(None))
+    return future
+
+
+RETURNED = {
+    "a coroutine": lambda work: work,
+    "an awaitable": lambda work: Wrapped(lambda: work),
+    "a promise": Promise,
+    "a chain": lambda work: Promise(work).then(repr),
+    "a Task": asyncio.ensure_future,
+    "a Future": _job,
+}
+
+
+@pytest.mark.parametrize("returned", RETURNED.values(), ids=RETURNED)
+@pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
+def test_the_end_of_the_loop_awaits_whatever_a_cleanup_returns(link, returned) -> None:
+    """The function need not be async: what it returns is what the promise waits for."""
+    log: list[str] = []
+    held: list[Promise] = []
+
+    async def main() -> None:
+        held.append(link(Promise.with_resolvers().promise, lambda: returned(_closes(log))))
+
+    asyncio.run(main())
+    assert (["closed"], True) == (log, held[0].done())
 
 
 @pytest.mark.parametrize("end", [None, ValueError(), KeyboardInterrupt(), SystemExit()], ids=repr)

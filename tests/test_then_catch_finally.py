@@ -475,6 +475,66 @@ async def test_what_an_effect_returns_is_awaited_and_dropped(link, awaitable) ->
     assert (False, outcome) == (before, await reason_of(child))
 
 
+WAITS_FOR_IT = {
+    "itself": lambda promise: promise,
+    "a link of it": lambda promise: promise.then(str),
+    "a shield of it": lambda promise: promise.shield(),
+    "a time limit of it": lambda promise: promise.timeout(60),
+    "all of it and others": lambda promise: Promise.all(promise, Promise.resolve(1)).then(str),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS_FOR_IT.values(), ids=WAITS_FOR_IT)
+@pytest.mark.parametrize(
+    "effect", [Promise.finally_, Promise.tap, Promise.tap_catch], ids=lambda effect: effect.__name__
+)
+async def test_an_effect_that_returns_its_own_promise_settles_as_the_source_did(effect, wait, loop_mode) -> None:
+    """What it returns is dropped, so there is nothing to wait for: `lambda: cache.pop(key)` is such a function."""
+    reason = ValueError("no page")
+    source = Promise.reject(reason) if effect is Promise.tap_catch else Promise.resolve("page")
+    cache: dict[str, Promise] = {}
+    promise = effect(source, lambda *_: cache.pop("key"))
+    cache["key"] = tip = wait(promise)
+    asyncio.get_running_loop().call_later(5, promise.cancel)  # so that a test that fails ends
+    await asyncio.wait([tip])
+    assert (reason if effect is Promise.tap_catch else "page") == await promise.catch(lambda error: error)
+    assert ({}, tip.exception()) == (cache, reason if effect is Promise.tap_catch else None)
+
+
+async def test_single_flight_is_one_line(loop_mode) -> None:
+    """One call for all who ask meanwhile, and another for who asks later; a failure is not kept either."""
+    cache: dict[str, Promise] = {}
+    calls: list[str] = []
+
+    async def load(key: str) -> str:
+        calls.append(key)
+        await asyncio.sleep(0)
+        if key == "bad":
+            raise ValueError(key)
+        return key.upper()
+
+    def get(key: str) -> Promise:
+        if key not in cache:
+            cache[key] = Promise(load(key)).finally_(lambda: cache.pop(key))
+        return cache[key]
+
+    keys = ["a", "b", "a", "bad", "bad"]
+    outcomes = await asyncio.gather(*map(get, keys), return_exceptions=True)
+    assert ["A", "B", "A", "ValueError('bad')", "ValueError('bad')"] == [
+        one if isinstance(one, str) else repr(one) for one in outcomes
+    ]
+    assert ("A", {}, ["a", "b", "bad", "a"]) == (await get("a"), cache, calls)
+
+
+async def test_a_cancelled_effect_that_returns_its_own_promise_is_cancelled(loop_mode) -> None:
+    """Whoever asked it to end is not made to wait."""
+    cache: dict[str, Promise] = {}
+    cache["key"] = promise = Promise.with_resolvers().promise.finally_(lambda: cache.pop("key"))
+    promise.cancel("enough")
+    with pytest.raises(asyncio.CancelledError, match="enough"):
+        await promise
+
+
 @pytest.mark.parametrize("link", ["finally_", "tap"])
 async def test_a_value_that_can_be_awaited_passes_an_effect_unawaited(link) -> None:
     """A promise whose value is itself a promise still has it after finally_() and tap()."""

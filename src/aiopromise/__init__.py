@@ -5,12 +5,12 @@ The rooms, in reading order; each imports only from those before it:
 - `_errors`: the sentence for each wrong call
 - `_build`: what marks the classes of the modules that can be compiled
 - `_task`: what a handler has returned; how it is started as a Task, and under which name
+- `_coroutine`: a coroutine for whatever can be awaited, and for a handler whose Task ends, or begins, otherwise
 - `_handler`: what a handler may be, and those of the library
 - `_origin`: where a promise was made and its links attached, in debug mode; the note in a traceback
 - `_recorder`: who is told of each promise that is made: test harnesses
 - `_rejection`: a reason, and the duty of somebody to take notice; `on_unhandled_rejection`
 - `_outcome`: how a promise ended, as a value: `Fulfilled`, `Rejected`
-- `_coroutine`: a coroutine for whatever can be awaited
 - `_queue`: the reactions of one loop, first in, first out
 - `_trace`: the origin of a promise, for those who want to know
 - `_state`: the state of a promise, what it hangs on, and who waits for it

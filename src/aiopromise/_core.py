@@ -5,12 +5,12 @@ import contextvars
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context
-from types import CoroutineType, TracebackType
+from types import CoroutineType
 from typing import Any, Final, TypeVar
 
 from aiopromise._build import mypyc_attr
-from aiopromise._coroutine import as_coroutine
-from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
+from aiopromise._coroutine import Keeping, as_cleanup, as_coroutine
+from aiopromise._errors import close_refused, foreign_loop, is_ours, short, waits_for_itself
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import (
     CANCELLED,
@@ -22,7 +22,7 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
-from aiopromise._task import Exactly, is_awaitable, name_of, start, was_asked
+from aiopromise._task import Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
 from aiopromise._trace import trace
 
 __all__ = [
@@ -51,15 +51,10 @@ copy_context: Final = contextvars.copy_context
 def without_our_frames(error: BaseException) -> BaseException:
     """Let the traceback of *error* begin in the user's code."""
     frames = error.__traceback__
-    while frames is not None and _is_ours(frames):
+    while frames is not None and is_ours(frames.tb_frame):
         frames = frames.tb_next
     # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses; nor a method of its own.
     return BaseException.with_traceback(error, frames)
-
-
-def _is_ours(frames: TracebackType) -> bool:
-    module = frames.tb_frame.f_globals.get("__name__")
-    return isinstance(module, str) and module.rpartition(".")[0] == "aiopromise"
 
 
 def cancelled_error(message: Any) -> CancelledError:
@@ -243,11 +238,15 @@ def resolve_with(
         _run(promise, value, handler, context, cleanup)
         del promise, value
     elif issubclass(kind, Core):
-        _follow_promise(promise, value)
+        _follow_promise(promise, value, handler, context, cleanup)
     elif kind is Exactly:
         settle_exactly(promise, value)
     elif issubclass(kind, asyncio.Future):
-        _follow_future(promise, value)
+        _follow_future(promise, value, handler, context, cleanup)
+    elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
+        # To wait for itself, and drop what comes of that, is no wait.
+        value.close()
+        settle_exactly(promise, value.outcome)
     elif is_awaitable(value):
         _run(promise, as_coroutine(value), handler, context, cleanup)
         del promise, value
@@ -255,7 +254,7 @@ def resolve_with(
         settle(promise, FULFILLED, value)
 
 
-def _follow_promise(promise: Core, other: Core) -> None:
+def _follow_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
     if promise._origin is not None:
         promise._origin.follows = True
     if is_awaited_by(promise, other):
@@ -264,16 +263,23 @@ def _follow_promise(promise: Core, other: Core) -> None:
         settle_like(promise, other)
     elif other._queue is not promise._queue:
         fail(promise, foreign_loop(other, promise._queue.loop))
+    elif cleanup:
+        # A Task waits for it, so that the end of the loop sees that it is a cleanup which is waited for.
+        _run(promise, as_coroutine(other), handler, context, cleanup)
     else:
         promise._upstream = other
         subscribe(other, promise)
 
 
-def _follow_future(promise: Core, future: "asyncio.Future[Any]") -> None:
+def _follow_future(
+    promise: Core, future: "asyncio.Future[Any]", handler: Any, context: Context | None, cleanup: bool
+) -> None:
     if future.done():
         take_outcome(promise, future)
     elif future.get_loop() is not promise._queue.loop:
         fail(promise, foreign_loop(future, promise._queue.loop))
+    elif cleanup:
+        _run(promise, as_coroutine(future), handler, context, cleanup)
     elif isinstance(future, asyncio.Task):
         wait_for(promise, future, promise._queue.works)
     else:
@@ -285,6 +291,8 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     queue = promise._queue
     if context is None:
         context = copy_context()
+    if cleanup and not begins_at_once(queue.loop):
+        coroutine = as_cleanup(coroutine)
     # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
     promise._upstream = coroutine
     try:

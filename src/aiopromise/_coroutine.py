@@ -1,12 +1,17 @@
 """A coroutine for whatever can be awaited: never compiled, for asyncio and debuggers know those of Python."""
 
-from collections.abc import Awaitable, Coroutine, Generator
+import asyncio
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
-from typing import Any
+from typing import Any, TypeVar, cast, final
 
-from aiopromise._errors import is_coroutine
+from aiopromise._errors import is_coroutine, is_ours
+from aiopromise._task import Exactly
 
-__all__ = ["as_coroutine", "give"]
+__all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "while_handling"]
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 async def _wait_for(awaitable: Awaitable[Any]) -> Any:
@@ -18,7 +23,113 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     if type(awaitable) is CoroutineType or is_coroutine(awaitable):
         coroutine: Coroutine[Any, Any, Any] = awaitable
         return coroutine
-    return _wait_for(awaitable)
+    waiting = _wait_for(awaitable)
+    # Under this name it is shown in the repr of its Task.
+    cast(Any, waiting).__qualname__ = f"await {type(awaitable).__name__}"
+    return waiting
+
+
+class Around(Coroutine[Any, Any, T_co]):
+    """A coroutine of the library around others: whoever looks at its Task is shown those of the user."""
+
+    __slots__ = ("_coroutine",)
+
+    _coroutine: Coroutine[Any, Any, Any] | None
+
+    def __getattr__(self, name: str) -> Any:
+        # What asyncio, inspect and debuggers read of a coroutine: cr_frame, cr_code, cr_await, cr_running, ...
+        if name.startswith("cr_") or name in {"__name__", "__qualname__"}:
+            return getattr(self._shown(), name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _shown(self) -> Any:
+        shown: Any = self._coroutine
+        while (frame := getattr(shown, "cr_frame", None)) is not None and is_ours(frame):
+            within = shown.cr_await
+            if not hasattr(within, "cr_frame"):
+                break  # it waits for no coroutine
+            shown = within
+        return shown
+
+
+@final
+class Keeping(Around[Any]):
+    """The coroutine of a handler, whose Task may be told to end with another outcome, or not before it has begun.
+
+    An effect is awaited, and then the outcome that came goes on. A cleanup begins also where its Task was cancelled
+    before the first step:
+
+        promise = work.finally_(close)
+        promise.cancel()    <-- the Task of close() is made in a later turn,
+        promise.cancel()    <-- and is asked to end here: asyncio throws into the coroutine, in place of beginning it
+    """
+
+    __slots__ = ("_must_begin", "awaited", "outcome")
+
+    def __init__(self, awaited: Any, outcome: Exactly | None = None) -> None:
+        self._coroutine: Coroutine[Any, Any, Any] = as_coroutine(awaited)
+        self.awaited = awaited
+        self.outcome = outcome
+        self._must_begin = False
+
+    def send(self, value: Any, /) -> Any:
+        self._must_begin = False
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        if not (self._must_begin and isinstance(error[0], CancelledError)):
+            return self._step(self._coroutine.throw, *error)
+        task = asyncio.current_task()
+        if task is None:
+            self.send(None)
+            return self.throw(*error)
+        # The first step is that of a Task whom nobody has asked to end yet. The requests come right after it, so that
+        # the Task delivers them to what the step has led to.
+        requests = task.cancelling() or 1
+        while task.uncancel():
+            pass
+        first = self.send(None)
+        for _ in range(requests):
+            task.cancel(*error[0].args)
+        return first
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        if self.outcome is None:
+            return step(*arguments)
+        try:
+            if self.outcome.fulfilled:
+                return step(*arguments)
+            return while_handling(self.outcome.value, step, *arguments)
+        except StopIteration:
+            pass
+        raise StopIteration(self.outcome)
+
+
+def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> Keeping:
+    """Return a coroutine that begins even if its Task is cancelled before the first step."""
+    keeping = coroutine if isinstance(coroutine, Keeping) else Keeping(coroutine)
+    keeping._must_begin = True
+    return keeping
+
+
+def while_handling(reason: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call *function* as in ``except``: Python makes *reason* the ``__context__`` of what that raises."""
+    traceback = reason.__traceback__
+    try:
+        raise reason
+    except BaseException:
+        return function(*arguments)
+    finally:
+        BaseException.with_traceback(reason, traceback)
 
 
 def give(value: Any) -> Generator[Any, None, Any]:

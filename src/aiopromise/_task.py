@@ -16,7 +16,17 @@ from typing import Any, Final, final
 from aiopromise._build import mypyc_attr
 from aiopromise._errors import not_a_task
 
-__all__ = ["Exactly", "Handler", "Wrapper", "is_awaitable", "name_of", "new_task", "start", "was_asked"]
+__all__ = [
+    "Exactly",
+    "Handler",
+    "Wrapper",
+    "begins_at_once",
+    "is_awaitable",
+    "name_of",
+    "new_task",
+    "start",
+    "was_asked",
+]
 
 Handler = Callable[..., Any]
 
@@ -60,6 +70,11 @@ def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any
         return task
     finally:
         del task  # this frame is seen from the traceback of what an eager Task has raised
+
+
+def begins_at_once(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether the Task of a handler is sure to have taken its first step when `start()` returns."""
+    return sys.version_info >= (3, 12) and loop.get_task_factory() is None
 
 
 def start(
