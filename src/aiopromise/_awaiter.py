@@ -119,7 +119,7 @@ class Awaiter:
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
-        return queue.loop.call_soon(step, *arguments, context=queue.context)
+        return queue.loop.call_soon(step, *arguments, context=Context())
 
     def _withdraw(self, message: Any, again: bool) -> None:
         self._is_ring = False  # one that was asked twice is none

@@ -329,7 +329,7 @@ def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
         promise._queue.watch(promise)
     else:
         keep.add(promise)
-    future.add_done_callback(promise._on_done, context=promise._queue.context)
+    future.add_done_callback(promise._on_done, context=Context())
 
 
 def leave_future(promise: Core) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import CancelledError
+from contextvars import Context
 from typing import Any, Final, final
 
 from aiopromise._cancellation import Passage, cancel, running_tasks, task_to_ask
@@ -57,9 +58,9 @@ class Deadline(Passage):
             # As `await` of it, which waits for nothing: neither a timer nor a request can come in between.
             settle_like(target, source)
         elif self._seconds <= 0:
-            self._timer = queue.loop.call_soon(self._expire, context=queue.context)
+            self._timer = queue.loop.call_soon(self._expire, context=Context())
         else:
-            self._timer = queue.loop.call_later(self._seconds, self._expire, context=queue.context)
+            self._timer = queue.loop.call_later(self._seconds, self._expire, context=Context())
         if target._state == PENDING:
             target._upstream = self
             subscribe(source, self)
@@ -77,7 +78,7 @@ class Deadline(Passage):
         else:
             # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
             self._has_left = True
-            self._timer = source._queue.loop.call_soon(self._withdraw, context=source._queue.context)
+            self._timer = source._queue.loop.call_soon(self._withdraw, context=Context())
             for task in running_tasks(source) if has_only(source, self) else ():
                 task.cancel()
 

@@ -26,6 +26,8 @@ def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
         queue.guardian = guardian = _guard(queue)
         start_generator(guardian)
         setattr(loop, _ATTRIBUTE, queue)
+    elif queue.loop_class.run_forever is not queue.run_forever:
+        queue.look_at_loop()
     return queue
 
 

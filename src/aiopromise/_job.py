@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any, final
 
 from aiopromise._core import Core, fail, settle
@@ -44,7 +45,7 @@ class Job(Tie):
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
         queue = self._promise._queue
         try:
-            queue.loop.call_soon_threadsafe(self._settle, future, context=queue.context)
+            queue.loop.call_soon_threadsafe(self._settle, future, context=Context())
         except RuntimeError:
             pass  # the loop was closed, and nobody waits any more
 

@@ -5,10 +5,10 @@ knows what is unfinished on its loop.
 """
 
 import asyncio
-import contextvars
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from typing import Any, Final, Protocol, final
 
 from aiopromise._recorder import recorders
@@ -21,6 +21,9 @@ _MOST: Final = 1024
 
 # What a Task that ends may bring along at once, in the turn in which many others may end.
 _MOST_ALONG: Final = 64
+
+# The loops of these packages raise where they are run while they run.
+_REFUSING: Final = {"asyncio", "uvloop"}
 
 
 class Reaction(Protocol):
@@ -36,34 +39,35 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
+        "_refuses",
         "_roots",
         "_roots_limit",
         "_run",
         "_scheduled",
         "_suspects",
         "cleanups",
-        "context",
         "debug",
         "guardian",
         "items",
         "kind",
         "loop",
+        "loop_class",
         "new",
         "requests",
+        "run_forever",
         "traced",
         "works",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, kind: Any, run: "Callable[[Queue, int], None]") -> None:
         self.loop = loop
+        self.loop_class: Any = type(loop)
         # What the promises of this loop are, and what makes one without calling __init__().
         self.kind = kind
         self.new: Callable[[type[Any]], Any] = kind.__new__
         self.debug = loop.get_debug()
         # Whether anybody wants to know where a promise was made.
         self.traced = self.debug or bool(recorders)
-        # The callbacks of the library itself need no variables, and keep nobody's context alive.
-        self.context = contextvars.Context()
         # A running Task is held by its loop only weakly: whoever waits for one is held here, until it ends.
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
@@ -75,12 +79,17 @@ class Queue:
         self._run = run
         self.items: deque[Reaction] = deque()
         self._append = self.items.append
-        # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it.
+        # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it. So it is
+        # while one runs, except where a handler may run the loop.
         self._armed = False
         self._scheduled = False
         self._suspects: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
+        # Whether the loop refuses to be run by a handler, and the method of its class when that was looked at.
+        self._refuses = False
+        self.run_forever: object = None
+        self.look_at_loop()
 
     def push(self, reaction: Reaction) -> None:
         """Let *reaction* run after all that were pushed before it, never within this call."""
@@ -139,8 +148,26 @@ class Queue:
                 f"Write loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
             )
 
+    def look_at_loop(self) -> None:
+        """Know whether a handler may run the loop, which its class decides, and patches of that.
+
+        As under nest_asyncio, in a modal dialog of Qt, or by `run_sync()` of Pyodide:
+
+            Promise.resolve().then(lambda _: loop.run_until_complete(work()))    <-- a drain, and the loop runs in it
+
+        What comes meanwhile has to be drained meanwhile, for the outer drain waits for that. On all other loops it
+        would cost each drain another turn, for nothing.
+        """
+        self.run_forever = run_forever = self.loop_class.run_forever
+        check_running = getattr(self.loop_class, "_check_running", run_forever)
+        self._refuses = _is_of_asyncio(run_forever) and _is_of_asyncio(check_running)
+        if not self._refuses and self._armed and not self._scheduled:
+            self._arm()  # patched by a handler, or by a Task that has gone on in the middle of a drain
+
     def _arm(self) -> None:
-        self.loop.call_soon(self._drain_as_scheduled, context=self.context)
+        # What the library schedules needs no variables, and keeps nobody's context alive. Each callback has a context
+        # of its own: where a handler runs the loop, one is within another, and no context can be entered twice.
+        self.loop.call_soon(self._drain_as_scheduled, context=Context())
         self._armed = self._scheduled = True
 
     def _drain_as_scheduled(self) -> None:
@@ -150,6 +177,9 @@ class Queue:
     def _drain(self, most: int) -> None:
         self.debug = self.loop.get_debug()
         self.traced = self.debug or bool(recorders)
+        if self.loop_class.run_forever is not self.run_forever:
+            self.look_at_loop()
+        self._armed = self._refuses or self._scheduled
         try:
             self._run(self, most)
             if self._suspects and not self.items:
@@ -157,6 +187,11 @@ class Queue:
                 announce(suspects)
         finally:
             # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
-            self._armed = False
-            if self.items or self._suspects:
+            self._armed = self._scheduled
+            if (self.items or self._suspects) and not self._scheduled:
                 self._arm()
+
+
+def _is_of_asyncio(method: object) -> bool:
+    module = getattr(method, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] in _REFUSING

@@ -1,0 +1,285 @@
+"""Loops that are run within themselves, that somebody else has patched, or that two copies of the library share."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from aiopromise import Promise
+from helpers import turns
+
+
+class Reentrant(asyncio.SelectorEventLoop):
+    """Stands for a loop with modal dialogs, as qasync's: a callback may run it again, and waits meanwhile."""
+
+    def run_forever(self) -> None:
+        if self.is_running():
+            raise RuntimeError("use dialog()")
+        super().run_forever()
+
+    def dialog(self, is_over: Callable[[], bool]) -> None:
+        """Run what comes until *is_over*."""
+        self.call_later(5, self.stop)  # a promise that never settles fails its test
+        while not is_over() and not self._stopping:
+            self._run_once()
+        assert is_over()
+
+
+@pytest.fixture(params=["plain", "debug", *(["eager"] if sys.version_info >= (3, 12) else [])])
+def loop(request: pytest.FixtureRequest) -> Iterator[Reentrant]:
+    loop = Reentrant()
+    if request.param == "debug":
+        loop.set_debug(True)
+        loop.slow_callback_duration = 60
+    if request.param == "eager":
+        loop.set_task_factory(asyncio.eager_task_factory)
+    yield loop
+    loop.close()
+
+
+async def give(value: object) -> object:
+    await turns(3)
+    return value
+
+
+def cancelled_soon() -> Promise:
+    promise = Promise.delay(3600)
+    asyncio.get_running_loop().call_soon(promise.cancel)
+    return promise
+
+
+INNER: dict[str, Callable[[], Promise]] = {
+    "settled": lambda: Promise.resolve("inner"),
+    "sync links": lambda: Promise.resolve("Inner").then(str.lower).then(str.strip),
+    "async links": lambda: Promise.resolve("inner").then(give).then(give),
+    "coroutine": lambda: Promise(give("inner")),
+    "timeout": lambda: Promise(give("inner")).timeout(5),
+    "timed out": lambda: Promise.delay(3600).timeout(0.01, fallback="inner"),
+    "cancelled": lambda: cancelled_soon().catch(asyncio.CancelledError, lambda _: "inner"),
+    "all": lambda: Promise.all(Promise.delay(0.01, "inner"), give(2)).spread(lambda first, _: first),
+    "map": lambda: Promise.map(["inner"] * 3, give, concurrency=1).then(lambda found: found[0]),
+}
+
+
+@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+def test_a_handler_may_run_the_loop_until_another_promise_has_settled(loop: Reentrant, inner: Callable) -> None:
+    def handler(_: object) -> object:
+        promise = inner()
+        loop.dialog(promise.done)
+        return promise.result()
+
+    async def main() -> object:
+        return await asyncio.wait_for(Promise.resolve().then(handler), 10)
+
+    assert "inner" == loop.run_until_complete(main())
+
+
+def test_promises_of_others_settle_while_a_handler_runs_the_loop(loop: Reentrant) -> None:
+    """Those that the outer drain had still to run, those whose work ends meanwhile, and those that await them."""
+
+    async def main() -> list:
+        log: list[str] = []
+        works = [Promise(asyncio.sleep(0.01 * number, number)) for number in range(3)]
+        tips = [work.then(give).then(lambda number: log.append(f"work {number}")) for work in works]
+        blocking = Promise.resolve().then(lambda _: loop.dialog(lambda: all(tip.done() for tip in tips)))
+        blocking.then(lambda _: log.append("outer"))
+        Promise.resolve().then(lambda _: log.append("behind"))
+        await asyncio.wait_for(Promise.all(blocking, *tips), 10)
+        await turns()
+        return log
+
+    assert ["behind", "work 0", "work 1", "work 2", "outer"] == loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("deep", [1, 2, 5])
+def test_handlers_run_once_and_in_their_order_however_deep_the_loop_runs(loop: Reentrant, deep: int) -> None:
+    """First in, first out: the inner runs take up where the outer ones have stopped."""
+
+    async def main() -> tuple[list[int], list[int]]:
+        log: list[int] = []
+        source = Promise.resolve()
+
+        def handler(number: int, _: object) -> None:
+            log.append(number)
+            if number % 10 == 0 and number // 10 < deep:
+                last = source.then(lambda _: None)
+                loop.dialog(last.done)
+
+        tips = [source.then(lambda _, number=number: handler(number, _)) for number in range(100)]
+        await asyncio.wait_for(Promise.all(tips), 10)
+        return log, [*range(100)]
+
+    log, expected = loop.run_until_complete(main())
+    assert expected == log
+
+
+def test_a_loop_that_is_run_within_itself_ends_as_any_other(loop: Reentrant) -> None:
+    """Pending promises are cancelled, and their cleanup is awaited."""
+    log: list[str] = []
+
+    async def main() -> None:
+        Promise.delay(3600).finally_(lambda: give(None)).finally_(lambda: log.append("cleaned up"))
+        await Promise.resolve().then(lambda _: loop.dialog(Promise(give(1)).done))
+
+    loop.run_until_complete(main())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert ["cleaned up"] == log
+
+
+def test_a_loop_that_cannot_be_run_within_itself_has_no_turn_more_for_a_drain() -> None:
+    """What nesting needs costs only those that nest."""
+
+    async def main() -> tuple[int, bool]:
+        counted = asyncio.get_running_loop()
+        calls: list[Any] = []
+        call_soon, counted.call_soon = (
+            counted.call_soon,
+            lambda *args, **how: calls.append(args) or call_soon(*args, **how),
+        )
+        promise, resolve, _ = Promise.with_resolvers()
+        tip = promise.then(str).then(str).then(str)
+        resolve(1)
+        await turns()
+        found = [args for args in calls if getattr(args[0], "__name__", "").startswith("_drain")]
+        return len(found), tip.done()
+
+    loop = asyncio.SelectorEventLoop()
+    assert (1, True) == loop.run_until_complete(main())
+    loop.close()
+
+
+def run(program: str) -> str:
+    """Run *program* in a new interpreter, for it patches asyncio, and return what it printed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert "" == ended.stderr
+    return ended.stdout
+
+
+NESTED = """
+    import asyncio, nest_asyncio
+    {before}
+    from aiopromise import Promise
+
+    {after}
+
+    async def main():
+        {body}
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    nest_asyncio._patch_loop(loop) if hasattr(asyncio, "_nest_patched") else None
+    loop.run_until_complete(main())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+"""
+APPLY = "asyncio.set_event_loop(asyncio.new_event_loop()); nest_asyncio.apply(); asyncio.get_event_loop().close()"
+
+BODIES = {
+    "work of another promise": (
+        """
+        loop = asyncio.get_running_loop()
+        background = Promise(asyncio.sleep(.03, "done"))
+        await Promise.resolve().then(lambda _: loop.run_until_complete(asyncio.sleep(.1)))
+        await asyncio.sleep(.05)
+        print(background)
+        """,
+        "<Promise fulfilled 'done'>\n",
+    ),
+    "run() after an await": (
+        """
+        async def inner():
+            return await Promise.resolve(1).then(str)
+        await Promise.delay(.01)
+        print(asyncio.run(inner()))
+        await Promise.delay(.01)
+        print(asyncio.run(inner()))
+        """,
+        "1\n1\n",
+    ),
+    "a promise in a promise": (
+        """
+        loop = asyncio.get_running_loop()
+        nested = lambda value: loop.run_until_complete(Promise.resolve(value + 1).then(str))
+        print(await Promise.delay(.01, 1).then(nested).then(int).then(nested))
+        """,
+        "3\n",
+    ),
+    "cancel() of a handler": (
+        """
+        promise = Promise.resolve().then(lambda _: asyncio.sleep(3600)).finally_(lambda: print("cleaned up"))
+        await asyncio.sleep(.01)
+        print(promise.cancel())
+        await asyncio.wait([promise], timeout=5)
+        print(promise)
+        """,
+        "True\ncleaned up\n<Promise cancelled>\n",
+    ),
+    "a timeout": (
+        "print(await Promise.resolve().then(lambda _: asyncio.sleep(3600)).timeout(.01, fallback='late'))",
+        "late\n",
+    ),
+    "a Future that is followed": (
+        """
+        future = asyncio.get_running_loop().create_future()
+        promise = Promise.resolve(future)
+        print(promise.cancel(), future.cancelled(), promise.cancelled())
+        """,
+        "True True True\n",
+    ),
+    "a failure": (
+        """
+        loop = asyncio.get_running_loop()
+        failing = lambda _: loop.run_until_complete(Promise.reject(KeyError("no")))
+        print(repr(await Promise.delay(.01).then(failing).catch(KeyError, lambda error: error)))
+        """,
+        "KeyError('no')\n",
+    ),
+    "the end of the loop": (
+        """
+        Promise.delay(3600).finally_(lambda: print("cleaned up"))
+        await asyncio.sleep(0)
+        """,
+        "cleaned up\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("body", "expected"), BODIES.values(), ids=BODIES)
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nest_asyncio does not know Python 3.14")
+def test_under_nest_asyncio_everything_goes_on(when: str, body: str, expected: str) -> None:
+    """Whether asyncio was patched before the library was imported or after it."""
+    indented = textwrap.indent(textwrap.dedent(body).strip(), " " * 8).strip()
+    assert expected == run(NESTED.format(**{"before": "", "after": "", when: APPLY}, body=indented))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nest_asyncio does not know Python 3.14")
+def test_nest_asyncio_may_be_applied_in_the_middle() -> None:
+    """By a Task that a promise has just woken, with work begun before: as in the first cell of a notebook."""
+    body = """
+        async def inner():
+            return await Promise.resolve(1).then(str)
+        work = Promise.resolve().then(lambda _: asyncio.sleep(3600))
+        task = Promise(asyncio.create_task(asyncio.sleep(3600)))
+        await Promise.delay(.01)
+        nest_asyncio.apply()
+        print(asyncio.run(inner()))
+        print(work.cancel(), task.cancel())
+        await asyncio.wait([work, task], timeout=5)
+        print(work, task)
+    """
+    indented = textwrap.indent(textwrap.dedent(body).strip(), " " * 8).strip()
+    expected = "1\nTrue True\n<Promise cancelled> <Promise cancelled>\n"
+    assert expected == run(NESTED.format(before="", after="", body=indented))
