@@ -9,7 +9,7 @@ from aiopromise._build import mypyc_attr
 from aiopromise._core import Core, cancelled_error, fail, leave_future, settle, settle_like, take_outcome
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
-from aiopromise._task import was_asked
+from aiopromise._task import FUTURES, TASKS, was_asked
 
 __all__ = ["Passage", "Shield", "ask_each", "cancel", "leave_request", "running_tasks", "task_to_ask"]
 
@@ -78,7 +78,7 @@ def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> 
 def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
     """Ask *upstream*, which is no tie; return False where the promise, the first of *path*, had its outcome already."""
     top = path.pop()
-    if isinstance(upstream, asyncio.Future):
+    if isinstance(upstream, FUTURES):
         if not upstream.done() and (again or not was_asked(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
@@ -99,7 +99,7 @@ def task_to_ask(promise: Core) -> "asyncio.Task[Any] | None":
     """Let all that a request to end *promise* passes know that it comes; return the one Task that it reaches."""
     _, upstream, passages = _climb(promise)
     _tell(passages)
-    return upstream if isinstance(upstream, asyncio.Task) and not upstream.done() else None
+    return upstream if isinstance(upstream, TASKS) and not upstream.done() else None
 
 
 def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
@@ -110,7 +110,7 @@ def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
         upstream: Any = _climb(one)[1]
         if isinstance(upstream, Tie):
             promises.extend(upstream.wanted_alone())
-        elif isinstance(upstream, asyncio.Task) and not upstream.done():
+        elif isinstance(upstream, TASKS) and not upstream.done():
             tasks.append(upstream)
     return tasks
 
@@ -118,7 +118,7 @@ def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
 def leave_request(promise: Core, message: Any) -> bool:
     """Tell whether a request to end *promise* would reach a coroutine in its first step, and leave it there if so."""
     path, upstream, _ = _climb(promise)
-    if upstream is None or isinstance(upstream, asyncio.Future | Tie | Core):
+    if upstream is None or isinstance(upstream, (*FUTURES, Tie, Core)):
         return False
     _leave_request(path[-1], message)
     return True

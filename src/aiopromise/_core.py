@@ -22,7 +22,7 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
-from aiopromise._task import Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
+from aiopromise._task import FUTURES, TASKS, Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
 from aiopromise._trace import trace
 
 __all__ = [
@@ -241,7 +241,7 @@ def resolve_with(
         _follow_promise(promise, value, handler, context, cleanup)
     elif kind is Exactly:
         settle_exactly(promise, value)
-    elif issubclass(kind, asyncio.Future):
+    elif issubclass(kind, FUTURES):
         _follow_future(promise, value, handler, context, cleanup)
     elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
         # To wait for itself, and drop what comes of that, is no wait.
@@ -280,7 +280,7 @@ def _follow_future(
         fail(promise, foreign_loop(future, promise._queue.loop))
     elif cleanup:
         _run(promise, as_coroutine(future), handler, context, cleanup)
-    elif isinstance(future, asyncio.Task):
+    elif isinstance(future, TASKS):
         wait_for(promise, future, promise._queue.works)
     else:
         wait_for(promise, future, None)
@@ -335,7 +335,7 @@ def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
 def leave_future(promise: Core) -> None:
     """Follow the future no longer, and leave nothing of *promise* there."""
     future = promise._upstream
-    if isinstance(future, asyncio.Future):
+    if isinstance(future, FUTURES):
         future.remove_done_callback(promise._on_done)
         promise._queue.works.discard(promise)
         promise._upstream = None
@@ -347,7 +347,7 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         value = future.result()
     except BaseException as error:
         raised(promise, error)
-        if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, asyncio.Task):
+        if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, TASKS):
             leave(promise)
         if promise._state != FULFILLED and was_asked(future):
             promise._value.was_asked_for = True

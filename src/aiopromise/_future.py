@@ -9,7 +9,7 @@ from typing import Any, Self, final
 from aiopromise._awaiter import AwaitableCore
 from aiopromise._errors import needs_function, short
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, subscribe, withdraw
-from aiopromise._task import name_of
+from aiopromise._task import TASKS, name_of
 
 __all__ = ["FutureLike"]
 
@@ -143,6 +143,6 @@ class FutureLike(AwaitableCore):
         names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
         if names:
             return f", waiting to call {' or '.join(dict.fromkeys(names))}"
-        if isinstance(upstream, asyncio.Task):
+        if isinstance(upstream, TASKS):
             return f", running {upstream.get_name()}"
         return "" if upstream is None else f", following a {type(upstream).__name__}"

@@ -37,7 +37,7 @@ from aiopromise._state import (
     subscribe,
     withdraw,
 )
-from aiopromise._task import Exactly, was_asked
+from aiopromise._task import FUTURES, Exactly, was_asked
 
 __all__ = ["Arrival", "Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
@@ -95,7 +95,7 @@ class Outside(Member):
     def let_go(self) -> None:
         super().let_go()
         future = self.promise._upstream
-        if isinstance(future, asyncio.Future) and future.done():
+        if isinstance(future, FUTURES) and future.done():
             take_outcome(self.promise, future)  # it has ended in this very turn
         else:
             leave_future(self.promise)
@@ -193,7 +193,7 @@ class Group(Tie):
         elif id(item) in started:
             # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
             self._add(Member(self, index, started[id(item)][1]))
-        elif issubclass(kind, asyncio.Future) or is_coroutine(item):
+        elif issubclass(kind, FUTURES) or is_coroutine(item):
             started[id(item)] = item, resolve(item)
             member = Owned if is_coroutine(item) else Outside
             self._add(member(self, index, started[id(item)][1]))

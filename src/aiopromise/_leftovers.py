@@ -18,6 +18,7 @@ from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection, listeners
 from aiopromise._state import PENDING, REJECTED
+from aiopromise._task import TASKS
 
 __all__ = ["Leftover", "Recording"]
 
@@ -103,7 +104,7 @@ class Recording:
     def left(self, promise: Any, loser: Any) -> None:
         if self._is_ours(promise._origin) and self._is_ours(loser._origin):
             upstream = loser._upstream
-            runs = upstream if isinstance(upstream, asyncio.Task) else loser
+            runs = upstream if isinstance(upstream, TASKS) else loser
             self._left.append((weakref.ref(runs), promise._origin))
 
     def look(self) -> None:
@@ -154,14 +155,14 @@ class Recording:
 
     def _is_running(self, work: Any) -> bool:
         """Tell whether work of its own runs, that is the test's and that nobody has asked to end."""
-        if isinstance(work, asyncio.Task):
+        if isinstance(work, TASKS):
             return not work.done() and not work.cancelling() and self._maker.may_have_begun(work)
         if not isinstance(work, Promise) or work._state != PENDING:
             return False
         upstream = work._upstream
         if isinstance(upstream, Pool):
             return any(self._is_running(member.promise) for member in upstream._members)
-        return isinstance(upstream, Job) or (isinstance(upstream, asyncio.Task) and self._is_running(upstream))
+        return isinstance(upstream, Job) or (isinstance(upstream, TASKS) and self._is_running(upstream))
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:

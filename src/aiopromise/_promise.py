@@ -17,7 +17,7 @@ from aiopromise._handler import Effect, FinalEffect, Spread, checked
 from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._state import begin, pending, subscribe
-from aiopromise._task import is_awaitable, new_task
+from aiopromise._task import FUTURES, is_awaitable, new_task
 
 __all__ = ["Promise", "adopt", "new_promise"]
 
@@ -324,7 +324,7 @@ def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
 
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
-    if isinstance(awaitable, Core | asyncio.Future):
+    if isinstance(awaitable, (Core, *FUTURES)):
         resolve_with(promise, awaitable)
         return
     queue = promise._queue

@@ -17,6 +17,8 @@ from aiopromise._build import mypyc_attr
 from aiopromise._errors import not_a_task
 
 __all__ = [
+    "FUTURES",
+    "TASKS",
     "Exactly",
     "Handler",
     "Wrapper",
@@ -29,6 +31,19 @@ __all__ = [
 ]
 
 Handler = Callable[..., Any]
+
+
+def _every(module: Any, name: str) -> tuple[type[Any], ...]:
+    kinds = (getattr(module, name), getattr(module, f"_Py{name}", None), getattr(_in_c, name, None))
+    return tuple(dict.fromkeys(kind for kind in kinds if kind is not None))
+
+
+_in_c: Final = sys.modules.get("_asyncio")
+
+# For isinstance(): asyncio has each of them twice, in C and in Python, and nest_asyncio makes it change from the one to
+# the other when some have been made already.
+FUTURES: Final[tuple[type[asyncio.Future[Any]], ...]] = _every(asyncio.futures, "Future")
+TASKS: Final[tuple[type[asyncio.Task[Any]], ...]] = _every(asyncio.tasks, "Task")
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -88,7 +103,7 @@ def start(
     """
     if loop.get_task_factory() is not None:
         task = context.run(new_task, loop, coroutine)
-        if isinstance(task, asyncio.Task):
+        if isinstance(task, TASKS):
             task.set_name(name)
         try:
             return task
@@ -97,27 +112,24 @@ def start(
     return _new_task(coroutine, loop, name, context)
 
 
-# Read once: what the compiled engine takes from another module is looked up at each use.
-_Task: Final = asyncio.Task
-
 if sys.version_info >= (3, 12):
 
     def _new_task(
         coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
     ) -> asyncio.Future[Any]:
-        return _Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
+        return asyncio.Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
 
 else:
 
     def _new_task(
         coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
     ) -> asyncio.Future[Any]:
-        return _Task(coroutine, loop=loop, name=name, context=context)
+        return asyncio.Task(coroutine, loop=loop, name=name, context=context)
 
 
 def was_asked(future: "asyncio.Future[Any] | None") -> bool:
     """Tell whether *future* is a Task that has been asked to end, at any time."""
-    return isinstance(future, asyncio.Task) and future.cancelling() > 0
+    return isinstance(future, TASKS) and future.cancelling() > 0
 
 
 def name_of(handler: object) -> str:

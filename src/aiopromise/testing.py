@@ -10,7 +10,7 @@ from aiopromise._deadline import MISSING
 from aiopromise._errors import close_refused, short
 from aiopromise._promise import Promise
 from aiopromise._queue import Queue
-from aiopromise._task import name_of
+from aiopromise._task import TASKS, name_of
 
 __all__ = [
     "Deferred",
@@ -239,7 +239,7 @@ def _describe(callback: Any) -> str:
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, Queue) and owner.items:
         return repr(owner.items[0])
-    return repr(owner) if isinstance(owner, asyncio.Task) else name_of(callback)
+    return repr(owner) if isinstance(owner, TASKS) else name_of(callback)
 
 
 # ------------------------------------------------------------------ assertions
