@@ -1,6 +1,7 @@
 """Loops that are run within themselves, that somebody else has patched, or that two copies of the library share."""
 
 import asyncio
+import importlib
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise
-from helpers import turns
+from helpers import outcome, turns
 
 
 class Reentrant(asyncio.SelectorEventLoop):
@@ -283,3 +284,75 @@ def test_nest_asyncio_may_be_applied_in_the_middle() -> None:
     indented = textwrap.indent(textwrap.dedent(body).strip(), " " * 8).strip()
     expected = "1\nTrue True\n<Promise cancelled> <Promise cancelled>\n"
     assert expected == run(NESTED.format(before="", after="", body=indented))
+
+
+# ------------------------------------------------------------------- two copies of the library
+
+
+@pytest.fixture
+def copy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the Promise of a second copy of the library, as where it was purged and imported again."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "aiopromise"]:
+        monkeypatch.delitem(sys.modules, name)
+    copied = importlib.import_module("aiopromise").Promise
+    for name in [name for name in sys.modules if name.partition(".")[0] == "aiopromise"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert copied is not Promise
+    return copied
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "finally_": lambda cls: cls.reject(KeyError("no")).finally_(lambda: None),
+    "async finally_": lambda cls: cls.reject(KeyError("no")).finally_(lambda: give(None)),
+    "tap": lambda cls: cls.resolve("yes").tap(give),
+    "tap_catch": lambda cls: cls.reject(KeyError("no")).tap_catch(give),
+    "timeout": lambda cls: cls.reject(KeyError("no")).timeout(5),
+    "catch": lambda cls: cls.reject(KeyError("no")).catch(KeyError, str),
+    "all": lambda cls: cls.all(cls.resolve(1), give(2)),
+    "map": lambda cls: cls.map([1, 2], give),
+    "cancel": lambda cls: cls.reject(asyncio.CancelledError()),
+}
+
+
+@pytest.mark.usefixtures("loop_mode")
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+async def test_two_copies_of_the_library_work_on_one_loop(copy: Any, use: Callable) -> None:
+    """Each of them as if it were alone, whichever came first."""
+    promises = [use(cls) for cls in (Promise, copy, copy, Promise)]
+    assert [Promise, copy, copy, Promise] == [type(promise) for promise in promises]
+    outcomes = [await outcome(promise) for promise in promises]
+    assert outcomes[:1] * 4 == outcomes
+
+
+FOLLOWED: dict[str, Callable[[Any, Any], Any]] = {
+    "Promise": lambda one, other: one(other),
+    "Promise.resolve": lambda one, other: one.resolve(other),
+    "handler": lambda one, other: one.resolve().then(lambda _: other),
+    "all": lambda one, other: one.all([other]).then(lambda found: found[0]),
+    "resolver": lambda one, other: one(lambda resolve, _: resolve(other)),
+}
+
+
+@pytest.mark.usefixtures("loop_mode")
+@pytest.mark.parametrize("follow", FOLLOWED.values(), ids=FOLLOWED)
+async def test_a_promise_of_one_copy_is_followed_by_the_other(copy: Any, follow: Callable) -> None:
+    for one, other in ((Promise, copy), (copy, Promise)):
+        assert "value" == await outcome(follow(one, other(give("value"))))
+        assert "KeyError('no')" == await outcome(follow(one, other.reject(KeyError("no"))))
+        work = other.delay(3600)
+        following = follow(one, work)
+        await turns()
+        following.cancel()
+        assert ["CancelledError()"] * 2 == [await outcome(following), await outcome(work)]
+
+
+def test_the_end_of_the_loop_ends_the_promises_of_both_copies(copy: Any) -> None:
+    log: list[str] = []
+
+    async def main() -> None:
+        Promise.delay(3600).finally_(lambda: log.append("one"))
+        copy.delay(3600).finally_(lambda: log.append("other"))
+        await turns()
+
+    asyncio.run(main())
+    assert ["one", "other"] == sorted(log)

@@ -1,6 +1,7 @@
 """What is unfinished on a loop when that ends: it is cancelled, and waited for."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from aiopromise._state import State
 
 __all__ = ["known_queue", "queue_of", "start_generator"]
 
-_ATTRIBUTE: Final = "_aiopromise_queue"
+# Of this copy of the library: one that was imported before, and purged, may have a queue on the same loop.
+_ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
 
 
 def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
