@@ -1,0 +1,556 @@
+"""What combinators, pools and streams stop: all of it, once, however deep; and what is told of it."""
+
+import asyncio
+import gc
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from aiopromise import Promise, on_unhandled_rejection
+from helpers import outcome, turns, value_or_class
+
+pytestmark = pytest.mark.usefixtures("loop_mode")
+
+
+class Stop(Exception):
+    """What a call fails with."""
+
+
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+async def drained(iterator: AsyncIterator) -> list:
+    async with aclosing(iterator):
+        return [item async for item in iterator]
+
+
+async def values_of(pairs: AsyncIterator) -> list:
+    async with aclosing(pairs):
+        return [await promise async for _, promise in pairs]
+
+
+# ------------------------------------------------------------------------------------- sources that answer with an item
+
+
+def failing(item: object) -> Promise:
+    return Promise.reject(Stop(item))
+
+
+async def left_early(items: Any) -> str:
+    async with aclosing(Promise.map(items, str, concurrency=2, ordered=False)) as results:
+        async for _ in results:
+            break
+    return "left"
+
+
+async def cancelled(promise: Promise) -> object:
+    await turns()
+    promise.cancel()
+    return await promise
+
+
+ENDED_EARLY: dict[str, tuple[Callable[[Any], Awaitable], object]] = {
+    "a failure of map()": (lambda items: Promise.map(items, failing, concurrency=2), Stop),
+    "a failure of filter()": (lambda items: Promise.filter(items, failing, concurrency=2), Stop),
+    "a failure of each()": (lambda items: Promise.each(items, failing, concurrency=2), Stop),
+    "a failure of a stream": (lambda items: drained(Promise.map(items, failing, concurrency=2, ordered=False)), Stop),
+    "cancel() of map()": (lambda items: cancelled(Promise.map(items, str, concurrency=2)), CancelledError),
+    "cancel() of filter()": (lambda items: cancelled(Promise.filter(items, str, concurrency=2)), CancelledError),
+    "cancel() of each()": (lambda items: cancelled(Promise.each(items, str)), CancelledError),
+    "cancel() of reduce()": (lambda items: cancelled(Promise.reduce(items, max, 0)), CancelledError),
+    "a time limit": (lambda items: Promise.map(items, str, concurrency=2).timeout(0.01), TimeoutError),
+    "a stream left early": (left_early, "left"),
+}
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize(("run", "expected"), ENDED_EARLY.values(), ids=ENDED_EARLY)
+async def test_a_source_that_answers_the_request_to_end_with_items_is_closed(run, expected, count, reports) -> None:
+    """It is asked for no more, and its cleanup is awaited."""
+    events: list[str] = []
+
+    async def source() -> AsyncIterator[int]:
+        try:
+            yield 0
+            try:
+                await hang()
+            except CancelledError:
+                for number in range(count):
+                    events.append(f"answers {number}")
+                    yield number
+        finally:
+            await turns(3)
+            events.append("closed")
+
+    assert expected == await asyncio.wait_for(value_or_class(run(source())), 10)
+    assert "closed" == events[-1]
+    assert events in (["closed"], ["answers 0", "closed"])
+    assert [] == reports
+
+
+async def test_a_source_that_answers_with_the_last_item_is_not_asked_again() -> None:
+    """Nor is one that has no aclose(), of which nothing but the next item can be asked."""
+
+    class Answering:
+        asked = 0
+
+        def __aiter__(self) -> "Answering":
+            return self
+
+        async def __anext__(self) -> int:
+            self.asked += 1
+            try:
+                await hang()
+            except CancelledError:
+                return 1
+
+    items = Answering()
+    assert CancelledError is await asyncio.wait_for(value_or_class(cancelled(Promise.map(items, str))), 10)
+    assert 1 == items.asked
+
+
+# ------------------------------------------------------------------------------------------------ losers that absorb
+
+
+async def absorbs(ended: list) -> None:
+    """Absorb a cancellation without uncancel(), as code before Python 3.11 does, and go on until asked to end."""
+    asyncio.current_task().cancel()
+    try:
+        await asyncio.sleep(0)
+    except CancelledError:
+        pass
+    try:
+        await hang()
+    finally:
+        ended.append("ended")
+
+
+async def ends() -> str:
+    await turns(5)
+    return "v"
+
+
+async def fails() -> None:
+    await turns(5)
+    raise Stop
+
+
+async def first_of(pairs: AsyncIterator) -> object:
+    async with aclosing(pairs):
+        _, promise = await anext(pairs)
+        return await promise
+
+
+DECIDED: dict[str, tuple[Callable[[Any], Awaitable], object]] = {
+    "race": (lambda loser: Promise.race(loser, ends()), "v"),
+    "any": (lambda loser: Promise.any(loser, ends()), "v"),
+    "some": (lambda loser: Promise.some(1, loser, ends()), ["v"]),
+    "all": (lambda loser: Promise.all(loser, fails()), Stop),
+    "map": (lambda loser: Promise.map([loser, fails()], lambda work: work), Stop),
+    "as_completed": (lambda loser: first_of(Promise.as_completed(loser, ends())), "v"),
+    "a stream": (lambda loser: drained(Promise.map([loser, fails()], lambda work: work, ordered=False)), Stop),
+}
+
+
+@pytest.mark.parametrize(("run", "expected"), DECIDED.values(), ids=DECIDED)
+async def test_a_loser_that_has_absorbed_a_cancellation_is_stopped(run, expected) -> None:
+    """`Task.cancelling()` still counts that request; whoever waits for the loser's end has to ask again."""
+    ended: list[str] = []
+    assert expected == await asyncio.wait_for(value_or_class(run(absorbs(ended))), 10)
+    assert ["ended"] == ended
+
+
+# ---------------------------------------------------------------------------- a request beside a failure in a stream
+
+STREAMS = {
+    "a stream": lambda call: drained(Promise.map([0, 1], call, ordered=False)),
+    "as_completed": lambda call: values_of(Promise.as_completed(call(0), call(1))),
+    "map": lambda call: Promise.map([0, 1], call),
+    "all": lambda call: Promise.all(call(0), call(1)),
+}
+
+
+@pytest.mark.parametrize("run", STREAMS.values(), ids=STREAMS)
+async def test_a_request_that_comes_after_a_failure_is_not_lost(run) -> None:
+    """One call has failed and another cleans up when the Task is cancelled: that ends it, and no retry loop goes on."""
+    cleaning, clean = asyncio.Event(), asyncio.Event()
+
+    async def call(number: int) -> None:
+        if number == 0:
+            await turns(2)
+            raise Stop
+        try:
+            await hang()
+        finally:
+            cleaning.set()
+            await clean.wait()
+
+    async def retrying() -> None:
+        while True:
+            try:
+                await run(call)
+            except Stop:
+                pass
+
+    task = asyncio.create_task(retrying())
+    await asyncio.wait_for(cleaning.wait(), 10)
+    task.cancel()
+    await turns()
+    clean.set()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+
+
+# ------------------------------------------------------------------------------------------------ the end of the loop
+
+ON_A_LOOP = {
+    "all": lambda work: Promise.all(work(1), work(2)),
+    "race": lambda work: Promise.race(work(1), work(2)),
+    "any": lambda work: Promise.any(work(1), work(2)),
+    "all_settled": lambda work: Promise.all_settled(work(1), work(2)),
+    "map": lambda work: Promise.map([1, 2], work),
+    "a stream": lambda work: drained(Promise.map([1, 2], work, ordered=False)),
+    "as_completed": lambda work: values_of(Promise.as_completed(work(1), work(2))),
+    "one in another": lambda work: Promise.all(Promise.race(work(1), work(2)).then(str), work(3)),
+    "below a limit": lambda work: Promise.all(work(1), work(2)).timeout(3600),
+    "gather": lambda work: asyncio.gather(work(1), work(2)),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("begin", ON_A_LOOP.values(), ids=ON_A_LOOP)
+def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
+    """Tasks in the background await combinators: each coroutine is asked once, whatever asyncio.run() cancels first."""
+    events: list[str] = []
+
+    async def work(number: int) -> None:
+        try:
+            await hang()
+        finally:
+            try:
+                await turns(3 + number)
+                events.append("clean")
+            except CancelledError:
+                events.append("broken into")
+                raise
+
+    async def background() -> None:
+        await begin(work)
+
+    async def main() -> None:
+        tasks.extend(asyncio.create_task(background()) for _ in range(20))
+        await turns(3)
+
+    tasks: list[asyncio.Task] = []
+    asyncio.run(main(), debug=debug)
+    assert {"clean"} == {*events}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_end_of_the_loop_does_not_break_into_the_cleanup_of_a_source(debug) -> None:
+    """As it does not where a Task reads the source with ``async for``."""
+    events: list[str] = []
+
+    async def rows() -> AsyncIterator[int]:
+        try:
+            yield 1
+            await hang()
+        finally:
+            try:
+                await turns(20)
+                events.append("closed")
+            except CancelledError:
+                events.append("broken into")
+                raise
+
+    async def main() -> None:
+        kept.append(Promise.map(rows(), lambda row: hang()))
+        await turns(5)
+
+    kept: list[Promise] = []
+    asyncio.run(main(), debug=debug)
+    assert ["closed"] == events
+
+
+# -------------------------------------------------------------------------------------------------------- deep nesting
+
+NESTING = [Promise.all, Promise.race, Promise.any, Promise.all_settled, lambda items: Promise.some(1, items)]
+
+
+def nested(promise: Promise, count: int, kinds: list = NESTING) -> Promise:
+    for number in range(count):
+        promise = kinds[number % len(kinds)]([promise])
+    return promise
+
+
+@pytest.mark.parametrize("kind", [*range(len(NESTING)), "mixed"])
+async def test_combinators_nested_5000_deep_are_cancelled_by_the_outermost(kind) -> None:
+    work = Promise(hang())
+    promise = nested(work, 5000, NESTING if kind == "mixed" else [NESTING[kind]])
+    await turns()
+    promise.cancel()
+    assert CancelledError is await value_or_class(promise)
+    assert work.cancelled()
+
+
+async def test_combinators_nested_5000_deep_that_hang_on_nothing_are_cancelled_at_once() -> None:
+    promise = nested(Promise.with_resolvers().promise, 5000)
+    promise.cancel()
+    assert promise.cancelled()
+
+
+async def test_combinators_nested_5000_deep_end_with_a_failure_of_the_innermost() -> None:
+    """And stop what is beside them on every level."""
+    ended: list[int] = []
+
+    async def work(number: int) -> None:
+        try:
+            await hang()
+        finally:
+            ended.append(number)
+
+    innermost, _, reject = Promise.with_resolvers()
+    promise = innermost
+    for number in range(5000):
+        promise = [Promise.all, Promise.race][number % 2]([promise, work(number)] if number % 100 == 0 else [promise])
+    await turns()
+    reject(Stop())
+    assert Stop is await value_or_class(promise)
+    assert 50 == len(ended)
+
+
+async def test_a_loser_that_is_5000_combinators_deep_is_stopped() -> None:
+    work = Promise(hang())
+    assert "v" == await Promise.race(nested(work, 5000), Promise.resolve("v"), losers="cancel")
+    assert work.cancelled()
+
+
+ENDINGS: dict[str, Callable[[Promise], Awaitable]] = {
+    "timeout()": lambda promise: promise.timeout(0.01),
+    "wait_for()": lambda promise: asyncio.wait_for(promise, 0.01),
+    "cancel()": cancelled,
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
+async def test_recursive_pagination_of_1000_pages_can_be_ended(end) -> None:
+    """Each page asks for the next one in a handler."""
+    last = asyncio.Event()
+
+    def get(page: int) -> Promise:
+        if page < 1000:
+            return Promise.resolve(page)
+        last.set()
+        return Promise(hang())
+
+    def crawl(page: int) -> Promise:
+        return get(page).then(lambda data: Promise.all([data, crawl(page + 1)]))
+
+    pages = crawl(0)
+    await last.wait()
+    assert await value_or_class(end(pages)) in (TimeoutError, CancelledError)
+
+
+@pytest.mark.parametrize("combine", [Promise, lambda work: Promise.all(work, hang())], ids=["Promise()", "all()"])
+async def test_2000_tasks_that_await_promises_of_each_other_are_cancelled_by_the_outermost(combine) -> None:
+    """Each is asked within the cancel() of the one before it, some hundred at a time."""
+    started = asyncio.Event()
+
+    async def level(number: int) -> None:
+        if number == 0:
+            started.set()
+            await hang()
+        else:
+            await Promise.delay(0)
+            await combine(level(number - 1))
+
+    task = asyncio.create_task(level(2000))
+    await started.wait()
+    await turns()
+    task.cancel()
+    await asyncio.wait([task], timeout=30)
+    assert task.cancelled()
+
+
+# -------------------------------------------------------------------------------------------------------- what is told
+
+
+@pytest.fixture
+def announced() -> Iterator[list]:
+    """Return the list of what on_unhandled_rejection() tells."""
+    events: list[tuple] = []
+    stop = on_unhandled_rejection(lambda event: events.append((repr(event.reason), event.handled)))
+    yield events
+    stop()
+
+
+async def test_a_stream_that_fails_is_announced_to_nobody(announced) -> None:
+    """Its promise is the library's own; the failure is raised in the loop over the stream."""
+
+    async def fails_soon(item: int) -> None:
+        await turns(item)
+        raise Stop
+
+    assert Stop is await value_or_class(drained(Promise.map([1, 2], fails_soon, ordered=False)))
+    assert Stop is await value_or_class(values_of(Promise.as_completed(iter_that_fails())))
+    await turns()
+    assert [] == announced
+
+
+def iter_that_fails() -> Iterator[Awaitable]:
+    yield hang()
+    raise Stop
+
+
+async def test_a_failure_that_waits_for_a_busy_consumer_is_announced_to_nobody(announced, reports) -> None:
+    seen = []
+    async for _, promise in Promise.as_completed(fails(), fails(), Promise(fails())):
+        await turns(20)
+        seen.append(await outcome(promise))
+    assert ["Stop()"] * 3 == seen
+    gc.collect()
+    assert ([], []) == (announced, reports)
+
+
+async def test_a_failure_that_as_completed_has_handed_on_and_nobody_took_is_reported(reports) -> None:
+    async for _, promise in Promise.as_completed(fails()):
+        del promise
+    await turns()
+    gc.collect()
+    assert ["Stop()"] == [repr(report["exception"]) for report in reports]
+
+
+FAILING: dict[str, Callable[[Callable], Awaitable]] = {
+    "all, coroutines": lambda fail: Promise.all(*map(fail, range(6))),
+    "all, promises": lambda fail: Promise.all(*[Promise(fail(number)) for number in range(6)]),
+    "all, Tasks": lambda fail: Promise.all(*[asyncio.create_task(fail(number)) for number in range(6)]),
+    "all, mixed": lambda fail: Promise.all(Promise(fail(0)), fail(1), asyncio.create_task(fail(2)), Promise(fail(3))),
+    "all, the losers cancelled": lambda fail: Promise.all(*map(fail, range(6)), losers="cancel"),
+    "all, the losers kept": lambda fail: Promise.all(*map(fail, range(6)), losers="keep"),
+    "all_keyed": lambda fail: Promise.all_keyed({number: fail(number) for number in range(6)}),
+    "race": lambda fail: Promise.race(*map(fail, range(6))),
+    "some": lambda fail: Promise.some(6, *map(fail, range(6))),
+    "each": lambda fail: Promise.each(range(6), fail, concurrency=6),
+    "map": lambda fail: Promise.map(range(6), fail),
+    "filter": lambda fail: Promise.filter(range(6), fail),
+    "a stream": lambda fail: drained(Promise.map(range(6), fail, ordered=False)),
+    "gather": lambda fail: asyncio.gather(*map(fail, range(6))),
+}
+
+
+@pytest.mark.parametrize("run", FAILING.values(), ids=FAILING)
+async def test_failures_in_the_turn_of_the_first_are_quiet(run, announced, reports) -> None:
+    """An input is the combinator's to handle, as it is for gather()."""
+    gate = asyncio.Event()
+
+    async def fail(number: int) -> None:
+        await gate.wait()
+        raise Stop(number)
+
+    running = asyncio.ensure_future(value_or_class(run(fail)))
+    await turns()
+    gate.set()
+    assert await running in (Stop, ExceptionGroup)
+    await turns()
+    del running
+    gc.collect()
+    assert ([], []) == (announced, reports)
+
+
+@pytest.mark.parametrize("losers", [None, "keep"])
+async def test_a_failure_of_what_was_let_go_is_quiet_later_too(losers, announced, reports) -> None:
+    """Also that of a promise of the caller's, which was handed over."""
+    late, resolve, reject = Promise.with_resolvers()
+    assert "v" == await Promise.race(late, Promise.resolve("v"), losers=losers)
+    reject(Stop())
+    await turns()
+    del late, resolve, reject
+    gc.collect()
+    assert ([], []) == (announced, reports)
+
+
+async def test_a_combinator_that_is_cancelled_hands_back_what_others_want(reports) -> None:
+    shared, resolve, reject = Promise.with_resolvers()
+    shared.add_done_callback(lambda promise: None)
+    combined = Promise.all(shared, hang())
+    combined.cancel()
+    assert CancelledError is await value_or_class(combined)
+    reject(Stop())
+    await turns()
+    del shared, resolve, reject, combined
+    gc.collect()
+    assert ["Stop()"] == [repr(report["exception"]) for report in reports]
+
+
+async def test_in_debug_mode_the_first_reason_counts_and_names_the_others(loop_mode) -> None:
+    async def fail(number: int) -> None:
+        await turns(1)
+        raise Stop(number)
+
+    for run, call in (
+        (Promise.all(*map(fail, range(8))), "all"),
+        (Promise.each(range(8), fail, concurrency=8), "each"),
+    ):
+        with pytest.raises(Stop) as caught:
+            await run
+        notes = [note for note in getattr(caught.value, "__notes__", []) if "more failed" in note]
+        named = "Stop(1), Stop(2), Stop(3), Stop(4), Stop(5), ..."
+        expected = [f"7 more failed in Promise.{call}() after it: {named}"] if loop_mode == "debug" else []
+        assert expected == notes
+
+
+async def test_in_debug_mode_one_note_is_enough_whatever_the_number(loop_mode) -> None:
+    """2,000 failures cost one line, and no more time than their number."""
+
+    async def fail(number: int) -> None:
+        raise Stop(number)
+
+    with pytest.raises(Stop) as caught:
+        await Promise.all(*map(fail, range(2000)))
+    assert all(len(note) < 200 for note in getattr(caught.value, "__notes__", []))
+
+
+# ------------------------------------------------------------------------------------------- one context for generators
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+@pytest.mark.parametrize("end", ["a failure", "cancel()", "all items", "on_progress"])
+async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, reports) -> None:
+    """It may set a variable when it begins, and reset it when it is closed, as an async one may."""
+    closed: list[str] = []
+
+    def items() -> Iterator[int]:
+        token = variable.set("set")
+        try:
+            yield from range(3)
+        finally:
+            closed.append(variable.get())
+            variable.reset(token)
+
+    async def call(item: int) -> None:
+        await turns(2)
+        if end == "a failure":
+            raise Stop
+        if end == "cancel()":
+            await hang()
+
+    def progress(done: int, total: object) -> None:
+        if end == "on_progress":
+            promise.cancel()
+
+    promise = Promise.map(items(), call, concurrency=1, on_progress=progress)
+    await turns(5)
+    if end == "cancel()":
+        promise.cancel()
+    expected = {"a failure": Stop, "all items": [None] * 3}.get(end, CancelledError)
+    assert expected == await value_or_class(promise)
+    assert ["set"] == closed
+    assert "unset" == variable.get()
+    await turns()
+    assert [] == reports
