@@ -51,6 +51,7 @@ def _run_and_name_the_slow(queue: Queue, most: int) -> None:
             reaction._react()
         finally:
             seconds = monotonic() - start
-            if seconds >= queue.loop.slow_callback_duration:
+            # No part of AbstractEventLoop: where there is none it is that of asyncio.
+            if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
                 logger.warning("%s took %.3f seconds", name or repr(reaction), seconds)
             del reaction
