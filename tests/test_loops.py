@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -356,3 +357,118 @@ def test_the_end_of_the_loop_ends_the_promises_of_both_copies(copy: Any) -> None
 
     asyncio.run(main())
     assert ["one", "other"] == sorted(log)
+
+
+# ------------------------------------------------------------------- the end of a loop
+
+
+async def pending_with_cleanup(log: list[str], source: Promise | None = None) -> Promise:
+    """Start what never ends by itself, as a link of *source* or on its own: its resolvers are kept."""
+    kept = lambda *resolvers: setattr(asyncio.get_running_loop(), "kept", resolvers)  # noqa: E731
+    work = Promise(kept) if source is None else source.then(lambda _: asyncio.sleep(3600))
+    work.finally_(lambda: give(None)).finally_(lambda: log.append("cleaned up"))
+    await turns()
+    return Promise.resolve()
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["new", "linked"])
+def test_every_shutdown_of_a_loop_ends_what_was_begun_since_the_last(linked: bool) -> None:
+    """A loop that is run by hand may be used again after shutdown_asyncgens(), without a warning of the guard."""
+    log: list[str] = []
+    loop = asyncio.new_event_loop()
+    source = None
+    for count in range(1, 4):
+        settled = loop.run_until_complete(pending_with_cleanup(log, source))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        assert ["cleaned up"] * count == log
+        source = settled if linked else None
+    loop.close()
+
+
+def test_a_first_promise_may_come_after_a_shutdown_of_its_loop() -> None:
+    log: list[str] = []
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(pending_with_cleanup(log))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    assert ["cleaned up"] == log
+
+
+@pytest.mark.parametrize("hooks", ["others", "none"])
+def test_the_end_of_the_loop_comes_to_promises_made_while_somebody_else_has_the_hooks(hooks: str) -> None:
+    """As where trio is the guest of the loop: it would close what is the loop's to close, and too early."""
+    theirs: list[object] = []
+    log: list[str] = []
+
+    async def main() -> None:
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*((theirs.append, theirs.append) if hooks == "others" else (None, None)))
+        during = sys.get_asyncgen_hooks()
+        await pending_with_cleanup(log)
+        found = [index async for index, _ in Promise.as_completed([give(1), give(2)])]
+        assert ([0, 1], during) == (sorted(found), sys.get_asyncgen_hooks())
+        sys.set_asyncgen_hooks(*before)
+
+    asyncio.run(main())
+    assert (["cleaned up"], []) == (log, theirs)
+
+
+# ------------------------------------------------------------------- a loop that has no more than it must
+
+
+class Bare(asyncio.AbstractEventLoop):
+    """A loop of somebody's own: what asyncio's documents of a loop, and nothing else."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.SelectorEventLoop()
+
+    def run_until_complete(self, future: Any) -> Any:
+        self._loop.call_soon(asyncio._set_running_loop, self)
+        task = self.create_task(future)
+        task.add_done_callback(lambda _: self._loop.stop())
+        self._loop.run_forever()
+        return task.result()
+
+    def create_task(self, coroutine: Any, **how: Any) -> asyncio.Task:
+        return asyncio.Task(coroutine, loop=self, **how)
+
+    def create_future(self) -> asyncio.Future:
+        return asyncio.Future(loop=self)
+
+    def call_soon(self, callback: Callable, *args: Any, context: Any = None) -> asyncio.Handle:
+        return self._loop.call_soon(callback, *args, context=context)
+
+    def call_later(self, delay: float, callback: Callable, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        return self._loop.call_later(delay, callback, *args, context=context)
+
+    def call_exception_handler(self, context: dict) -> None:
+        self._loop.call_exception_handler(context)
+
+    def get_debug(self) -> bool:
+        return True
+
+    def get_task_factory(self) -> None:
+        return None
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._loop.close()
+
+
+@pytest.mark.logs
+def test_a_loop_with_no_more_than_a_loop_must_have_runs_in_debug_mode(caplog: pytest.LogCaptureFixture) -> None:
+    """And names what is slow, by the limit that asyncio has."""
+
+    async def main() -> object:
+        return await Promise.resolve(1).then(str).then(give).tap(lambda _: time.sleep(0.15)).timeout(10)
+
+    loop = Bare()
+    assert "1" == loop.run_until_complete(main())
+    loop.close()
+    assert 1 == len([line for line in caplog.messages if "took" in line])

@@ -150,7 +150,7 @@ class AsCompleted(Group):
     def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
         """Return the iterator; from now on closing it, or dropping it, stops what was started."""
         generator = self._stream()
-        start_generator(generator)
+        start_generator(generator, self.promise._queue.loop)
         return generator
 
     async def _stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:

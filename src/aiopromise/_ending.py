@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+import warnings
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -24,9 +26,7 @@ def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
     """
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = Queue(loop, kind, run)
-        queue.guardian = guardian = _guard(queue)
-        start_generator(guardian)
+        queue = Queue(loop, kind, run, _guarded)
         setattr(loop, _ATTRIBUTE, queue)
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()
@@ -48,14 +48,39 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
         yield
     finally:
         await _finish(queue)
+        # The loop may go on, and end once more.
+        queue.end()
 
 
-def start_generator(generator: AsyncGenerator[Any, None]) -> None:
-    """Let *generator* run to its first ``yield``, so that the loop knows it and its ``finally`` will run."""
+def _guarded(queue: Queue) -> AsyncGenerator[None, None]:
+    """Return a guard of *queue* that its loop knows."""
+    guard = _guard(queue)
+    if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
+        start_generator(guard, queue.loop)
+        return guard
+    with warnings.catch_warnings():
+        # The loop warns of generators that come after shutdown_asyncgens(), for it may not be called again.
+        warnings.simplefilter("ignore", ResourceWarning)
+        start_generator(guard, queue.loop)
+    return guard
+
+
+def start_generator(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
+    """Let *generator* run to its first ``yield``, so that *loop* knows it and its ``finally`` will run.
+
+    The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
+    nest_asyncio runs has none.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    firstiter = getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
+    finalizer = getattr(loop, "_asyncgen_finalizer_hook", hooks.finalizer)
+    sys.set_asyncgen_hooks(firstiter, finalizer)
     try:
         generator.asend(None).send(None)
     except StopIteration:
         pass
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 async def _finish(queue: Queue) -> None:

@@ -39,6 +39,7 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
+        "_guard",
         "_refuses",
         "_roots",
         "_roots_limit",
@@ -48,6 +49,7 @@ class Queue:
         "cleanups",
         "debug",
         "guardian",
+        "has_ended",
         "items",
         "kind",
         "loop",
@@ -59,7 +61,13 @@ class Queue:
         "works",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, kind: Any, run: "Callable[[Queue, int], None]") -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        kind: Any,
+        run: "Callable[[Queue, int], None]",
+        guard: "Callable[[Queue], object]",
+    ) -> None:
         self.loop = loop
         self.loop_class: Any = type(loop)
         # What the promises of this loop are, and what makes one without calling __init__().
@@ -74,8 +82,10 @@ class Queue:
         self.cleanups: set[Any] = set()
         # How many requests to end are being handed on from Task to Task, each within the one before it.
         self.requests = 0
-        # What finishes the rest when the loop ends.
+        # What finishes the rest when the loop ends, and whether one has done so.
         self.guardian: object = None
+        self.has_ended = False
+        self._guard = guard
         self._run = run
         self.items: deque[Reaction] = deque()
         self._append = self.items.append
@@ -148,10 +158,16 @@ class Queue:
                 f"Write loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
             )
 
-    def look_at_loop(self) -> None:
-        """Know whether a handler may run the loop, which its class decides, and patches of that.
+    def end(self) -> None:
+        """Know that the guard has finished everything: there is to be another for what comes after that."""
+        self.has_ended = True
+        self.guardian = None
+        self.run_forever = None  # have the loop looked at, by whatever comes
 
-        As under nest_asyncio, in a modal dialog of Qt, or by `run_sync()` of Pyodide:
+    def look_at_loop(self) -> None:
+        """Set a guard if there is none, and know whether a handler may run the loop, which its class decides.
+
+        It may under nest_asyncio, in a modal dialog of Qt, or by `run_sync()` of Pyodide:
 
             Promise.resolve().then(lambda _: loop.run_until_complete(work()))    <-- a drain, and the loop runs in it
 
@@ -163,6 +179,8 @@ class Queue:
         self._refuses = _is_of_asyncio(run_forever) and _is_of_asyncio(check_running)
         if not self._refuses and self._armed and not self._scheduled:
             self._arm()  # patched by a handler, or by a Task that has gone on in the middle of a drain
+        if self.guardian is None:
+            self.guardian = self._guard(self)
 
     def _arm(self) -> None:
         # What the library schedules needs no variables, and keeps nobody's context alive. Each callback has a context
