@@ -94,6 +94,67 @@ def test_awaiting_a_promise_whose_loop_was_closed_is_refused(closed) -> None:
     assert RuntimeError is type(error)
 
 
+LINKS: dict[str, Callable[[Promise], object]] = {
+    "then": lambda promise: promise.then(str),
+    "catch": lambda promise: promise.catch(str),
+    "finally_": lambda promise: promise.finally_(str),
+    "tap": lambda promise: promise.tap(str),
+    "tap_catch": lambda promise: promise.tap_catch(str),
+    "spread": lambda promise: promise.spread(lambda *numbers: str(numbers)),
+    "timeout": lambda promise: promise.timeout(1),
+    "shield": lambda promise: promise.shield(),
+    "add_done_callback": lambda promise: promise.add_done_callback(print),
+}
+
+
+def settled_on(loop: asyncio.AbstractEventLoop) -> Promise:
+    async def make() -> Promise:
+        return Promise.resolve((1, 2))
+
+    return loop.run_until_complete(make())
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["no loop", "another loop"])
+@pytest.mark.parametrize(("call", "use"), LINKS.items(), ids=LINKS)
+def test_a_link_of_a_settled_promise_whose_loop_was_closed_is_refused_with_what_to_write(call, use, running) -> None:
+    """Its handler would have nowhere to run; and what is advised does work."""
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        promise = settled_on(loop)
+
+    async def attempt() -> object:
+        return use(promise)
+
+    async def as_advised() -> object:
+        return await (Promise(promise) if use(Promise(promise)) is None else use(Promise(promise)))
+
+    with pytest.raises(RuntimeError) as caught:
+        asyncio.run(attempt()) if running else use(promise)
+    first, _, advice = str(caught.value).partition("\n\n")
+    assert f"{call}() came after the loop of <Promise fulfilled (1, 2)> was closed" == first
+    assert f"Promise(promise).{call}(...)" in advice
+    assert "1" in str(asyncio.run(as_advised()))
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["plain", "debug"])
+@pytest.mark.parametrize("running", [False, True], ids=["no loop", "another loop"])
+def test_a_link_of_a_settled_promise_whose_loop_rests_runs_when_that_does(running, debug) -> None:
+    """It belongs to the loop of its promise, wherever it is made, and can be awaited elsewhere once it has settled."""
+
+    async def attempt() -> tuple:
+        link = promise.then(sum)
+        return link, await reason_of(link) if running else None
+
+    async def given(link: Promise) -> object:
+        return await link
+
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        loop.set_debug(debug)
+        promise = settled_on(loop)
+        link, reason = asyncio.run(attempt()) if running else (promise.then(sum), None)
+        assert "attached to a different loop" in str(reason) if running else reason is None
+        assert (False, 3, 3) == (link.done(), loop.run_until_complete(link), asyncio.run(given(link)))
+
+
 # ---------------------------------------------------------------------- what a handler may raise
 
 

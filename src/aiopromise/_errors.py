@@ -16,6 +16,7 @@ __all__ = [
     "check_count",
     "check_seconds",
     "close_refused",
+    "closed_loop",
     "foreign_loop",
     "is_coroutine",
     "is_iterable",
@@ -158,3 +159,11 @@ def waits_for_itself(promise: object) -> TypeError:
 def foreign_loop(value: object, loop: asyncio.AbstractEventLoop) -> RuntimeError:
     """Return the reason for what is pending on one loop and is wanted on another."""
     return RuntimeError(f"{short(value)} belongs to another event loop than {loop!r}")
+
+
+def closed_loop(call: str, promise: object) -> RuntimeError:
+    """Return the error for a reaction to *promise*, which has settled, that its loop can run no more."""
+    return RuntimeError(
+        f"{call}() came after the loop of {promise!r} was closed\n\n"
+        f"It can still be awaited and followed. Write Promise(promise).{call}(...) where another loop runs"
+    )

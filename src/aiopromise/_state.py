@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Final
 
 from aiopromise._build import mypyc_attr
+from aiopromise._errors import closed_loop
 from aiopromise._origin import Origin
 from aiopromise._queue import Queue, Reaction
-from aiopromise._trace import trace
+from aiopromise._trace import called, trace
 
 __all__ = [
     "CANCELLED",
@@ -137,7 +138,12 @@ def subscribe(promise: State, reaction: Reaction) -> None:
     """Let *reaction* run once *promise* has settled: it is a consumer from now on."""
     reactions = promise._reactions
     if promise._state != PENDING:
-        promise._queue.push(reaction)
+        try:
+            promise._queue.push(reaction)
+        except RuntimeError:
+            if promise._queue.loop.is_closed():
+                raise closed_loop(called(), promise) from None
+            raise
     elif reactions is None:
         promise._reactions = reaction
     elif type(reactions) is dict:

@@ -9,7 +9,7 @@ from aiopromise._origin import Origin
 from aiopromise._queue import Queue
 from aiopromise._recorder import recorders
 
-__all__ = ["trace"]
+__all__ = ["called", "trace"]
 
 # So many frames are looked at: each promise keeps what is shown of them.
 _MOST: Final = 16
@@ -31,3 +31,9 @@ def _here(queue: Queue) -> traceback.StackSummary:
     queue.check_thread(ours[-1])
     users = [place for place in reversed(stack) if not is_ours(place[0])]
     return traceback.StackSummary.extract(users, lookup_lines=False)
+
+
+def called() -> str:
+    """Return the name of the function of the library that the user's code has called, to tell what went wrong in it."""
+    stack = islice(traceback.walk_stack(None), _MOST)
+    return [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)][-1]
