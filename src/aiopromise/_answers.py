@@ -111,7 +111,7 @@ class Some(Group):
 
     def _reason(self) -> BaseException:
         reasons = [self._reasons[index] for index in sorted(self._reasons)]
-        errors = [reason for reason in reasons if not isinstance(reason, CancelledError)]
+        errors = [reason for reason in reasons if not issubclass(type(reason), CancelledError)]
         if not errors:
             return reasons[-1]
         return BaseExceptionGroup(f"{len(reasons)} of {self._total} awaitables failed", errors)

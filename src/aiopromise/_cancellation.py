@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._core import Core, cancelled_error, fail, leave_future, settle, settle_like, take_outcome
+from aiopromise._core import Core, cancelled_error, fail, is_caught, leave_future, settle, settle_like, take_outcome
 from aiopromise._rejection import Cancellation
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._task import FUTURES, TASKS, was_asked
@@ -157,13 +157,20 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     while path:
         link = path.pop()
         queued = _let_go(link)
-        if link._on_rejected is not None and isinstance(error, link._catches):
+        if link._on_rejected is not None and _may_catch(link, error):
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
                 link._queue.push(link)
             return
         link._on_fulfilled = link._on_rejected = link._context = None
         settle(link, CANCELLED, Cancellation(error))
+
+
+def _may_catch(link: Core, error: CancelledError) -> bool:
+    try:
+        return is_caught(error, link._catches)
+    except Exception:
+        return True  # it is rejected with that when it is asked again in its turn
 
 
 def _let_go(promise: Core) -> bool:

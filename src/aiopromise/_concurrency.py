@@ -185,7 +185,9 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     explain = partial(_explain, executor, fn, args)
     try:
         future = executor.submit(fn, *args, **kwargs)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         explain(error)
         fail(promise, without_our_frames(error))
     else:
@@ -213,7 +215,7 @@ def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException
     from pickle import PicklingError
 
     # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
-    if isinstance(error, PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
+    if issubclass(type(error), PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
         call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
         add_note(
             error,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, final
 
-from aiopromise._core import fail, raised, settle
+from aiopromise._core import broke_off, fail, raised, settle, stops
 from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
@@ -37,10 +37,16 @@ def resolve(value: Any = None, /) -> Promise[Any]:
     if type(value) is Promise:
         return value
     promise = new_promise("Promise.resolve", value)
-    if is_awaitable(value):
-        adopt(promise, value)
+    try:
+        follows = is_awaitable(value)
+    except BaseException as error:
+        if broke_off(promise, error):
+            raise
     else:
-        settle(promise, FULFILLED, value)
+        if follows:
+            adopt(promise, value)
+        else:
+            settle(promise, FULFILLED, value)
     return promise
 
 
@@ -59,7 +65,7 @@ def reject(reason: BaseException, /) -> Promise[Any]:
         >>> asyncio.run(main())
         "ValueError('no')"
     """
-    if not isinstance(reason, BaseException):
+    if not issubclass(type(reason), BaseException):
         raise bad_reason("Promise.reject", reason)
     promise = new_promise("Promise.reject", reason)
     fail(promise, reason)
@@ -94,12 +100,13 @@ def attempt(
     """Call *fn*, settle the new *promise* with what comes of it, and return that."""
     try:
         value = fn(*args, **kwargs)
+        follows = is_awaitable(value)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
         raised(promise, error)
     else:
-        if is_awaitable(value):
+        if follows:
             adopt(promise, value)
         else:
             settle(promise, FULFILLED, value)
@@ -192,7 +199,9 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
     promise = new_promise("Promise.from_thenable", thenable)
     try:
         then = thenable.then
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         raised(promise, error)
     else:
         if callable(then):
@@ -233,7 +242,7 @@ class Adoption(Tie):
                 promise._upstream = None
                 raised(promise, error)
             del self, promise, resolve, reject  # this frame is seen from the traceback
-            if isinstance(error, KeyboardInterrupt | SystemExit):
+            if stops(error):
                 raise
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from aiopromise._build import mypyc_attr
 from aiopromise._coroutine import Keeping, as_cleanup, as_coroutine
-from aiopromise._errors import close_refused, foreign_loop, is_ours, short, waits_for_itself
+from aiopromise._errors import close_refused, foreign_loop, is_ours, short, traceback_of, waits_for_itself
 from aiopromise._rejection import Cancellation, Rejection, listeners
 from aiopromise._state import (
     CANCELLED,
@@ -27,8 +27,10 @@ from aiopromise._trace import trace
 
 __all__ = [
     "Core",
+    "broke_off",
     "cancelled_error",
     "fail",
+    "is_caught",
     "leave",
     "leave_future",
     "link",
@@ -38,6 +40,7 @@ __all__ = [
     "settle",
     "settle_exactly",
     "settle_like",
+    "stops",
     "take_outcome",
     "wait_for",
     "without_our_frames",
@@ -50,7 +53,7 @@ copy_context: Final = contextvars.copy_context
 
 def without_our_frames(error: BaseException) -> BaseException:
     """Let the traceback of *error* begin in the user's code."""
-    frames = error.__traceback__
+    frames = traceback_of(error)
     while frames is not None and is_ours(frames.tb_frame):
         frames = frames.tb_next
     # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses; nor a method of its own.
@@ -83,7 +86,9 @@ class Core(State):
             if source._state == FULFILLED:
                 handler = self._on_fulfilled
                 argument = source._value
-            elif self._on_rejected is not None and isinstance(source._value.reason, self._catches):
+            elif self._on_rejected is not None and (
+                issubclass(type(source._value.reason), self._catches) or is_caught(source._value.reason, self._catches)
+            ):
                 handler = self._on_rejected
                 argument = source._value.take(source)
             self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
@@ -92,13 +97,10 @@ class Core(State):
                 return
             result = context.run(handler, argument)
         except BaseException as error:
-            raised(self, error)
-            stops = isinstance(error, KeyboardInterrupt | SystemExit)
-            if stops:
-                leave(self)
+            leaves = broke_off(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
             del self, source, argument, handler, context
-            if stops:
+            if leaves:
                 raise
             return
         kind = type(result)
@@ -152,6 +154,15 @@ def link(
     return child
 
 
+def is_caught(reason: BaseException, types: Types) -> bool:
+    """Tell whether *reason* is one of *types*: of its class, as `except` does, unless that of the types is to tell."""
+    if issubclass(type(reason), types):
+        return True
+    if type(types) is tuple:
+        return any(type(one) is not type and isinstance(reason, one) for one in types)
+    return type(types) is not type and isinstance(reason, types)
+
+
 def settle(promise: Core, state: int, value: Any) -> None:
     """End the wait of all consumers; *value* is the value, or the Rejection."""
     promise._state = state
@@ -170,9 +181,9 @@ def settle_like(promise: Core, source: Core) -> None:
     """Settle as *source* did, and answer for its reason."""
     if source._state == REJECTED:
         reason = source._value.take(source)
+        fail(promise, reason)
         if promise._origin is not None and promise._origin.follows:
             promise._origin.add_note(reason)
-        fail(promise, reason)
         if source._value.has_left:
             leave(promise)
     else:
@@ -188,11 +199,15 @@ def settle_exactly(promise: Core, outcome: Exactly) -> None:
 
 
 def fail(promise: Core, reason: BaseException) -> None:
-    """Reject, or be cancelled if that is what *reason* says."""
-    if isinstance(reason, CancelledError):
+    """Reject, or be cancelled if that is what *reason* says.
+
+    As `except` does, this asks no code of the exception, which may fail: not for its class either.
+    """
+    kind = type(reason)
+    if issubclass(kind, CancelledError):
         settle(promise, CANCELLED, Cancellation(reason))
         return
-    if isinstance(reason, StopIteration):
+    if issubclass(kind, StopIteration):
         # No coroutine can raise it: it would look like a return (PEP 479).
         error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
         error.__cause__ = reason
@@ -205,13 +220,28 @@ def fail(promise: Core, reason: BaseException) -> None:
 
 def raised(promise: Core, error: BaseException) -> None:
     """Reject with what a handler raised; its traceback begins in the handler."""
+    was_pending = promise._state == PENDING
+    if was_pending:
+        fail(promise, without_our_frames(error))
     if promise._origin is not None:
         promise._origin.add_note(error)
-    if promise._state == PENDING:
-        fail(promise, without_our_frames(error))
-    else:
+    if not was_pending:
         message = "a handler failed after it had cancelled its own promise"
         promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
+
+
+def stops(error: BaseException) -> bool:
+    """Tell whether *error* stops the program: it leaves the loop, as it would from a Task."""
+    return issubclass(type(error), (KeyboardInterrupt, SystemExit))
+
+
+def broke_off(promise: Core, error: BaseException) -> bool:
+    """Settle with what came instead of an outcome; True: it is to leave the loop, too."""
+    raised(promise, error)
+    if not stops(error):
+        return False
+    leave(promise)
+    return True
 
 
 def leave(promise: Core) -> None:
@@ -230,28 +260,35 @@ def mark_handled(promise: Core) -> None:
 def resolve_with(
     promise: Core, value: Any, handler: Any = None, context: Context | None = None, cleanup: bool = False
 ) -> None:
-    """Fulfil with *value*, which *handler* has returned, or follow it to what ``await value`` gives."""
+    """Fulfil with *value*, which *handler* has returned, or follow it to what ``await value`` gives.
+
+    Whatever fails on the way, be it a method of the value or the task factory, is what *promise* is rejected with.
+    """
     kind = type(value)
-    if promise._state != PENDING:
-        close_refused(value)
-    elif kind is CoroutineType:
-        _run(promise, value, handler, context, cleanup)
-        del promise, value
-    elif issubclass(kind, Core):
-        _follow_promise(promise, value, handler, context, cleanup)
-    elif kind is Exactly:
-        settle_exactly(promise, value)
-    elif issubclass(kind, FUTURES):
-        _follow_future(promise, value, handler, context, cleanup)
-    elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
-        # To wait for itself, and drop what comes of that, is no wait.
-        value.close()
-        settle_exactly(promise, value.outcome)
-    elif is_awaitable(value):
-        _run(promise, as_coroutine(value), handler, context, cleanup)
-        del promise, value
-    else:
-        settle(promise, FULFILLED, value)
+    try:
+        if promise._state != PENDING:
+            close_refused(value)
+        elif kind is CoroutineType:
+            _run(promise, value, handler, context, cleanup)
+        elif issubclass(kind, Core):
+            _follow_promise(promise, value, handler, context, cleanup)
+        elif kind is Exactly:
+            settle_exactly(promise, value)
+        elif issubclass(kind, FUTURES):
+            _follow_future(promise, value, handler, context, cleanup)
+        elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
+            # To wait for itself, and drop what comes of that, is no wait.
+            value.close()
+            settle_exactly(promise, value.outcome)
+        elif is_awaitable(value):
+            _run(promise, as_coroutine(value), handler, context, cleanup)
+        else:
+            settle(promise, FULFILLED, value)
+    except BaseException as error:
+        if broke_off(promise, error):
+            raise
+    finally:
+        del promise, value  # this frame is seen from the traceback
 
 
 def _follow_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
@@ -297,16 +334,10 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     promise._upstream = coroutine
     try:
         task = start(queue.loop, coroutine, "resolve" if handler is None else name_of(handler), context)
-    except BaseException as error:
-        raised(promise, error)
-        stops = isinstance(error, KeyboardInterrupt | SystemExit)
-        if stops:
-            leave(promise)
-        coroutine.close()
+    except BaseException:
+        _close(coroutine, queue.loop)
         del promise, coroutine, context, queue
-        if stops:
-            raise
-        return
+        raise
     promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
     request, promise._value = promise._value, None
     if task.done():
@@ -322,6 +353,14 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     del promise, coroutine, context, queue, task
 
 
+def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        coroutine.close()
+    except Exception as error:
+        # Whoever waits is told why it has not become a Task.
+        loop.call_exception_handler({"message": f"{short(coroutine)} could not be closed", "exception": error})
+
+
 def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
     """Hang *promise* on *future*, and hold it in the set *keep*; with None the loop cancels it at its end."""
     promise._upstream = future
@@ -329,16 +368,27 @@ def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
         promise._queue.watch(promise)
     else:
         keep.add(promise)
-    future.add_done_callback(promise._on_done, context=Context())
+    try:
+        future.add_done_callback(promise._on_done, context=Context())
+    except BaseException:
+        if keep is not None:
+            keep.discard(promise)
+        raise
 
 
 def leave_future(promise: Core) -> None:
     """Follow the future no longer, and leave nothing of *promise* there."""
     future = promise._upstream
     if isinstance(future, FUTURES):
-        future.remove_done_callback(promise._on_done)
-        promise._queue.works.discard(promise)
+        queue = promise._queue
+        queue.works.discard(promise)
         promise._upstream = None
+        try:
+            future.remove_done_callback(promise._on_done)
+        except Exception as error:
+            # Nobody waits for this: whatever comes of the future is ignored from now on.
+            report = {"message": f"a future could not be left: {short(future)}", "exception": error}
+            queue.loop.call_exception_handler(report)
 
 
 def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
@@ -347,7 +397,7 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         value = future.result()
     except BaseException as error:
         raised(promise, error)
-        if isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(future, TASKS):
+        if stops(error) and isinstance(future, TASKS):
             leave(promise)
         if promise._state != FULFILLED and was_asked(future):
             promise._value.was_asked_for = True

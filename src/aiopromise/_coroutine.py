@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
 from typing import Any, TypeVar, cast, final
 
-from aiopromise._errors import is_coroutine, is_ours
+from aiopromise._errors import is_coroutine, is_ours, traceback_of
 from aiopromise._task import Exactly
 
 __all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "while_handling"]
@@ -18,12 +18,21 @@ async def _wait_for(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
+async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
+    """Wait for a Future of a class of the user's: a Task that waits for one whose methods fail is stuck for good."""
+    from aiopromise._convert import resolve
+
+    return await resolve(future)
+
+
 def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     """Return a coroutine, as a Task needs one, for any awaitable."""
     if type(awaitable) is CoroutineType or is_coroutine(awaitable):
         coroutine: Coroutine[Any, Any, Any] = awaitable
         return coroutine
-    waiting = _wait_for(awaitable)
+    kind = type(awaitable)
+    is_own_future = issubclass(kind, asyncio.Future) and kind is not asyncio.Future and kind is not asyncio.Task
+    waiting = _wait_for_future(awaitable) if is_own_future else _wait_for(awaitable)
     # Under this name it is shown in the repr of its Task.
     cast(Any, waiting).__qualname__ = f"await {type(awaitable).__name__}"
     return waiting
@@ -123,7 +132,7 @@ def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> Keeping:
 
 def while_handling(reason: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call *function* as in ``except``: Python makes *reason* the ``__context__`` of what that raises."""
-    traceback = reason.__traceback__
+    traceback = traceback_of(reason)
     try:
         raise reason
     except BaseException:

@@ -6,12 +6,13 @@ Every error starts with the call as it was typed, names the value, and says what
 import asyncio
 import math
 import reprlib
-from collections.abc import Coroutine, Iterable
-from types import FrameType
-from typing import Any, TypeGuard
+from collections.abc import Callable, Coroutine, Iterable
+from types import FrameType, TracebackType
+from typing import Any, Final, TypeGuard
 
 __all__ = [
     "add_note",
+    "args_of",
     "bad_reason",
     "check_count",
     "check_seconds",
@@ -27,6 +28,7 @@ __all__ = [
     "not_a_task",
     "short",
     "text_of",
+    "traceback_of",
     "waits_for_itself",
 ]
 
@@ -61,19 +63,29 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
+# Not `error.args` and `error.__traceback__`, which the exception's own code may answer.
+args_of: Final[Callable[[BaseException], tuple[Any, ...]]] = BaseException.__dict__["args"].__get__
+traceback_of: Final[Callable[[BaseException], TracebackType | None]] = BaseException.__dict__["__traceback__"].__get__
+
+
 def add_note(error: BaseException, note: str) -> None:
     """Let the traceback of *error* end with *note*, once, if it takes notes at all."""
     try:
         if note not in getattr(error, "__notes__", ()):
             # Not error.add_note(), which may be a method of the user's that means something else.
             BaseException.add_note(error, note)
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
         pass
 
 
 def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
     """Tell whether *value* is one, by its type alone: a proxy may fail when it is asked for its class."""
-    return issubclass(type(value), Coroutine)
+    try:
+        return issubclass(type(value), Coroutine)
+    except Exception:
+        return False  # a metaclass may fail as well
 
 
 def close_refused(value: object) -> None:

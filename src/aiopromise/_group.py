@@ -18,6 +18,7 @@ from aiopromise._core import (
     settle,
     settle_exactly,
     settle_like,
+    stops,
     take_outcome,
     without_our_frames,
 )
@@ -216,12 +217,17 @@ class Group(Tie):
         # Nobody but who asks all Tasks, as asyncio.run() does at its end, can have asked one that the group started.
         if type(member) is Owned and member.promise._state == CANCELLED and member.promise._value.was_asked_for:
             self._were_all_asked = True
-        if self._outcome is None:
-            self._arrived(member)
-        else:
-            self._came_late(member)
-            self._end()
-        del self, member  # this frame is seen from the traceback of what code of the user's has raised there
+        try:
+            if self._outcome is None:
+                self._arrived(member)
+            else:
+                self._came_late(member)
+                self._end()
+        except BaseException as error:
+            if self._outcome is not None or self._failed(error):
+                raise
+        finally:
+            del self, member  # this frame is seen from the traceback of what code of the user's has raised there
 
     def _came_late(self, member: Member) -> None:
         """Be told that one has ended after the answer: how is nobody's business, as with `asyncio.gather`.
@@ -250,7 +256,7 @@ class Group(Tie):
 
     def _failed(self, error: BaseException) -> bool:
         """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
-        self._has_left = isinstance(error, KeyboardInterrupt | SystemExit)
+        self._has_left = stops(error)
         self._conclude(failure(without_our_frames(error)))
         return self._has_left
 
@@ -287,7 +293,7 @@ class Group(Tie):
         try:
             await self.promise
         except Exception:
-            if not isinstance(error, asyncio.CancelledError) and not was_asked(asyncio.current_task()):
+            if not issubclass(type(error), asyncio.CancelledError) and not was_asked(asyncio.current_task()):
                 raise
         finally:
             del self, error

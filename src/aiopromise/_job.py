@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, final
 
-from aiopromise._core import Core, fail, settle
+from aiopromise._core import Core, broke_off, fail, settle
+from aiopromise._errors import args_of
 from aiopromise._state import FULFILLED, State, Tie
 
 __all__ = ["Job"]
@@ -33,7 +34,11 @@ class Job(Tie):
         """Wait for the future; its callback comes from whatever thread ran the job."""
         self._promise._upstream = self
         self._promise._queue.watch(self._promise)
-        self._future.add_done_callback(self._tell)
+        try:
+            self._future.add_done_callback(self._tell)
+        except BaseException as error:
+            if broke_off(self._promise, error):
+                raise
 
     def stop(self, promise: State, message: Any) -> tuple[()]:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
@@ -50,17 +55,24 @@ class Job(Tie):
             pass  # the loop was closed, and nobody waits any more
 
     def _settle(self, future: "concurrent.futures.Future[Any]") -> None:
-        promise = self._promise
-        if promise._upstream is not self:
+        if self._promise._upstream is not self:
             return
         del self._future
+        try:
+            if (error := self._failure(future)) is None:
+                settle(self._promise, FULFILLED, future.result())
+            else:
+                fail(self._promise, error)
+        except BaseException as error:
+            if broke_off(self._promise, error):
+                raise
+
+    def _failure(self, future: "concurrent.futures.Future[Any]") -> BaseException | None:
         if future.cancelled():
-            fail(promise, asyncio.CancelledError())
-        elif (error := future.exception()) is None:
-            settle(promise, FULFILLED, future.result())
-        elif isinstance(error, concurrent.futures.CancelledError):
-            fail(promise, asyncio.CancelledError(*error.args))
-        else:
-            if self._explain is not None:
-                self._explain(error)
-            fail(promise, error)
+            return asyncio.CancelledError()
+        error = future.exception()
+        if error is not None and issubclass(type(error), concurrent.futures.CancelledError):
+            return asyncio.CancelledError(*args_of(error))
+        if error is not None and self._explain is not None:
+            self._explain(error)
+        return error

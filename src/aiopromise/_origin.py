@@ -72,7 +72,7 @@ class Origin(StackSummary):
 
     def add_note(self, error: BaseException) -> None:
         """Let the traceback of *error* name this link, whose handler has failed with it."""
-        if self.call is None or not self or isinstance(error, CancelledError):
+        if self.call is None or not self or issubclass(type(error), CancelledError):
             return
         add_note(error, f"in {self.links()[-1]}")
 

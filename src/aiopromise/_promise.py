@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar, final
 
 from aiopromise._cancellation import Shield, cancel
-from aiopromise._core import Core, link, resolve_with, take_outcome, wait_for
+from aiopromise._core import Core, broke_off, link, resolve_with, take_outcome, wait_for
 from aiopromise._coroutine import as_coroutine
 from aiopromise._deadline import MISSING, Deadline
 from aiopromise._ending import queue_of
@@ -60,7 +60,7 @@ class Promise(FutureLike, Awaitable[T_co]):
     __slots__ = ("__weakref__",)
 
     def __init__(self, source: Any, /) -> None:
-        if isinstance(source, concurrent.futures.Future):
+        if issubclass(type(source), concurrent.futures.Future):
             begin(self, _running_queue("Promise", source))
             Job(source, self).start()
         elif is_awaitable(source):
@@ -324,7 +324,7 @@ def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
 
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
-    if isinstance(awaitable, (Core, *FUTURES)):
+    if issubclass(type(awaitable), (Core, *FUTURES)):
         resolve_with(promise, awaitable)
         return
     queue = promise._queue
@@ -334,10 +334,14 @@ def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     except BaseException:
         coroutine.close()
         raise
-    if task.done():
-        take_outcome(promise, task)
-    else:
-        wait_for(promise, task, queue.works)
+    try:
+        if task.done():
+            take_outcome(promise, task)
+        else:
+            wait_for(promise, task, queue.works)
+    except BaseException as error:
+        if broke_off(promise, error):
+            raise
 
 
 def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:

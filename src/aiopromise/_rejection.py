@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
-from aiopromise._errors import needs_function, short
+from aiopromise._errors import args_of, needs_function, short, traceback_of
 from aiopromise._origin import Origin
 from aiopromise._recorder import recorders
 
@@ -91,20 +91,20 @@ class Cancellation:
 
     __slots__ = ("_error", "args", "was_asked_for")
 
-    def __init__(self, error: asyncio.CancelledError) -> None:
-        self._error: asyncio.CancelledError | None = error
-        self.args = error.args
+    def __init__(self, error: BaseException) -> None:
+        self._error: BaseException | None = error
+        self.args = args_of(error)
         # Whether it is that of a Task that somebody had asked to end.
         self.was_asked_for = False
 
     @property
-    def reason(self) -> asyncio.CancelledError:
+    def reason(self) -> BaseException:
         """The error that `take()` will return: look at it, but do not raise it."""
         if self._error is None:
             self._error = asyncio.CancelledError(*self.args)
         return self._error
 
-    def take(self, promise: object) -> asyncio.CancelledError:
+    def take(self, promise: object) -> BaseException:
         """Return the error to raise."""
         error, self._error = self.reason, None
         return error
@@ -134,7 +134,7 @@ class Rejection:
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
-        self.traceback: TracebackType | None = reason.__traceback__
+        self.traceback: TracebackType | None = traceback_of(reason)
         # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
         self._loop = loop
         # Whether it is kept for somebody to whom it will be handed on, and who may then take their time.

@@ -113,7 +113,7 @@ class Reject(_Resolver):
     __slots__ = ()
 
     def __call__(self, reason: BaseException, /) -> None:
-        if not isinstance(reason, BaseException):
+        if not issubclass(type(reason), BaseException):
             raise bad_reason("reject", reason)
         loop = self._loop
         if asyncio._get_running_loop() is loop:

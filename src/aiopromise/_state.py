@@ -193,7 +193,8 @@ def is_awaited_by(promise: State, other: State) -> bool:
 
 def _source_of(promise: State) -> Any:
     upstream = promise._upstream
-    return getattr(upstream, "source", upstream)
+    # Only a tie has one of ours: a Future of the user's may have an attribute of that name.
+    return getattr(upstream, "source", upstream) if isinstance(upstream, Tie) else upstream
 
 
 def _children_of(promise: State) -> Iterator[State]:

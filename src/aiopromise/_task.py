@@ -136,13 +136,14 @@ def name_of(handler: object) -> str:
     """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
     if type(handler) is FunctionType:
         return handler.__name__
-    while isinstance(handler, partial):
-        handler = handler.func
     try:
+        while isinstance(handler, partial):
+            handler = handler.func
         owner = getattr(handler, "__self__", handler)
         name = getattr(handler, "__name__", None)
+        wrapped = owner.handler if isinstance(owner, Wrapper) else None
     except Exception:
-        owner = name = None
-    if isinstance(owner, Wrapper):
-        return name_of(owner.handler)
+        name = wrapped = None
+    if wrapped is not None:
+        return name_of(wrapped)
     return name if isinstance(name, str) else type(handler).__name__
