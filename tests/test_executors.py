@@ -1,6 +1,7 @@
 """Calls in threads, in processes and on a Dask cluster: `Promise.submit` and `Promise.map(..., executor=)`."""
 
 import asyncio
+import concurrent.futures
 import logging
 import multiprocessing
 import os
@@ -231,6 +232,78 @@ async def test_a_call_that_runs_is_not_waited_for(jobs: Jobs) -> None:
     assert running.cancelled()
     jobs.end()
     assert 9 == await Promise.submit(jobs.executor, power, 3)
+
+
+class Late:
+    """A job that fails when it is told to."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.runs = threading.Event()
+        self.may_end = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self.runs.set()
+        self.may_end.wait(30)
+        raise self.error
+
+
+LATE: dict[str, Callable[[Executor, Late], Promise]] = {
+    "submit": Promise.submit,
+    "a concurrent Future": lambda executor, job: Promise(executor.submit(job)),
+    "a link": lambda executor, job: Promise.submit(executor, job).then(print),
+    "map": lambda executor, job: Promise.map([1], job, executor=executor),
+    "race": lambda executor, job: Promise.race([Promise.submit(executor, job)]),
+}
+
+
+@pytest.mark.parametrize("make", LATE.values(), ids=LATE)
+async def test_a_job_that_fails_after_its_promise_was_cancelled_is_told_to_the_loop(make: Callable) -> None:
+    """To its exception handler: nobody else would hear of it."""
+    loop = asyncio.get_running_loop()
+    told = loop.create_future()
+    loop.set_exception_handler(lambda _, report: told.set_result(report))
+    error = ValueError("late")
+    with ThreadPoolExecutor(1) as executor:
+        job = Late(error)
+        promise = make(executor, job)
+        await loop.run_in_executor(None, job.runs.wait)
+        promise.cancel()
+        assert CancelledError is await value_or_class(promise)
+        job.may_end.set()
+        report = await asyncio.wait_for(told, 30)
+    assert ("a job failed when nobody waited for it any more", error) == (report["message"], report["exception"])
+
+
+@pytest.mark.parametrize("error", [CancelledError(), concurrent.futures.CancelledError()], ids=repr)
+async def test_a_job_that_gives_up_after_its_promise_was_cancelled_is_told_to_nobody(error, reports) -> None:
+    """It was asked to."""
+    with ThreadPoolExecutor(1) as executor:
+        job = Late(error)
+        promise = Promise.submit(executor, job)
+        await asyncio.to_thread(job.runs.wait)
+        promise.cancel()
+        job.may_end.set()
+    await turns()
+    assert [] == reports
+
+
+def test_a_job_that_fails_after_its_loop_was_closed_is_told_to_the_handler_of_that() -> None:
+    """In the thread of the job, for there is no other."""
+    reports: list[dict] = []
+    error = ValueError("late")
+
+    async def main() -> Promise:
+        asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+        promise = Promise.submit(executor, job)
+        await asyncio.to_thread(job.runs.wait)
+        return promise
+
+    with ThreadPoolExecutor(1) as executor:
+        job = Late(error)
+        assert asyncio.run(main()).cancelled()
+        job.may_end.set()
+    assert [error] == [report["exception"] for report in reports]
 
 
 async def test_a_time_limit_holds_for_calls_elsewhere(jobs: Jobs) -> None:

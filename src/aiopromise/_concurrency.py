@@ -168,7 +168,8 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         RuntimeError: no event loop is running.
 
     Cancellation:
-        Cancels the executor's future. A call that runs already cannot be stopped, and is not waited for.
+        Cancels the executor's future. A call that runs already cannot be stopped, and is not waited for; what it
+        fails with then goes to the loop's exception handler.
 
     Example:
         >>> import asyncio

@@ -42,9 +42,8 @@ class Job(Tie):
 
     def stop(self, promise: State, message: Any) -> tuple[()]:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
-        future = self._future
+        self._future.cancel()
         del self._future
-        future.cancel()
         return ()
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
@@ -52,10 +51,11 @@ class Job(Tie):
         try:
             queue.loop.call_soon_threadsafe(self._settle, future, context=Context())
         except RuntimeError:
-            pass  # the loop was closed, and nobody waits any more
+            self._report_failure(future)  # the loop was closed, and nobody waits any more
 
     def _settle(self, future: "concurrent.futures.Future[Any]") -> None:
         if self._promise._upstream is not self:
+            self._report_failure(future)  # the promise was cancelled
             return
         del self._future
         try:
@@ -76,3 +76,10 @@ class Job(Tie):
         if error is not None and self._explain is not None:
             self._explain(error)
         return error
+
+    def _report_failure(self, future: "concurrent.futures.Future[Any]") -> None:
+        """Tell the loop's exception handler what can be told to nobody else."""
+        error = self._failure(future)
+        if error is not None and not issubclass(type(error), asyncio.CancelledError):
+            message = "a job failed when nobody waited for it any more"
+            self._promise._queue.loop.call_exception_handler({"message": message, "exception": error})
