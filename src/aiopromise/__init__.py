@@ -14,7 +14,8 @@ The rooms, in reading order; each imports only from those before it:
 - `_queue`: the reactions of one loop, first in, first out
 - `_trace`: the origin of a promise, for those who want to know
 - `_state`: the state of a promise, what it hangs on, and who waits for it
-- `_core`: how a promise settles, and how it follows another
+- `_settle`: how a promise settles
+- `_core`: how a promise reacts to the outcome of another, and how it follows one
 - `_drain`: what a drain of the queue does
 - `_ending`: what is unfinished on a loop when that ends
 - `_cancellation`: how a request to end travels, and where it stops

@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
-from aiopromise._core import mark_handled
 from aiopromise._ending import start_generator
 from aiopromise._group import Arrival, Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
+from aiopromise._settle import mark_handled
 from aiopromise._state import FULFILLED, PENDING, REJECTED
 from aiopromise._task import Exactly
 

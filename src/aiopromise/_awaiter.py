@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._cancellation import cancel, leave_request, running_tasks, task_to_ask
-from aiopromise._core import Core, cancelled_error
+from aiopromise._core import Core
 from aiopromise._coroutine import give
+from aiopromise._settle import cancelled_error
 from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["AwaitableCore"]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._core import Core, cancelled_error, fail, is_caught, leave_future, settle, settle_like, take_outcome
+from aiopromise._core import Core, leave_future, take_outcome
 from aiopromise._rejection import Cancellation
+from aiopromise._settle import cancelled_error, fail, is_caught, settle, settle_like
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._task import FUTURES, TASKS, was_asked
 

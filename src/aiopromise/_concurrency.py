@@ -6,12 +6,12 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
-from aiopromise._core import fail, without_our_frames
 from aiopromise._errors import add_note, check_count, close_refused, is_iterable, needs_function, short, text_of
 from aiopromise._job import Job
 from aiopromise._pool import Function, Pool, Progress
 from aiopromise._promise import Promise, new_promise
 from aiopromise._results import Filtered, Mapped, Reduced, Streamed
+from aiopromise._settle import fail, without_our_frames
 from aiopromise._task import is_awaitable
 
 __all__ = ["each", "filter_", "map_", "reduce_", "submit"]

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, final
 
-from aiopromise._core import broke_off, fail, raised, settle, stops
 from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
+from aiopromise._settle import broke_off, fail, raised, settle, stops
 from aiopromise._state import FULFILLED, Tie
 from aiopromise._task import is_awaitable, name_of
 

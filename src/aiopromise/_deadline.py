@@ -6,7 +6,8 @@ from contextvars import Context
 from typing import Any, Final, final
 
 from aiopromise._cancellation import Passage, cancel, running_tasks, task_to_ask
-from aiopromise._core import Core, fail, raised, settle, settle_like
+from aiopromise._core import Core
+from aiopromise._settle import fail, raised, settle, settle_like
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["MISSING", "Deadline"]

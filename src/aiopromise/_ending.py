@@ -7,9 +7,10 @@ import warnings
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from aiopromise._core import fail, leave_future
+from aiopromise._core import leave_future
 from aiopromise._drain import run
 from aiopromise._queue import Queue
+from aiopromise._settle import fail
 from aiopromise._state import State
 
 __all__ = ["known_queue", "queue_of", "start_generator"]

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any
 
-from aiopromise._core import Core, raised
+from aiopromise._core import Core
 from aiopromise._errors import is_coroutine, not_a_source, short
 from aiopromise._resolvers import Reject, Resolve
+from aiopromise._settle import raised
 from aiopromise._state import PENDING
 
 __all__ = ["check_executor", "execute"]

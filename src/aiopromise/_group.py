@@ -9,23 +9,21 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
 from aiopromise._cancellation import ask_each
 from aiopromise._convert import resolve
-from aiopromise._core import (
-    cancelled_error,
-    leave,
-    leave_future,
-    mark_handled,
-    resolve_with,
-    settle,
-    settle_exactly,
-    settle_like,
-    stops,
-    take_outcome,
-    without_our_frames,
-)
+from aiopromise._core import leave_future, resolve_with, take_outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._promise import Promise
 from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection
+from aiopromise._settle import (
+    cancelled_error,
+    leave,
+    mark_handled,
+    settle,
+    settle_exactly,
+    settle_like,
+    stops,
+    without_our_frames,
+)
 from aiopromise._state import (
     CANCELLED,
     FULFILLED,

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, final
 
-from aiopromise._core import Core, broke_off, fail, settle
+from aiopromise._core import Core
 from aiopromise._errors import args_of
+from aiopromise._settle import broke_off, fail, settle
 from aiopromise._state import FULFILLED, State, Tie
 
 __all__ = ["Job"]

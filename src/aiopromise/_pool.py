@@ -10,10 +10,11 @@ from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._cancellation import ask_each
-from aiopromise._core import link, mark_handled, resolve_with, without_our_frames
+from aiopromise._core import link, resolve_with
 from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
 from aiopromise._rejection import Rejection
+from aiopromise._settle import mark_handled, without_our_frames
 from aiopromise._state import FULFILLED, PENDING, pending, settled
 from aiopromise._task import Exactly, name_of
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar, final
 
 from aiopromise._cancellation import Shield, cancel
-from aiopromise._core import Core, broke_off, link, resolve_with, take_outcome, wait_for
+from aiopromise._core import Core, link, resolve_with, take_outcome, wait_for
 from aiopromise._coroutine import as_coroutine
 from aiopromise._deadline import MISSING, Deadline
 from aiopromise._ending import queue_of
@@ -16,6 +16,7 @@ from aiopromise._future import FutureLike
 from aiopromise._handler import Effect, FinalEffect, Spread, checked
 from aiopromise._job import Job
 from aiopromise._queue import Queue
+from aiopromise._settle import broke_off
 from aiopromise._state import begin, pending, subscribe
 from aiopromise._task import FUTURES, is_awaitable, new_task
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from aiopromise._core import Core, fail, resolve_with
+from aiopromise._core import Core, resolve_with
 from aiopromise._errors import bad_reason, close_refused
+from aiopromise._settle import fail
 from aiopromise._state import PENDING
 
 __all__ = ["Reject", "Resolve", "Resolvers"]
