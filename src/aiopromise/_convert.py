@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, final
 
+from aiopromise import _coroutine
 from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
@@ -214,6 +215,9 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
         return promise
     finally:
         del promise  # this frame is seen from the traceback of what the attribute has raised
+
+
+_coroutine.following = resolve
 
 
 @final

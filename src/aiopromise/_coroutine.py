@@ -4,10 +4,10 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
-from typing import Any, TypeVar, cast, final
+from typing import Any, Final, TypeVar, cast, final
 
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
-from aiopromise._task import Exactly
+from aiopromise._task import FUTURES, TASKS, Exactly
 
 __all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "while_handling"]
 
@@ -20,9 +20,11 @@ async def _wait_for(awaitable: Awaitable[Any]) -> Any:
 
 async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
     """Wait for a Future of a class of the user's: a Task that waits for one whose methods fail is stuck for good."""
-    from aiopromise._convert import resolve
+    return await following(future)
 
-    return await resolve(future)
+
+# What can be awaited in place of a future: `_convert`, which can make a promise that follows it, puts that here.
+following: Callable[[Any], Awaitable[Any]] = _wait_for
 
 
 def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
@@ -31,7 +33,7 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
         coroutine: Coroutine[Any, Any, Any] = awaitable
         return coroutine
     kind = type(awaitable)
-    is_own_future = issubclass(kind, asyncio.Future) and kind is not asyncio.Future and kind is not asyncio.Task
+    is_own_future = issubclass(kind, FUTURES) and kind not in (*FUTURES, *TASKS)
     waiting = _wait_for_future(awaitable) if is_own_future else _wait_for(awaitable)
     # Under this name it is shown in the repr of its Task.
     cast(Any, waiting).__qualname__ = f"await {type(awaitable).__name__}"
@@ -130,13 +132,25 @@ def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> Keeping:
     return keeping
 
 
+# Not `error.__context__`, which an exception of the user's may refuse.
+_context: Final[Any] = vars(BaseException)["__context__"]
+
+
 def while_handling(reason: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call *function* as in ``except``: Python makes *reason* the ``__context__`` of what that raises."""
     traceback = traceback_of(reason)
     try:
         raise reason
     except BaseException:
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            # What a future throws in was raised somewhere else, where nothing was handled.
+            if error is not reason and _context.__get__(error) is None:
+                _context.__set__(error, reason)
+            raise
     finally:
         BaseException.with_traceback(reason, traceback)
 

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 from aiopromise._cancellation import Passage, cancel, running_tasks, task_to_ask
 from aiopromise._core import Core
+from aiopromise._errors import closed_loop
 from aiopromise._settle import fail, raised, settle, settle_like
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 
@@ -56,6 +57,8 @@ class Deadline(Passage):
         if queue.debug and target._origin is not None:
             target._origin.attach(f".timeout({self._seconds})", source._origin)
         if source._state != PENDING:
+            if queue.loop.is_closed():
+                raise closed_loop("timeout", source)
             # As `await` of it, which waits for nothing: neither a timer nor a request can come in between.
             settle_like(target, source)
         elif self._seconds <= 0:

@@ -37,8 +37,7 @@ class Promise(FutureLike, Awaitable[T_co]):
     - An executor is a function ``executor(resolve, reject)``, called before ``Promise()`` returns. What it raises
       before it has called either of them rejects the promise (ECMA-262 27.2.3.1).
 
-    A promise belongs to the event loop on which it was made. While its work is running it is kept alive, even if
-    nobody holds it.
+    A promise belongs to the event loop on which it was made. It is kept alive while its work is running.
 
     Raises:
         TypeError: *source* is neither; or the executor is a coroutine function, whose body nobody would await.
@@ -262,8 +261,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         if seconds is None:
             return link(self, None, None)
         check_seconds("timeout", seconds)
-        promise: Promise[Any] = pending(self._queue)
-        Deadline(self, promise, seconds, fallback).start()
+        Deadline(self, promise := pending(self._queue), seconds, fallback).start()
         return promise
 
     def shield(self) -> "Promise[T_co]":
@@ -347,6 +345,6 @@ def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
 
 def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
     loop = asyncio._get_running_loop()
-    if loop is None:
-        raise needs_loop(call, *arguments, **named)
-    return queue_of(loop, Promise)
+    if loop is not None:
+        return queue_of(loop, Promise)
+    raise needs_loop(call, *arguments, **named)

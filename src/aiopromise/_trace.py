@@ -1,7 +1,9 @@
 """The origin of a promise: for debug mode, and for who records promises."""
 
+import sys
 import traceback
 from itertools import islice, takewhile
+from types import FrameType
 from typing import Any, Final
 
 from aiopromise._errors import is_ours
@@ -35,5 +37,9 @@ def _here(queue: Queue) -> traceback.StackSummary:
 
 def called() -> str:
     """Return the name of the function of the library that the user's code has called, to tell what went wrong in it."""
-    stack = islice(traceback.walk_stack(None), _MOST)
-    return [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)][-1]
+    frame: FrameType | None = sys._getframe(1)
+    name = ""
+    while frame is not None and is_ours(frame):
+        name = frame.f_code.co_name
+        frame = frame.f_back
+    return name
