@@ -18,13 +18,11 @@ from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._settle import broke_off
 from aiopromise._state import begin, pending, subscribe
-from aiopromise._task import FUTURES, is_awaitable, new_task
+from aiopromise._task import FUTURES, Handler, is_awaitable, new_task
 
 __all__ = ["Promise", "adopt", "new_promise"]
 
 T_co = TypeVar("T_co", covariant=True)
-
-Handler = Callable[[Any], Any]
 
 
 @final
@@ -261,7 +259,8 @@ class Promise(FutureLike, Awaitable[T_co]):
         if seconds is None:
             return link(self, None, None)
         check_seconds("timeout", seconds)
-        Deadline(self, promise := pending(self._queue), seconds, fallback).start()
+        promise: Promise[Any] = pending(self._queue)
+        Deadline(self, promise, seconds, fallback).start()
         return promise
 
     def shield(self) -> "Promise[T_co]":
