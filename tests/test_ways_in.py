@@ -486,6 +486,56 @@ async def test_what_inherits_from_thenable_is_followed_everywhere(way: Callable)
     assert "value" == await way(Told(lambda: "value"))
 
 
+class Next(Thenable):
+    """Resolves with what comes next."""
+
+    def __init__(self, next_: object = None) -> None:
+        self.next = next_
+        self.calls = 0
+
+    def then(self, resolve: Any, reject: Any, /) -> None:
+        self.calls += 1
+        resolve(self.next)
+
+
+@pytest.mark.usefixtures("loop_mode")
+@pytest.mark.parametrize("way", [*WAYS_TO_FOLLOW.values(), *ALSO.values()], ids=[*WAYS_TO_FOLLOW, *ALSO])
+@pytest.mark.parametrize("length", [1, 2, 5])
+async def test_a_thenable_that_resolves_with_itself_rejects_with_a_type_error(way, length, reports) -> None:
+    """Directly or in a ring, as promises that follow themselves; each is asked once."""
+    ring = [Next() for _ in range(length)]
+    for one, following in zip(ring, [*ring[1:], ring[0]], strict=True):
+        one.next = following
+    with pytest.raises(TypeError, match="a thenable cannot resolve with itself: <"):
+        async with asyncio.timeout(5):
+            await way(ring[0])
+    assert ([1] * length, []) == ([one.calls for one in ring], reports)
+
+
+@pytest.mark.usefixtures("loop_mode")
+async def test_thenables_that_resolve_with_the_next_settle_however_long_the_line_is() -> None:
+    """The promise follows one after another, without a Task for each."""
+    first = functools.reduce(lambda following, _: Next(following), range(10_000), Next("value"))
+    assert "value" == await asyncio.wait_for(Promise.resolve(first), 10)
+
+
+async def test_an_object_that_is_no_awaitable_may_resolve_with_itself() -> None:
+    """It is not followed, so there is nothing to wait for."""
+    given = types.SimpleNamespace()
+    given.then = lambda resolve, reject: resolve(given)
+    assert given is await Promise.from_thenable(given)
+
+
+async def test_a_thenable_with_an_await_of_its_own_is_awaited() -> None:
+    """Not asked for its then()."""
+
+    class Own(Next):
+        def __await__(self) -> Any:
+            return asyncio.sleep(0, "own").__await__()
+
+    assert "own" == await Promise.resolve(Next(Own()))
+
+
 async def test_a_thenable_needs_a_then() -> None:
     """`then` is abstract."""
     with pytest.raises(TypeError, match="abstract"):

@@ -7,7 +7,16 @@ from functools import wraps
 from typing import Any, TypeVar, final
 
 from aiopromise import _coroutine
-from aiopromise._errors import bad_reason, check_seconds, close_refused, is_coroutine, needs_function, short
+from aiopromise._core import resolve_with
+from aiopromise._errors import (
+    bad_reason,
+    check_seconds,
+    close_refused,
+    is_coroutine,
+    needs_function,
+    resolves_with_itself,
+    short,
+)
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 from aiopromise._settle import broke_off, fail, raised, settle, stops
@@ -198,6 +207,16 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
         'from elsewhere'
     """
     promise = new_promise("Promise.from_thenable", thenable)
+    _follow(promise, thenable, {})
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what the attribute has raised
+
+
+def _follow(promise: Promise[Any], thenable: Any, before: dict[int, object]) -> None:
+    """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved."""
+    before[id(thenable)] = thenable
     try:
         then = thenable.then
     except (KeyboardInterrupt, SystemExit):
@@ -206,15 +225,13 @@ def from_thenable(thenable: Any, /) -> Promise[Any]:
         raised(promise, error)
     else:
         if callable(then):
-            promise._upstream = Adoption(promise, then)
+            promise._upstream = Adoption(promise, then, before)
             promise._queue.watch(promise)
             promise._queue.push(promise._upstream)
         else:
             settle(promise, FULFILLED, thenable)
-    try:
-        return promise
     finally:
-        del promise  # this frame is seen from the traceback of what the attribute has raised
+        del promise  # as above
 
 
 _coroutine.following = resolve
@@ -224,11 +241,23 @@ _coroutine.following = resolve
 class Adoption(Tie):
     """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
 
-    __slots__ = ("_promise", "_then")
+    __slots__ = ("_followed", "_promise", "_then")
 
-    def __init__(self, promise: Promise[Any], then: Callable[..., object]) -> None:
+    def __init__(self, promise: Promise[Any], then: Callable[..., object], followed: dict[int, object]) -> None:
         self._promise = promise
         self._then = then
+        # All thenables that the promise has followed, by their id: one resolved with the next.
+        self._followed = followed
+
+    def resolve(self, promise: Promise[Any], value: Any) -> None:
+        """Resolve *promise* with what the thenable has given: another one is followed in its place."""
+        promise._upstream = None
+        if not _is_thenable(value):
+            resolve_with(promise, value)
+        elif id(value) in self._followed:
+            fail(promise, resolves_with_itself(value))
+        else:
+            _follow(promise, value, self._followed)
 
     def _react(self) -> None:
         promise = self._promise
@@ -248,6 +277,13 @@ class Adoption(Tie):
             del self, promise, resolve, reject  # this frame is seen from the traceback
             if stops(error):
                 raise
+
+
+def _is_thenable(value: Any) -> bool:
+    try:
+        return type(value).__await__ is Thenable.__await__
+    except Exception:
+        return False  # its class has none, or cannot be asked
 
 
 class Thenable(Awaitable[T_co]):

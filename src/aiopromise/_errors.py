@@ -26,6 +26,7 @@ __all__ = [
     "needs_loop",
     "not_a_source",
     "not_a_task",
+    "resolves_with_itself",
     "short",
     "text_of",
     "traceback_of",
@@ -166,6 +167,11 @@ def bad_reason(call: str, reason: object) -> TypeError:
 def waits_for_itself(promise: object) -> TypeError:
     """Return the reason of a promise that was told to follow itself."""
     return TypeError(f"a promise cannot follow itself: {promise!r}")
+
+
+def resolves_with_itself(thenable: object) -> TypeError:
+    """Return the reason of a promise of a thenable that has resolved with itself, or in a ring of them."""
+    return TypeError(f"a thenable cannot resolve with itself: {short(thenable)}")
 
 
 def foreign_loop(value: object, loop: asyncio.AbstractEventLoop) -> RuntimeError:

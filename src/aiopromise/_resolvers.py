@@ -81,12 +81,15 @@ class Resolve(_Resolver, Generic[T_contra]):
             loop.call_soon_threadsafe(self._decide, value)
 
     def _decide(self, value: Any) -> None:
+        thenable: Any = self._upstream
         promise = self.release()
         if promise is None:
             close_refused(value)
+        elif thenable is not None:
+            thenable.resolve(promise, value)
         else:
             resolve_with(promise, value)
-            del self, promise, value
+        del self, promise, value, thenable
 
 
 @final
