@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ import stamina
 import tenacity
 import tqdm
 
-from aiopromise import Promise, pipe
+from aiopromise import Promise, pipe, promisify
 from helpers import turns
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
@@ -108,6 +109,20 @@ async def test_a_call_that_fails_to_the_last_rejects_with_its_last_failure(retry
     with pytest.raises(OSError, match="failure 3"):
         await Promise.map([1], with_retries(retry, flaky))
     assert 3 == flaky.calls
+
+
+@both_libraries
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="inspect cannot be told what is a coroutine function")
+async def test_a_promisified_function_is_retried_as_any_other(retry: Callable) -> None:
+    """A decorator above it knows that it has to await what it gives."""
+    flaky = Flaky(failures=2)
+
+    @retry
+    @promisify
+    async def call(number: int) -> int:
+        return await flaky(number)
+
+    assert (8, 3) == (await call(4), flaky.calls)
 
 
 @both_libraries

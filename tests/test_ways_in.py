@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import inspect
+import sys
 import threading
 import types
 from collections.abc import Awaitable, Callable, Coroutine
@@ -653,11 +654,45 @@ async def test_a_promisified_function_is_called_now() -> None:
 
 
 async def test_a_promisified_function_reads_as_before() -> None:
-    """Name, documentation and signature stay; it is no coroutine function any more."""
+    """Name, documentation and signature stay."""
     method = Base.asynchronous
     assert ("sync", "Say it.") == (Base.sync.__name__, Base.sync.__doc__)
     assert ["self", "value", "suffix"] == list(inspect.signature(method).parameters)
-    assert not inspect.iscoroutinefunction(method)
+
+
+class AsyncCallable:
+    async def __call__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("fn", "expected"),
+    [
+        (work, True),
+        (functools.partial(work), True),
+        (AsyncCallable(), True),
+        (itself, False),
+        (str, False),
+        (AsyncCallable, False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*iscoroutinefunction:DeprecationWarning")
+async def test_a_promisified_async_function_is_a_coroutine_function_to_who_asks(fn: Callable, expected: bool) -> None:
+    """So that it is awaited, and not called in a thread; of others nobody can know."""
+    promised = promisify(fn)
+    assert expected is asyncio.iscoroutinefunction(promised)
+    if sys.version_info >= (3, 12):
+        assert expected is inspect.iscoroutinefunction(promised)
+        assert expected is inspect.iscoroutinefunction(functools.partial(promised))
+
+
+@pytest.mark.filterwarnings("ignore:.*iscoroutinefunction:DeprecationWarning")
+@pytest.mark.parametrize("method", ["sync", "asynchronous"])
+async def test_so_is_a_method(method: str) -> None:
+    """Asked of the class or of an instance."""
+    expected = method == "asynchronous"
+    assert expected is asyncio.iscoroutinefunction(getattr(Base, method))
+    assert expected is asyncio.iscoroutinefunction(getattr(Base(), method))
 
 
 @pytest.mark.parametrize("value", [5, None, property(work)], ids=repr)

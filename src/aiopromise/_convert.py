@@ -1,9 +1,12 @@
 """Ways in: any value, awaitable, function or thenable made a promise."""
 
 import asyncio
+import inspect
+import sys
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
 from aiopromise import _coroutine
@@ -318,7 +321,9 @@ def promisify(fn: Any, /) -> Any:
     """Return a function that calls *fn* and gives a promise for what it returns: a decorator.
 
     For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. The call is
-    `Promise.try_`: it happens at once, and what it raises rejects.
+    `Promise.try_`: it happens at once, and what it raises rejects. Made of an ``async def`` it is a coroutine function
+    to `inspect` (from Python 3.12 on) and `asyncio`, so that other decorators, as that of a retry, await what it
+    gives.
 
     Raises:
         TypeError: *fn* is not a function.
@@ -343,4 +348,16 @@ def promisify(fn: Any, /) -> Any:
     def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
         return attempt(new_promise(name_of(fn), *args, **kwargs), fn, args, kwargs)
 
+    if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
+        _mark(promised)
     return promised
+
+
+if sys.version_info >= (3, 12):
+    _mark = inspect.markcoroutinefunction
+
+else:
+
+    def _mark(function: Any) -> None:
+        # Only `inspect` cannot be told; this is what asyncio reads.
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
