@@ -4,32 +4,56 @@ It lies beside the package, for to import a module of a package is to import the
 sessions in an environment do without promises.
 """
 
+# An older pytest has not all of the names that stand in the signatures, and starts all the same.
+from __future__ import annotations
+
+import re
 import sys
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, final
 
+import pluggy
 import pytest
 
 KINDS: Final = ("unhandled", "pending", "losers")
 
+_CHECK = "aiopromise"
 _ALLOW = "aiopromise_allow"
+_START = "aiopromise-start"
 _WATCH = "aiopromise-watch"
+
+# The first pluggy that knows `wrapper=True`, and the first pytest that is tried with it.
+_PYTEST: Final = "7.0"
+_PLUGGY: Final = "1.2"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option and the setting that say what tests may leave behind."""
+    """Add the options and settings that say whether tests are checked, and what they may leave behind."""
     kinds = "unhandled, pending, losers, or all"
-    parser.addini(_ALLOW, f"what a test may leave behind of its promises: {kinds}", type="args", default=[])
+    parser.addini(_CHECK, "strict: a test fails for what it leaves behind of its promises", default="")
+    parser.addini(_ALLOW, f"what a checked test may leave behind of its promises: {kinds}", type="args", default=[])
     group = parser.getgroup("aiopromise")
-    text = f"what tests may leave behind of their promises, with commas: {kinds}"
+    text = 'let tests fail for what they leave behind of their promises, as the setting aiopromise = "strict" does'
+    group.addoption("--aiopromise", action="store_true", default=False, help=text)
+    text = f"what checked tests may leave behind of their promises, with commas: {kinds}"
     group.addoption("--aiopromise-allow", default="", metavar="KINDS", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, and refuse what is misspelt before anything runs."""
-    line = f"{_ALLOW}(*kinds): what the test may leave behind of its promises: unhandled, pending, losers; or all"
+    """Make the markers known, and refuse what is misspelt, or cannot be had here, before anything runs."""
+    line = f"{_CHECK}: the test fails for what it leaves behind of its promises"
+    config.addinivalue_line("markers", line)
+    line = f"{_ALLOW}(*kinds): what a checked test may leave behind: unhandled, pending, losers; or all"
     config.addinivalue_line("markers", line)
     allowed_to_all(config)
+    if written := _checks_all(config):
+        _refuse_old_versions(written)
+    config.pluginmanager.register(_Start(bool(written)), _START)
+
+
+def is_checked(item: pytest.Item) -> bool:
+    """Tell whether anybody has asked for checks of the test: the project, who has started this run, or a marker."""
+    return bool(_checks_all(item.config)) or item.get_closest_marker(_CHECK) is not None
 
 
 def allowed_to_all(config: pytest.Config) -> set[str]:
@@ -44,12 +68,83 @@ def allowed_to_all(config: pytest.Config) -> set[str]:
 
 def allowed_by(mark: pytest.Mark) -> set[str]:
     """Return the kinds that a marker allows to its tests."""
-    keywords = [f"{name}={value!r}" for name, value in mark.kwargs.items()]
-    written = f"@pytest.mark.{mark.name}({', '.join([*map(repr, mark.args), *keywords])})"
+    written = _as_written(mark)
     right = f'@pytest.mark.{mark.name}("pending", "losers")'
-    if keywords:
+    if mark.kwargs:
         raise pytest.UsageError(f"{written} takes no keywords\n\nWrite the kinds by themselves, as {right}")
     return _kinds(written, mark.args or ["all"], right)
+
+
+@final
+class _Start:
+    """The hooks that bring in the checks, once there is something to check."""
+
+    def __init__(self, checks_all: bool) -> None:
+        self._checks_all = checks_all
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Take no further part in a session that nobody has asked to check."""
+        # Where one test is marked the others are seen, too: what they begin, or leave, is not the work of that one.
+        if not self._checks_all and not any(item.get_closest_marker(_CHECK) for item in session.items):
+            session.config.pluginmanager.unregister(self)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Watch over the tests from the first on before which somebody has imported the library."""
+        _watch_if_imported(item.config)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Refuse a marker that means nothing, or asks for what cannot be had here."""
+        for mark in item.iter_markers(_CHECK):
+            if mark.args or mark.kwargs:
+                right = f"Write @pytest.mark.{_CHECK}, and what the test may leave behind as @pytest.mark.{_ALLOW}"
+                raise pytest.UsageError(f'{_as_written(mark)} takes no arguments\n\n{right}("pending")')
+            _refuse_old_versions(f"@pytest.mark.{_CHECK}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
+        """Watch over the test whose fixtures were the first to import it, too."""
+        _watch_if_imported(item.config)
+
+
+@pytest.fixture
+def recorded_promises(request: pytest.FixtureRequest) -> list[Any]:
+    """Return the list of the promises that are made in this test, from here on, in their order."""
+    _refuse_old_versions("recorded_promises")
+    kept: list[Any] = _watch(request.config).keep()
+    return kept
+
+
+def _checks_all(config: pytest.Config) -> str:
+    """Return the option or the setting that has every test checked, as it is written; else nothing."""
+    if config.getoption("--aiopromise"):
+        return "--aiopromise"
+    setting = config.getini(_CHECK)
+    written = f'{_CHECK} = "{setting}"'
+    if setting not in ("", "strict"):
+        right = f'Write {_CHECK} = "strict", or leave it out for no checks'
+        raise pytest.UsageError(f"{written} knows strict only, got {setting!r}\n\n{right}")
+    return written if setting else ""
+
+
+def _refuse_old_versions(written: str) -> None:
+    if _are_versions_old():
+        here = f"pytest {pytest.__version__} with pluggy {pluggy.__version__}"
+        raise pytest.UsageError(f"{written} needs pytest {_PYTEST} and pluggy {_PLUGGY} or later, and this is {here}")
+
+
+def _are_versions_old() -> bool:
+    return _numbers(pytest.__version__) < _numbers(_PYTEST) or _numbers(pluggy.__version__) < _numbers(_PLUGGY)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)[:2]]
+
+
+def _as_written(mark: pytest.Mark) -> str:
+    keywords = [f"{name}={value!r}" for name, value in mark.kwargs.items()]
+    return f"@pytest.mark.{mark.name}({', '.join([*map(repr, mark.args), *keywords])})"
 
 
 def _kinds(written: str, names: Iterable[Any], right: str) -> set[str]:
@@ -62,27 +157,8 @@ def _kinds(written: str, names: Iterable[Any], right: str) -> set[str]:
     return {*KINDS} if "all" in names else {*names}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Watch over the tests from the first on before which somebody has imported the library."""
-    _watch_if_imported(item.config)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item) -> None:
-    """Watch over the test whose fixtures were the first to import it, too."""
-    _watch_if_imported(item.config)
-
-
-@pytest.fixture
-def recorded_promises(request: pytest.FixtureRequest) -> list[Any]:
-    """Return the list of the promises that are made in this test, from here on, in their order."""
-    kept: list[Any] = _watch(request.config).keep()
-    return kept
-
-
 def _watch_if_imported(config: pytest.Config) -> None:
-    if "aiopromise" in sys.modules:
+    if "aiopromise" in sys.modules and not _are_versions_old():
         _watch(config)
 
 
@@ -91,6 +167,6 @@ def _watch(config: pytest.Config) -> Any:
     if watch is None:
         from aiopromise._pytest_plugin import Watch
 
-        watch = Watch(config, allowed_to_all(config), allowed_by)
+        watch = Watch(config, is_checked, allowed_to_all(config), allowed_by)
         config.pluginmanager.register(watch, _WATCH)
     return watch

@@ -1267,7 +1267,6 @@ class TestLaw11HandledMovesOn:
             frames(report["exception"]),
         )
 
-    @pytest.mark.aiopromise_allow  # watches over no promise, for then it would be recorded
     async def test_where_the_promise_was_made_is_recorded_in_debug_mode_only(self, reports, loop_mode) -> None:
         """Its last line is the one that the user wrote."""
         await lose([Promise.resolve().then(fail)])

@@ -1,5 +1,6 @@
 """What the pytest plugin makes of the tests of others."""
 
+import importlib
 import re
 import sys
 from collections.abc import Callable
@@ -11,14 +12,15 @@ from aiopromise._rejection import listeners
 
 pytest_plugins = ["pytester"]
 
-# The runs are made within the tests, which see what their promises do: on purpose.
-pytestmark = [pytest.mark.logs, pytest.mark.aiopromise_allow]
+# The runs are made within the tests, which see what their promises do.
+pytestmark = pytest.mark.logs
 
 SETTINGS = """
 [pytest]
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
+aiopromise = strict
 """
 
 HEAD = """\
@@ -432,7 +434,7 @@ def test_a_test_whose_fixture_is_the_first_to_import_the_library_is_watched(pyte
         def test_it(make):
             asyncio.run(make())
     """)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1, errors=1)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--aiopromise").assert_outcomes(passed=1, errors=1)
 
 
 # ---------------------------------------------------------- what does not fail it
@@ -727,7 +729,7 @@ def test_a_run_that_is_broken_off_leaves_no_recording_on(pytester: pytest.Pytest
             raise KeyboardInterrupt
     """)
     before = [*recorders]
-    result = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:asyncio", no_reraise_ctrlc=True)
+    result = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:asyncio", "--aiopromise", no_reraise_ctrlc=True)
     assert pytest.ExitCode.INTERRUPTED == result.ret
     assert before == recorders
 
@@ -773,6 +775,356 @@ def test_a_marker_that_is_misused_is_shown_as_written(run: Run, arguments: str, 
     written = f"@pytest.mark.aiopromise_allow({arguments}) {complaint}".replace("[", "[[]")
     right = 'Write *, as @pytest.mark.aiopromise_allow("pending", "losers")'
     result.stdout.fnmatch_lines([f"*UsageError: {written}", "E*", f"*{right}"], consecutive=True)
+
+
+# ------------------------------------------------------------- on and off
+
+LEFT = """
+async def test_unhandled():
+    Promise.reject(ValueError("no"))
+
+async def test_pending():
+    Promise(forever())
+
+async def test_losers():
+    await Promise.race([forever(), asyncio.sleep(0)], losers="keep")
+
+class TestClass:
+    async def test_in_a_class(self):
+        Promise(forever())
+"""
+
+OFF = "--override-ini=aiopromise="
+
+
+def test_nothing_is_checked_where_nobody_has_asked_for_it(run: Run) -> None:
+    """No test fails, none is wrapped, and none is recorded; what it may leave says nothing by itself."""
+    result = run(
+        LEFT
+        + """
+import traceback
+from aiopromise._recorder import recorders
+
+@pytest.mark.aiopromise_allow("pending")
+async def test_what_is_allowed_switches_nothing_on(request):
+    assert [] == recorders
+    assert "looking" not in [frame.name for frame in traceback.extract_stack()]
+    assert not request.config.pluginmanager.has_plugin("aiopromise-watch")
+    assert not request.config.pluginmanager.has_plugin("aiopromise-start")
+    Promise.reject(ValueError("no"))
+
+@pytest.mark.aiopromise_allow("nonsense")
+def test_a_marker_that_nobody_reads():
+    pass
+""",
+        OFF,
+        "--aiopromise-allow=losers",
+    )
+    result.assert_outcomes(passed=6)
+
+
+ALL_FOUR = {"test_unhandled", "test_pending", "test_losers", "TestClass::test_in_a_class"}
+
+
+@pytest.mark.parametrize(
+    ("marker", "arguments", "failing"),
+    [
+        ("", ["-o=aiopromise=strict"], ALL_FOUR),
+        ("", [OFF, "--aiopromise"], ALL_FOUR),
+        ("pytestmark = pytest.mark.aiopromise", [OFF], ALL_FOUR),
+        ("@pytest.mark.aiopromise", [OFF], {"test_unhandled"}),
+    ],
+    ids=["setting", "option", "module", "test"],
+)
+def test_a_setting_an_option_and_a_marker_switch_the_checks_on(
+    run: Run, marker: str, arguments: list[str], failing: set[str]
+) -> None:
+    """For the project, for one run, and for the tests that bear it, and for no others."""
+    result = run(marker + LEFT, "--strict-markers", *arguments)
+    result.assert_outcomes(passed=4, errors=len(failing))
+    assert failing == {*summaries(result)}
+
+
+def test_a_marker_at_a_class_checks_its_tests(run: Run) -> None:
+    """And what is allowed narrows that, whichever way it is said."""
+    result = run(
+        """
+@pytest.mark.aiopromise
+class TestClass:
+    async def test_left(self):
+        Promise(forever())
+
+    @pytest.mark.aiopromise_allow("unhandled")
+    async def test_two(self):
+        Promise.reject(ValueError("no"))
+        Promise(forever())
+
+    async def test_allowed_to_all(self):
+        await Promise.race([forever(), asyncio.sleep(0)], losers="keep")
+
+async def test_outside():
+    Promise(forever())
+""",
+        OFF,
+        "--aiopromise-allow=losers",
+    )
+    result.assert_outcomes(passed=4, errors=2)
+    assert {
+        "TestClass::test_left": "pending Promise(forever())",
+        "TestClass::test_two": "pending Promise(forever())",
+    } == summaries(result)
+
+
+def test_a_marked_test_does_not_answer_for_others(run: Run) -> None:
+    """For what a test that is not checked has left running, or a wider fixture that was set up in such a one."""
+    result = run(
+        """
+import traceback
+from aiopromise._recorder import recorders
+
+kept = []
+
+async def poll():
+    while True:
+        await Promise.delay(0.001)
+        Promise.reject(ValueError("of others"))
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server():
+    task = asyncio.create_task(poll())
+    yield Promise(forever())
+    task.cancel()
+
+@pytest.fixture(scope="module", autouse=True)
+def thread():
+    over = threading.Event()
+    async def main():
+        while not over.is_set():
+            await Promise.delay(0.001)
+    server = threading.Thread(target=asyncio.run, args=(main(),))
+    server.start()
+    yield
+    over.set()
+    server.join()
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+async def test_sets_up(server):
+    kept.append(asyncio.create_task(poll()))
+    await asyncio.sleep(0.01)
+    assert [] == recorders
+    assert "looking" not in [frame.name for frame in traceback.extract_stack()]
+
+@pytest.mark.aiopromise
+async def test_checked(server, recorded_promises):
+    await asyncio.sleep(0.02)
+    assert [] == recorded_promises
+
+@pytest.mark.aiopromise
+async def test_leaves_one(server):
+    Promise(forever())
+
+async def test_after():
+    assert [] == recorders
+    Promise(forever())
+""",
+        OFF,
+    )
+    result.assert_outcomes(passed=4, errors=1)
+    assert {"test_leaves_one": "pending Promise(forever())"} == summaries(result)
+
+
+@pytest.mark.parametrize(
+    ("argument", "complaint"),
+    [
+        ("-o=aiopromise=strct", "aiopromise = \"strct\" knows strict only, got 'strct'"),
+        ("-o=aiopromise=true", "aiopromise = \"true\" knows strict only, got 'true'"),
+        ("--aiopromise=on", "argument --aiopromise: ignored explicit argument 'on'"),
+    ],
+)
+def test_a_setting_that_is_misspelt_is_refused_at_the_start(run: Run, argument: str, complaint: str) -> None:
+    """For else nothing would be checked, and nobody told."""
+    result = run("def test_it(): pass", argument, head="")
+    assert pytest.ExitCode.USAGE_ERROR == result.ret
+    assert "collected" not in result.stdout.str()
+    result.stderr.fnmatch_lines([f"*: {complaint}"])
+
+
+@pytest.mark.parametrize("arguments", ['"pending"', "allow='pending'"])
+def test_the_marker_takes_no_arguments(run: Run, arguments: str) -> None:
+    """What a test may leave behind is said by the other one."""
+    result = run(f"@pytest.mark.aiopromise({arguments})" + TWO_LEFT, OFF)
+    result.assert_outcomes(passed=1, errors=1)
+    written = f"@pytest.mark.aiopromise({arguments})".replace('"', "'")
+    right = (
+        'Write @pytest.mark.aiopromise, and what the test may leave behind as @pytest.mark.aiopromise_allow("pending")'
+    )
+    result.stdout.fnmatch_lines([f"*UsageError: {written} takes no arguments", "E*", f"*{right}"], consecutive=True)
+
+
+def test_the_fixture_works_where_nothing_is_checked(run: Run) -> None:
+    """It lists what is made, and fails nothing; nor is anything recorded in the next test."""
+    result = run(
+        """
+from aiopromise._recorder import recorders
+
+async def test_it(recorded_promises):
+    promise = Promise(forever())
+    assert [promise, Promise.reject(KeyError())] == recorded_promises
+
+async def test_fails(recorded_promises):
+    Promise(forever())
+    assert 0
+
+async def test_next():
+    assert [] == recorders
+    Promise(forever())
+""",
+        OFF,
+    )
+    result.assert_outcomes(passed=2, failed=1)
+    assert "left behind" not in result.stdout.str()
+
+
+# ---------------------------------------------------------- beside other runners
+
+
+@pytest.mark.parametrize("checks", [[], ["--aiopromise"]], ids=["off", "on"])
+def test_a_test_that_does_not_run_on_asyncio_is_not_disturbed(
+    run: Run, pytester: pytest.Pytester, checks: list[str]
+) -> None:
+    """Whatever runs its coroutine; and what is made in an asyncio.run() inside is seen."""
+    pytester.makeconftest("""
+        def pytest_pyfunc_call(pyfuncitem):
+            names = pyfuncitem._fixtureinfo.argnames
+            try:
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}).send(None)
+            except StopIteration:
+                return True
+    """)
+    result = run(
+        """
+async def test_passes(tmp_path):
+    assert asyncio._get_running_loop() is None
+
+async def test_fails():
+    assert 0
+
+class TestClass:
+    async def test_lists_promises(self, recorded_promises):
+        assert [] == recorded_promises
+
+async def test_loop_inside():
+    async def main():
+        Promise.reject(ValueError("no"))
+    asyncio.run(main())
+""",
+        OFF,
+        *checks,
+        "-p",
+        "no:asyncio",
+        "-o",
+        "asyncio_mode=",
+        "-W",
+        "ignore::pytest.PytestConfigWarning",
+    )
+    result.assert_outcomes(passed=3, failed=1, errors=bool(checks))
+    assert (["test_loop_inside"] if checks else []) == [*summaries(result)]
+
+
+@pytest.mark.parametrize("checks", [[], ["--aiopromise"]], ids=["off", "on"])
+def test_a_test_on_trio_is_not_disturbed(run: Run, checks: list[str]) -> None:
+    """Run by anyio's plugin beside the same on asyncio, which is checked."""
+    pytest.importorskip("trio")
+    result = run(
+        """
+pytestmark = pytest.mark.anyio
+
+@pytest.fixture(params=["asyncio", "trio"], scope="module")
+def anyio_backend(request):
+    return request.param
+
+@pytest.fixture(scope="module")
+async def wide(anyio_backend):
+    yield 1
+
+@pytest.fixture
+async def narrow(wide):
+    yield 2
+
+async def test_passes():
+    pass
+
+async def test_fixtures(wide, narrow, recorded_promises):
+    assert (1, 2, []) == (wide, narrow, recorded_promises)
+
+async def test_fails():
+    assert 0
+
+class TestBackends:
+    async def test_leaves_one(self, anyio_backend):
+        if anyio_backend == "asyncio":
+            Promise(forever())
+""",
+        OFF,
+        *checks,
+        "-p",
+        "no:asyncio",
+        "-o",
+        "asyncio_mode=",
+        "-W",
+        "ignore::pytest.PytestConfigWarning",
+    )
+    result.assert_outcomes(passed=6, failed=2, errors=bool(checks))
+    assert (["TestBackends::test_leaves_one[asyncio]"] if checks else []) == [*summaries(result)]
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "here"),
+    [
+        ("pytest", "6.2.5", "pytest 6.2.5 with pluggy *"),
+        ("pluggy", "1.0.0", "pytest * with pluggy 1.0.0"),
+        ("pytest", "unknown", "pytest unknown with pluggy *"),
+    ],
+)
+def test_a_pytest_that_is_too_old_is_left_in_peace_until_checks_are_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch, package: str, version: str, here: str
+) -> None:
+    """It starts and runs as without the plugin; who asks is told in one sentence what is needed."""
+    needs = f"needs pytest 7.0 and pluggy 1.2 or later, and this is {here}"
+    monkeypatch.setattr(f"{package}.__version__", version)
+    silent = run(LEFT, OFF)
+    silent.assert_outcomes(passed=4)
+    for argument, written in (("-o=aiopromise=strict", 'aiopromise = "strict"'), ("--aiopromise", "--aiopromise")):
+        refused = run(LEFT, OFF, argument)
+        assert pytest.ExitCode.USAGE_ERROR == refused.ret
+        refused.stderr.fnmatch_lines([f"ERROR: {written} {needs}"])
+    asked = run(
+        """
+@pytest.mark.aiopromise
+async def test_marked():
+    pass
+
+async def test_fixture(recorded_promises):
+    pass
+
+async def test_other():
+    Promise(forever())
+""",
+        OFF,
+    )
+    asked.assert_outcomes(passed=1, errors=2)
+    asked.stdout.fnmatch_lines(
+        [f"*UsageError: @pytest.mark.aiopromise {needs}", f"*UsageError: recorded_promises {needs}"]
+    )
+
+
+def test_the_plugin_can_be_imported_where_pytest_has_fewer_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before 7.0, where a name that is missing in a signature would break every start."""
+    for name in ("CallInfo", "Config", "Mark", "Parser", "StashKey", "TestReport"):
+        monkeypatch.delattr(pytest, name)
+    monkeypatch.delitem(sys.modules, "_aiopromise_pytest")
+    assert callable(importlib.import_module("_aiopromise_pytest").pytest_addoption)
 
 
 # ---------------------------------------------------------------- the fixture
@@ -837,7 +1189,7 @@ async def forever():
 
 
 def test_a_session_without_promises_does_not_import_the_library(pytester: pytest.Pytester) -> None:
-    """The plugin is loaded at every start of pytest in the environment, so it asks for nothing then."""
+    """The plugin is loaded at every start of pytest in the environment, so it asks for nothing then, on or off."""
     pytester.makepyfile("""
         def test_it():
             import sys
@@ -845,7 +1197,8 @@ def test_a_session_without_promises_does_not_import_the_library(pytester: pytest
             assert not {"aiopromise", "asyncio"} & {*sys.modules}
     """)
     off = [argument for name in ("asyncio", "anyio", "hypothesispytest") for argument in ("-p", f"no:{name}")]
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", *off).assert_outcomes(passed=1)
+    for checks in ([], ["--aiopromise"]):
+        pytester.runpytest_subprocess("-p", "no:cacheprovider", *off, *checks).assert_outcomes(passed=1)
 
 
 def test_watching_keeps_nothing_alive(run: Run) -> None:

@@ -73,9 +73,9 @@ class Recording:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Record what the running loop makes meanwhile, and look at the end."""
+        """Record what is made meanwhile by whatever runs this, be it asyncio or not, and look at the end."""
         # The loop may be older than the recording, and ask whether there is one only at its next drain.
-        if (queue := known_queue(asyncio.get_running_loop())) is not None:
+        if (loop := asyncio._get_running_loop()) is not None and (queue := known_queue(loop)) is not None:
             queue.traced = True
         with self._maker.at_work():
             try:

@@ -35,15 +35,24 @@ _MOST_PLACES: Final = 5
 
 @final
 class Watch:
-    """The hooks that watch over each test."""
+    """The hooks that watch over each test that is to be checked."""
 
-    def __init__(self, config: pytest.Config, allowed: set[str], allowed_by: Callable[[pytest.Mark], set[str]]) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        is_checked: Callable[[pytest.Item], bool],
+        allowed: set[str],
+        allowed_by: Callable[[pytest.Mark], set[str]],
+    ) -> None:
         """Read what tests may leave behind."""
+        self._is_checked = is_checked
         self._allowed = allowed
         self._allowed_by = allowed_by
         # Not the working directory, which a test may change or remove.
         self._directory = config.invocation_params.dir
         self.recording: Recording | None = None
+        # Entered where a test is not checked: what it begins, or leaves, is not the work of one that is.
+        self._unchecked = ExitStack()
         # What is left behind is told once: with the first failure, or as the one failure.
         self._untold = True
 
@@ -64,22 +73,24 @@ class Watch:
         """Record what is made from now on."""
         self._untold = True
         self._allowed_to(item)  # what is wrong with a marker is told even where nothing is left behind
-        self._start_if_wanted()
+        self._start_if_wanted(item)
+        if self.recording is None:
+            self._unchecked.enter_context(others())
         return (yield)
 
-    def _start_if_wanted(self) -> None:
+    def _start_if_wanted(self, item: pytest.Item) -> None:
         # Also where a marker allows all: on a loop of a wider scope the next test would be seen too late.
-        if self.recording is None and self._allowed != {*_HINTS}:
+        if self.recording is None and self._allowed != {*_HINTS} and self._is_checked(item):
             self._start()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
         """Leave out what a fixture makes that outlives the test: at its beginning and at its end."""
-        if self.recording is None or fixturedef.scope == "function":
+        if fixturedef.scope == "function":
             return (yield)
         ending = ExitStack()
         request.addfinalizer(ending.close)  # the first to be added is the last to be called
-        with self.recording.paused():
+        with others() if self.recording is None else self.recording.paused():
             result = yield
         request.addfinalizer(lambda: ending.enter_context(others()))
         return result
@@ -87,7 +98,7 @@ class Watch:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: Any) -> Generator[None, object, object]:
         """Look when the test is over, before its fixtures are."""
-        self._start_if_wanted()  # its fixtures may have been the first to import the library
+        self._start_if_wanted(item)  # its fixtures may have been the first to import the library
         if self.recording is None:
             return (yield)
         function = getattr(item, "obj", None)
@@ -114,6 +125,7 @@ class Watch:
         finally:
             if self.recording is not None:
                 self.recording.stop()
+            self._unchecked.close()
         if self._untold and (text := self._told(item)):
             pytest.fail(text, pytrace=False)
         return result
@@ -138,6 +150,7 @@ class Watch:
         """Leave nothing of it on, where the run was broken off."""
         if self.recording is not None:
             self.recording.stop()
+        self._unchecked.close()
 
     def _told(self, item: pytest.Item) -> str | None:
         """Return what is to be told of what was left behind, once."""
@@ -146,6 +159,8 @@ class Watch:
         return _report(left, self._directory) if left else None
 
     def _allowed_to(self, item: pytest.Item) -> set[str]:
+        if not self._is_checked(item):
+            return {*_HINTS}
         return self._allowed.union(*map(self._allowed_by, item.iter_markers("aiopromise_allow")))
 
 
