@@ -26,8 +26,8 @@ The rooms, in reading order; each imports only from those before it:
 - `_job`: a future of a thread or process as the upstream of a promise
 - `_deadline`: the time limit of a promise
 - `_promise`: `Promise` itself: `then`, `catch`, `finally_` and their kin
-- `_convert`: ways in: values, functions and thenables; `promisify`
-- `_chain`: `chain()` and `pipe()`
+- `_convert`: ways in: values, functions and thenables
+- `_chain`: `chain()`, `pipe()` and `promisify()`
 - `_group`: several promises that one hangs on; what is stopped, and what is let go
 - `_answers`: when a group has its answer
 - `_combinators`: many promises in, one out: `all`, `any`, `race` and their kin
@@ -44,8 +44,8 @@ The rooms, in reading order; each imports only from those before it:
 
 from aiopromise import _core
 from aiopromise import _facade as _facade
-from aiopromise._chain import Chain, chain, pipe
-from aiopromise._convert import Thenable, promisify
+from aiopromise._chain import Chain, chain, pipe, promisify
+from aiopromise._convert import Thenable
 from aiopromise._outcome import Fulfilled, Rejected, Settled, all_fulfilled, is_fulfilled, is_rejected
 from aiopromise._promise import Promise
 from aiopromise._rejection import UnhandledRejection, on_unhandled_rejection

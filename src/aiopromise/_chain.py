@@ -1,9 +1,13 @@
-"""One step after another: `chain()` of awaitables, `pipe()` of functions."""
+"""One step after another: `chain()` of awaitables, `pipe()` of functions; and `promisify()` for one of them."""
 
+import asyncio
+import inspect
+import sys
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import reduce
+from functools import reduce, wraps
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
 from aiopromise._convert import attempt
@@ -11,7 +15,7 @@ from aiopromise._errors import close_refused, needs_function, short
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._task import is_awaitable, name_of
 
-__all__ = ["Chain", "chain", "pipe"]
+__all__ = ["Chain", "chain", "pipe", "promisify"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -177,3 +181,49 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
 
     piped.__name__ = piped.__qualname__ = name
     return piped
+
+
+def promisify(fn: Any, /) -> Any:
+    """Return a function that calls *fn* and gives a promise for what it returns: a decorator.
+
+    For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. The call is
+    `Promise.try_`: it happens at once, and what it raises rejects. Made of an ``async def`` it is a coroutine function
+    to `inspect` (from Python 3.12 on) and `asyncio`, so that other decorators, as that of a retry, await what it
+    gives.
+
+    Raises:
+        TypeError: *fn* is not a function.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import promisify
+        >>> @promisify
+        ... async def double(number):
+        ...     return number * 2
+        >>> async def main():
+        ...     return await double(10).then(double)
+        >>> asyncio.run(main())
+        40
+    """
+    if isinstance(fn, classmethod | staticmethod):
+        return type(fn)(promisify(fn.__func__))
+    if not callable(fn):
+        raise needs_function("promisify", fn)
+
+    @wraps(fn)
+    def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
+        return attempt(new_promise(name_of(fn), *args, **kwargs), fn, args, kwargs)
+
+    if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
+        _mark(promised)
+    return promised
+
+
+if sys.version_info >= (3, 12):
+    _mark = inspect.markcoroutinefunction
+
+else:
+
+    def _mark(function: Any) -> None:
+        # Only `inspect` cannot be told; this is what asyncio reads.
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]

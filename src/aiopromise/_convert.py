@@ -1,12 +1,8 @@
 """Ways in: any value, awaitable, function or thenable made a promise."""
 
 import asyncio
-import inspect
-import sys
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
 from aiopromise import _coroutine
@@ -24,9 +20,9 @@ from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 from aiopromise._settle import broke_off, fail, raised, settle, stops
 from aiopromise._state import FULFILLED, Tie
-from aiopromise._task import is_awaitable, name_of
+from aiopromise._task import is_awaitable
 
-__all__ = ["Thenable", "attempt", "delay", "from_thenable", "promisify", "reject", "resolve", "try_", "with_resolvers"]
+__all__ = ["Thenable", "attempt", "delay", "from_thenable", "reject", "resolve", "try_", "with_resolvers"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -315,49 +311,3 @@ class Thenable(Awaitable[T_co]):
 
     def __await__(self) -> Any:
         return from_thenable(self).__await__()
-
-
-def promisify(fn: Any, /) -> Any:
-    """Return a function that calls *fn* and gives a promise for what it returns: a decorator.
-
-    For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. The call is
-    `Promise.try_`: it happens at once, and what it raises rejects. Made of an ``async def`` it is a coroutine function
-    to `inspect` (from Python 3.12 on) and `asyncio`, so that other decorators, as that of a retry, await what it
-    gives.
-
-    Raises:
-        TypeError: *fn* is not a function.
-
-    Example:
-        >>> import asyncio
-        >>> from aiopromise import promisify
-        >>> @promisify
-        ... async def double(number):
-        ...     return number * 2
-        >>> async def main():
-        ...     return await double(10).then(double)
-        >>> asyncio.run(main())
-        40
-    """
-    if isinstance(fn, classmethod | staticmethod):
-        return type(fn)(promisify(fn.__func__))
-    if not callable(fn):
-        raise needs_function("promisify", fn)
-
-    @wraps(fn)
-    def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
-        return attempt(new_promise(name_of(fn), *args, **kwargs), fn, args, kwargs)
-
-    if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
-        _mark(promised)
-    return promised
-
-
-if sys.version_info >= (3, 12):
-    _mark = inspect.markcoroutinefunction
-
-else:
-
-    def _mark(function: Any) -> None:
-        # Only `inspect` cannot be told; this is what asyncio reads.
-        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]

@@ -18,11 +18,13 @@ from aiopromise._job import Job
 from aiopromise._queue import Queue
 from aiopromise._settle import broke_off
 from aiopromise._state import begin, pending, subscribe
-from aiopromise._task import FUTURES, Handler, is_awaitable, new_task
+from aiopromise._task import FUTURES, is_awaitable, new_task
 
 __all__ = ["Promise", "adopt", "new_promise"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+Handler = Callable[[Any], Any]
 
 
 @final
@@ -296,9 +298,8 @@ class Promise(FutureLike, Awaitable[T_co]):
         count. *msg* becomes the argument of the `asyncio.CancelledError`.
 
         Cancellation:
-            Cancelling a Task that awaits a promise is such a request too, if that Task is its last consumer;
-            ``cancel()`` itself ends the promise whoever awaits it. A second request is delivered again, to a
-            running ``finally_`` for instance, as with Tasks.
+            Cancelling a Task that awaits a promise is such a request too, if it is the last consumer; ``cancel()``
+            itself ends the promise whoever awaits it. A second request is delivered, too, as with Tasks.
 
         Example:
             >>> import asyncio
