@@ -97,10 +97,12 @@ def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
 
 
 def task_to_ask(promise: Core) -> "asyncio.Task[Any] | None":
-    """Let all that a request to end *promise* passes know that it comes; return the one Task that it reaches."""
+    """Return the one Task that a request to end *promise* reaches, and let all that it passes know that it comes."""
     _, upstream, passages = _climb(promise)
+    if not isinstance(upstream, TASKS) or upstream.done():
+        return None
     _tell(passages)
-    return upstream if isinstance(upstream, TASKS) and not upstream.done() else None
+    return upstream
 
 
 def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
