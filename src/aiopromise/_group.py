@@ -290,7 +290,9 @@ class Group(Tie):
         self._conclude(Exactly(True, None))
         try:
             await self.promise
-        except Exception:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             if not issubclass(type(error), asyncio.CancelledError) and not was_asked(asyncio.current_task()):
                 raise
         finally:
