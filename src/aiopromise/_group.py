@@ -94,7 +94,7 @@ class Outside(Member):
     def let_go(self) -> None:
         super().let_go()
         future = self.promise._upstream
-        if isinstance(future, FUTURES) and future.done():
+        if isinstance(future, FUTURES) and future.done() and self.promise._is_handled:
             take_outcome(self.promise, future)  # it has ended in this very turn
         else:
             leave_future(self.promise)
@@ -160,6 +160,8 @@ class Group(Tie):
             elif not member.is_last():
                 del self._members[member]
                 member.let_go()
+                if type(member) is Outside:
+                    mark_handled(member.promise)  # nobody else has it: what it follows speaks for itself
         return [member.promise for member in self._members]
 
     def is_stopping(self) -> bool:
@@ -239,7 +241,7 @@ class Group(Tie):
         if not (member.is_asked or rejection.was_asked_for):
             mark_handled(member.promise)
             self._late.append(rejection.reason)
-        elif type(member) is Owned:
+        elif type(member) is Owned or (type(member) is Outside and member.is_asked):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:
@@ -265,7 +267,7 @@ class Group(Tie):
         self._outcome = outcome
         # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
         for member in tuple(self._members):
-            if self._losers != "cancel" or type(member) is Owned:
+            if self._losers != "cancel" or type(member) is not Member:
                 mark_handled(member.promise)
             if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
                 for recorder in recorders:
