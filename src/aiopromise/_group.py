@@ -146,14 +146,7 @@ class Group(Tie):
         return [member.promise for member in tuple(self._members) if member.is_last()]
 
     def stop(self, promise: State, message: Any) -> list[State]:
-        error = cancelled_error(message)
-        if self._outcome is not None and not self._outcome.fulfilled:
-            error.__context__ = self._outcome.value
-        # Also where there was an answer already: a request that ended in a value would be lost.
-        #
-        #     while True:
-        #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
-        self._outcome = failure(error)
+        self._answer_request(message)
         for member in tuple(self._members):
             if type(member) is Owned:
                 mark_handled(member.promise)
@@ -163,6 +156,22 @@ class Group(Tie):
                 if type(member) is Outside:
                     mark_handled(member.promise)  # nobody else has it: what it follows speaks for itself
         return [member.promise for member in self._members]
+
+    def stop_losers(self, message: Any) -> list[State]:
+        """Be told of a request that came to the iterator over the results: it is left early, and says so at the end."""
+        self._answer_request(message)
+        self._let_go_of_losers()
+        return [member.promise for member in self._members]
+
+    def _answer_request(self, message: Any) -> None:
+        error = cancelled_error(message)
+        if self._outcome is not None and not self._outcome.fulfilled:
+            error.__context__ = self._outcome.value
+        # Also where there was an answer already: a request that ended in a value would be lost.
+        #
+        #     while True:
+        #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
+        self._outcome = failure(error)
 
     def is_stopping(self) -> bool:
         for member in tuple(self._members):
@@ -265,21 +274,31 @@ class Group(Tie):
         if self._outcome is not None:
             return
         self._outcome = outcome
-        # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
-        for member in tuple(self._members):
-            if self._losers != "cancel" or type(member) is not Member:
-                mark_handled(member.promise)
-            if self._losers == "keep" or (self._losers is None and not isinstance(member, Owned)):
-                for recorder in recorders:
-                    recorder.left(self.promise, member.promise)
-                del self._members[member]
-                member.let_go()
-                self._came_late(member)
+        self._let_go_of_losers()
         # A second request would break into the cleanup of those that were asked with all others.
         ask_each([member.promise for member in self._members], None, again=not self._were_all_asked)
         for member in self._members:
             member.is_asked = member.promise._state == PENDING
         self._end()
+
+    def _let_go_of_losers(self) -> None:
+        # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
+        for member in tuple(self._members):
+            if self._losers != "cancel" or type(member) is not Member:
+                mark_handled(member.promise)
+            if not self._stops(member):
+                for recorder in recorders:
+                    recorder.left(self.promise, member.promise)
+                del self._members[member]
+                member.let_go()
+                self._came_late(member)
+
+    def losers(self) -> list[State]:
+        """Return the promises that are stopped when there is an answer."""
+        return [member.promise for member in tuple(self._members) if self._stops(member)]
+
+    def _stops(self, member: Member) -> bool:
+        return self._losers == "cancel" or (self._losers is None and isinstance(member, Owned))
 
     async def leave(self, error: BaseException) -> None:
         """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
@@ -331,14 +350,16 @@ class Arrival(Tie):
         elif self.promise._state == PENDING:
             settle(self.promise, FULFILLED, None)
 
-    def wanted_alone(self) -> tuple[State]:
-        return (self._group.promise,)
+    def wanted_alone(self) -> list[State]:
+        return self._group.losers()
 
-    def stop(self, promise: State, message: Any) -> tuple[State]:
-        return (self._group.promise,)
+    def stop(self, promise: State, message: Any) -> list[State]:
+        return self._group.stop_losers(message)
 
     def is_stopping(self) -> bool:
-        return self._group.promise._state == PENDING
+        if not self._group.is_stopping():
+            self._group._end()
+        return True
 
 
 def failure(reason: BaseException) -> Exactly:
