@@ -5,8 +5,8 @@ contract says in the order in which the contract says it. Time passes when it is
 
 A promise has a *source*, from which its outcome will come, and *consumers*, which are told of it:
 
-- its outcome comes from a resolver (no source), a promise, a Future, a Task, a Job, a Group or a Shield;
-- told are children and followers, each a Promise; a Wait of a Task, a Callback, a Member of a Group, a Shield.
+- its outcome comes from a resolver (no source), a promise, a Future, a Task, a Job, a Group, a Limit or a Shield;
+- told are children and followers, each a Promise; a Wait of a Task, a Callback, a Member of a Group, a Limit, a Shield.
 
 A Task that waits for itself, by way of others, is noted in the loop; what comes of it is not modelled.
 """
@@ -15,8 +15,12 @@ import heapq
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
+
+# One drain settles so many; one that a Task brings along when it ends, fewer.
+MOST, MOST_ALONG = 1024, 64
 
 PENDING, FULFILLED, REJECTED, CANCELLED = "pending", "fulfilled", "rejected", "cancelled"
 
@@ -93,21 +97,25 @@ class Loop:
             self.will_drain = True
             self.call_soon(self.drain)
 
-    def drain(self) -> None:
-        """Settle all that can be settled in this turn."""
-        while self.reactions:
-            self.reactions.popleft()()
-        suspects, self.suspects = self.suspects, []
-        for promise in suspects:
-            promise.announce_unless_taken()
+    def drain(self, most: int = MOST) -> None:
+        """Settle what can be settled in this turn: so many, and the rest in the next one."""
+        for _ in range(most):
+            if self.reactions:
+                self.reactions.popleft()()
+        if not self.reactions:
+            suspects, self.suspects = self.suspects, []
+            for promise in suspects:
+                promise.announce_unless_taken()
         self.will_drain = False
+        if self.reactions or self.suspects:
+            self.arm()
 
     def drain_after(self, call: Callable, *arguments: Any) -> None:
         """Take up an outcome from outside; who waits for it is told in the same turn."""
         is_scheduled, self.will_drain = self.will_drain, True
         call(*arguments)
         if not is_scheduled:
-            self.drain()
+            self.drain(MOST_ALONG)
 
 
 # ---------------------------------------------------------- what asyncio has: futures and Tasks
@@ -147,6 +155,8 @@ class Future:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if not self.done():
+            if self.loop.has_ring:
+                raise GeneratorExit  # the program is given up
             yield self
         return self.outcome.give()
 
@@ -162,14 +172,17 @@ class Task(Future):
         self.must_begin = must_begin
         self.waits_for: Any = None
         self.must_cancel = False
-        self.requests = 0
+        # Whether somebody has asked it to end, at any time; a request in a first step that it takes at once is left
+        # for the second one, and comes too late where there is none.
+        self.is_asked = False
+        self.is_in_first_step = eager
         if not eager:
             loop.call_soon(self.step)
 
     def cancel(self) -> bool:
         if self.done():
             return False
-        self.requests += 1
+        self.is_asked = not self.is_in_first_step
         if self.waits_for is None or not self.waits_for.cancel():
             self.must_cancel = True
         return True
@@ -196,6 +209,8 @@ class Task(Future):
             self.loop.running = before
 
     def wait(self, wait: Any) -> None:
+        self.is_asked |= self.must_cancel
+        self.is_in_first_step = False
         if leads_to(wait, self):
             self.loop.has_ring = True  # which is not gone into
             return
@@ -226,13 +241,17 @@ class Keep(NamedTuple):
 class Promise:
     """A promise; its handlers are called when its source, the promise above it, has settled."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, *, is_handled: bool = False) -> None:
         self.loop = loop
         loop.promises.append(self)
         self.outcome = Outcome(PENDING, None)
+        # Whether a rejection is nobody's business: that of an input which a combinator has, or of its own promises.
+        self.is_handled = is_handled
         # Whether somebody answers for a rejection; whether it was announced that nobody does.
         self.taken = False
         self.announced = False
+        # Whether it is the outcome of a Task that was asked to end.
+        self.was_asked = False
         self.source: Any = None
         self.consumers: list[Any] = []
         self.on_value: Callable | None = None
@@ -250,7 +269,7 @@ class Promise:
         for consumer in self.consumers:
             self.loop.push(consumer.told)
         self.consumers = []
-        if outcome.state == REJECTED and self.loop.on_unhandled_rejection:
+        if outcome.state == REJECTED and self.loop.on_unhandled_rejection and not self.is_handled:
             self.loop.suspect(self)
 
     def take(self) -> Outcome:
@@ -261,8 +280,14 @@ class Promise:
         self.taken = True
         return self.outcome
 
+    def handle(self) -> None:
+        """Answer for a rejection that has come, or will."""
+        self.is_handled = True
+        if self.outcome.state == REJECTED:
+            self.take()
+
     def announce_unless_taken(self) -> None:
-        if not self.taken:
+        if not (self.taken or self.is_handled):
             self.announced = self.taken = True
             self.loop.on_unhandled_rejection(self.outcome.value, False)
 
@@ -323,6 +348,7 @@ class Promise:
 
     def adopt(self, future: Future) -> None:
         value = future.outcome.value
+        self.was_asked = isinstance(future, Task) and future.is_asked
         self.settle(value.outcome if isinstance(value, Keep) else future.outcome)
 
     # -- its handlers
@@ -402,51 +428,49 @@ class Promise:
         return promise
 
     def timeout(self, seconds: float, **fallback: Any) -> "Promise":
-        source = self
-        expired = False
-
-        def is_late(error: BaseException) -> Any:
-            if not (expired and isinstance(error, CancelledError)):
-                return Keep(failed(error))
-            return Keep(Outcome(FULFILLED, fallback["fallback"]) if fallback else failed(TimeoutError()))
-
-        def expire() -> None:
-            nonlocal expired
-            if not source.done() and child.source is source:
-                expired = not is_asked_to_end(source)  # who asked before has the say
-                child.cancel()
-
-        child = self.link(lambda value: Keep(Outcome(FULFILLED, value)), is_late, BaseException)
-        self.loop.call_later(seconds, expire)
-        return child
+        promise = Promise(self.loop)
+        if self.done():
+            promise.settle(self.take())  # to await it takes no time
+        else:
+            promise.source = limit = Limit(self, promise, fallback)
+            self.tell(limit)
+            self.loop.call_later(seconds, limit.expire)
+        return promise
 
     def add_done_callback(self, callback: Callable) -> None:
         self.tell(Callback(self, callback))
 
     # -- its cancellation
 
-    def cancel(self) -> bool:
-        """Ask what runs to end, or cancel what nothing runs for: False where it is too late."""
+    def cancel(self, *, but_not: tuple[Task, ...] = ()) -> bool:
+        """Ask what runs to end, or cancel what nothing runs for: False where it is too late.
+
+        Tasks that were asked just now are *but_not* asked again.
+        """
         if self.done():
             return False
         path = climb(self)
-        top = path[-1]
-        work = top.source
+        for promise in path:
+            if isinstance(promise.source, Limit):
+                promise.source.is_asked = True
+        work = path[-1].source
         if isinstance(work, Future) and not isinstance(work, Job):
-            work.cancel()
-            if not work.done():
-                return True
-            top.adopt(work)  # it has ended: only those below are still to be cancelled
-            path.pop()
-            if not path:
-                return self.outcome.state == CANCELLED
-        elif isinstance(work, Group):
-            if work.stop():
-                return True
-        elif work is not None and not isinstance(work, Promise):
+            return self.ask(work, path, but_not)
+        if isinstance(work, Group | Arrival) and work.stop(but_not):
+            return True
+        if isinstance(work, Job | Shield):
             work.cancel()
         cut_off(path)
         return True
+
+    def ask(self, work: Future, path: list["Promise"], but_not: tuple[Task, ...]) -> bool:
+        if work not in but_not:
+            work.cancel()
+        if not work.done():
+            return True
+        path.pop().adopt(work)  # it has ended: only those below are still to be cancelled
+        cut_off(path)
+        return bool(path) or self.outcome.state == CANCELLED
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if not self.done():
@@ -467,9 +491,12 @@ async def awaited(thing: Any) -> Any:
 def climb(promise: Promise) -> list[Promise]:
     """Return the promises from this one up, as far as nobody else wants them."""
     path = [promise]
-    while isinstance(above := path[-1].source, Promise) and not above.done() and above.consumers == [path[-1]]:
+    while True:
+        source = path[-1].source
+        above, consumer = (source.source, source) if isinstance(source, Limit) else (source, path[-1])
+        if not isinstance(above, Promise) or above.done() or above.consumers != [consumer]:
+            return path
         path.append(above)
-    return path
 
 
 def cut_off(path: list[Promise]) -> None:
@@ -480,6 +507,8 @@ def cut_off(path: list[Promise]) -> None:
         is_due = isinstance(source, Promise) and source.done()
         if isinstance(source, Promise):
             source.forget(link)
+        elif isinstance(source, Limit):
+            source.source.forget(source)
         if link.on_error is not None and isinstance(error, link.catches):
             link.source = Promise(link.loop)
             link.source.settle(failed(error))
@@ -487,6 +516,28 @@ def cut_off(path: list[Promise]) -> None:
                 link.loop.push(link.told)
             return
         link.settle(failed(error))
+
+
+def running_tasks(promise: Promise) -> list[Task]:
+    """Return what a request to end would ask in the first place."""
+    work = climb(promise)[-1].source
+    if isinstance(work, Group | Arrival):
+        return [task for one in work.wanted_alone() for task in running_tasks(one)]
+    return [work] if isinstance(work, Task) and not work.done() else []
+
+
+def one_running_task(promise: Promise) -> bool:
+    """Tell whether it is one Task that is running for *promise*."""
+    work = climb(promise)[-1].source
+    return isinstance(work, Task) and not work.done()
+
+
+def ask_and_call(promise: Promise, withdraw: Callable, is_the_last: bool) -> None:
+    """Ask the Tasks below *promise*, if the last one leaves it, and *withdraw* from it in the next turn."""
+    asked = running_tasks(promise) if is_the_last else []
+    promise.loop.call_soon(withdraw, tuple(asked))
+    for task in asked:
+        task.cancel()
 
 
 def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
@@ -502,22 +553,63 @@ def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
 
 def what_holds_up(thing: Any) -> list[Any]:
     """Return what *thing* waits for directly."""
-    if isinstance(thing, Promise | Shield):
+    if isinstance(thing, Promise | Shield | Limit):
         return [thing.source]
     if isinstance(thing, Group):
         return [member.promise for member in thing.members]
+    if isinstance(thing, Arrival):
+        return [thing.group]
     if isinstance(thing, Task):
         return [thing.waits_for]
     return [thing.promise] if isinstance(thing, Wait) else []
 
 
-def is_asked_to_end(promise: Any) -> bool:
-    """Tell whether what runs for *promise* was asked to end already."""
-    while isinstance(promise, Promise):
-        promise = promise.source
-    if isinstance(promise, Group):
-        return promise.answer is not None and promise.answer.state == CANCELLED
-    return isinstance(promise, Task) and promise.requests > 0
+class Limit:
+    """A time limit: ``async with asyncio.timeout(seconds): return await source``."""
+
+    def __init__(self, source: Promise, promise: Promise, fallback: dict[str, Any]) -> None:
+        self.source, self.promise, self.fallback = source, promise, fallback
+        # Whether the time was up while the source was waited for; whether that wait was given up then.
+        self.is_expired = self.is_left = False
+        # Whether a request to end came through, other than the own one.
+        self.is_asked = False
+
+    def expire(self) -> None:
+        """Ask as a Task does that awaits the source."""
+        if self.promise.source is not self:
+            return
+        self.is_expired = True
+        if self.is_the_last() and one_running_task(self.source):
+            self.source.cancel()
+        else:
+            self.is_left = True  # what comes now is too late
+            ask_and_call(self.source, self.withdraw, self.is_the_last())
+
+    def withdraw(self, asked: tuple[Task, ...]) -> None:
+        if self.promise.source is not self:
+            return
+        if self.is_the_last():
+            self.is_left = False  # what comes of the request is the outcome
+            self.source.cancel(but_not=asked)
+        elif not self.source.done():
+            self.source.forget(self)
+            self.source.loop.push(self.told)
+
+    def is_the_last(self) -> bool:
+        """Tell whether nobody else wants the source."""
+        return self.source.consumers == [self]
+
+    def told(self) -> None:
+        if self.promise.source is not self:
+            return
+        if not (self.is_left or (self.is_expired and self.source.outcome.state == CANCELLED)):
+            self.promise.settle(self.source.take())
+        elif self.is_asked:
+            self.promise.settle(failed(CancelledError()))
+        elif self.fallback:
+            self.promise.settle(Outcome(FULFILLED, self.fallback["fallback"]))
+        else:
+            self.promise.settle(failed(TimeoutError()))
 
 
 class Shield:
@@ -567,25 +659,24 @@ class Wait:
     def cancel(self) -> bool:
         """Be asked by the Task, and ask the promise to end if nobody else wants it; else only leave it.
 
-        A Task below is asked at once, a promise in the next turn. True: the Task will be woken.
+        The Tasks below are asked at once, a promise in the next turn. True: the Task will be woken.
         """
         if self.is_over or self.error is not None:
             return not self.is_over
-        work = climb(self.promise)[-1].source
-        if isinstance(work, Task) and not work.done() and self.is_the_last():
-            work.cancel()
+        if self.is_the_last() and one_running_task(self.promise):
+            self.promise.cancel()
         else:
             self.error = CancelledError()
-            self.promise.loop.call_soon(self.withdraw)
+            ask_and_call(self.promise, self.withdraw, self.is_the_last())
         return True
 
-    def withdraw(self) -> None:
+    def withdraw(self, asked: tuple[Task, ...]) -> None:
         if self.is_over or self.promise.done():
             return
         if not self.is_the_last():
             self.promise.forget(self)
             self.promise.loop.push(self.told)
-        elif self.promise.cancel():
+        elif self.promise.cancel(but_not=asked):
             self.error = None  # what comes of the request is for this Task
 
     def is_the_last(self) -> bool:
@@ -597,10 +688,15 @@ class Wait:
 
 
 class Member:
-    """One input of a combinator: of its own ("ours"), a promise ("caller's"), a Task or Future ("outside")."""
+    """One input of a combinator: of its own ("ours"), a promise ("caller's"), a Task or Future ("outside").
+
+    Or the Task that reads the items of calls ("reader"), which is left alone until the calls have ended.
+    """
 
     def __init__(self, group: "Group", promise: Promise, kind: str, index: int) -> None:
         self.group, self.promise, self.kind, self.index = group, promise, kind, index
+        # Whether the group has asked it to end.
+        self.is_asked = False
 
     def told(self) -> None:
         if self in self.group.members:
@@ -609,9 +705,13 @@ class Member:
 
     def let_go(self) -> None:
         self.promise.forget(self)
-        if self.kind == "outside":
+        if self.kind == "outside" and not self.promise.done():
             self.promise.source = None
         self.group.members.remove(self)
+
+    def is_wanted_alone(self) -> bool:
+        """Tell whether nobody else wants it."""
+        return self.kind == "ours" or (self.kind == "caller's" and self.promise.consumers == [self])
 
 
 class Group:
@@ -625,20 +725,41 @@ class Group:
         self.answer: Outcome | None = None
         self.joined = 0
 
-    def join(self, promise: Promise, kind: str) -> None:
+    def join(self, promise: Promise, kind: str) -> Member:
         member = Member(self, promise, kind, self.joined)
-        self.joined += 1
+        if kind != "reader":
+            self.joined += 1
         self.members.append(member)
         promise.tell(member)
+        return member
 
     def heard(self, member: Member) -> None:
         """Note the outcome of *member*, unless there is an answer and this is a loser that has ended."""
         if self.answer is None:
-            outcome = member.promise.take()
-            self.outcomes[member.index] = outcome
-            self.in_order.append(outcome)
-            self.look()
+            self.arrived(member)
+        else:
+            self.came_late(member)
         self.end_if_over()
+
+    def arrived(self, member: Member) -> None:
+        outcome = member.promise.take()
+        self.outcomes[member.index] = outcome
+        self.in_order.append(outcome)
+        self.look()
+
+    def came_late(self, member: Member) -> None:
+        """Hear of the end of one after the answer: a failure is quiet, unless it is the answer to a request of ours.
+
+        A promise of the caller's that was asked speaks for itself.
+        """
+        promise = member.promise
+        if promise.outcome.state != REJECTED:
+            return
+        # Where a Task was asked by others, nobody can tell whether it has failed because of that.
+        if not (member.is_asked or promise.was_asked):
+            promise.handle()
+        elif member.kind == "ours" or (member.kind == "outside" and member.is_asked):
+            promise.loop.reports.append(promise.outcome.value)
 
     def look(self) -> None:
         """See whether there is an answer."""
@@ -648,14 +769,26 @@ class Group:
 
     def conclude(self, answer: Outcome) -> None:
         """Stop what is ours, and let go of the rest."""
+        if self.answer is not None:
+            return
         self.answer = answer
-        stopped = [one for one in self.members if self.losers == "cancel" or (not self.losers and one.kind == "ours")]
-        for member in [one for one in self.members if one not in stopped]:
-            member.let_go()
-        for promise in dict.fromkeys(member.promise for member in stopped):
-            if not is_asked_to_end(promise):
-                promise.cancel()
+        self.let_go_and_stop(())
         self.end_if_over()
+
+    def let_go_and_stop(self, but_not: tuple[Task, ...]) -> None:
+        for member in [*self.members]:
+            if self.losers != "cancel":
+                member.promise.handle()  # it was handed over
+            if self.losers == "keep" or (not self.losers and member.kind != "ours"):
+                member.let_go()
+        self.ask(but_not)
+
+    def ask(self, but_not: tuple[Task, ...]) -> None:
+        """Ask all that are left to end, each once."""
+        for promise in dict.fromkeys(member.promise for member in self.members):
+            promise.cancel(but_not=but_not)
+        for member in self.members:
+            member.is_asked = not member.promise.done()
 
     def answer_of(self, kind: str) -> Outcome | None:
         """Return what follows from the outcomes so far, if anything does."""
@@ -687,94 +820,242 @@ class Group:
 
     def end_if_over(self) -> None:
         """Settle with the answer, once all that was stopped has ended."""
+        if self.answer is not None and not self.members:
+            self.close()
         if self.answer is not None and not self.members and self.promise.source is self:
             self.promise.settle(self.answer)
 
-    def stop(self) -> bool:
+    def close(self) -> None:
+        """Close what the inputs came from, once they have ended."""
+
+    def wanted_alone(self) -> list[Promise]:
+        return [member.promise for member in self.members if member.is_wanted_alone()]
+
+    def stop(self, but_not: tuple[Task, ...]) -> bool:
         """Withdraw from every input; tell whether there is an end to wait for."""
         self.answer = failed(CancelledError())
         for member in [*self.members]:
-            if member.kind == "outside" or (member.kind != "ours" and member.promise.consumers != [member]):
+            if not member.is_wanted_alone():
                 member.let_go()
-            else:
-                member.promise.cancel()
-                if member.promise.done():
-                    member.let_go()  # nothing was running
+        self.ask(but_not)
+        return self.waits()
+
+    def waits(self) -> bool:
+        for member in [*self.members]:
+            if member.promise.done():
+                self.members.remove(member)  # nothing was running
+                self.came_late(member)
+        if not self.members:
+            self.close()
         return bool(self.members)
 
 
-class Arrivals(Group):
+class Arrival:
+    """What an iterator waits for; a request to end that comes to it means to leave early."""
+
+    def __init__(self, group: Any) -> None:
+        self.group = group
+        self.promise = Promise(group.promise.loop, is_handled=True)
+        self.promise.source = self
+
+    def come(self) -> None:
+        if self.promise.done():
+            return
+        state = self.group.promise.outcome.state
+        self.promise.settle(failed(CancelledError()) if state == CANCELLED else Outcome(FULFILLED, None))
+
+    def wanted_alone(self) -> list[Promise]:
+        return self.group.wanted_alone_by_iterator()
+
+    def stop(self, but_not: tuple[Task, ...]) -> bool:
+        return self.group.leave(but_not)
+
+
+class Iterated(Group):
+    """What an iterator over outcomes, as they come, hangs on."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.to_give: deque[Any] = deque()
+        self.arrival: Arrival | None = None
+
+    def wake(self) -> None:
+        arrival, self.arrival = self.arrival, None
+        if arrival is not None:
+            arrival.come()
+
+    def end_if_over(self) -> None:
+        super().end_if_over()
+        self.wake()
+
+    def give(self) -> Any:
+        return self.to_give.popleft()
+
+    def wanted_alone_by_iterator(self) -> list[Promise]:
+        stopped = {"cancel": ["ours", "caller's", "outside"], "keep": []}.get(self.losers or "", ["ours"])
+        return [member.promise for member in self.members if member.kind in stopped]
+
+    def leave(self, but_not: tuple[Task, ...]) -> bool:
+        """Be left early because of a request to end, of which the iterator tells once all has ended."""
+        self.answer = failed(CancelledError())
+        self.let_go_and_stop(but_not)
+        if self.waits():
+            return True
+        if self.promise.source is self:
+            self.promise.settle(self.answer)
+        return False
+
+    async def iterate(self) -> AsyncGenerator[Any, None]:
+        try:
+            while self.to_give or not self.promise.done():
+                if self.to_give:
+                    yield self.give()
+                else:
+                    self.arrival = Arrival(self)
+                    await self.arrival.promise
+        except BaseException as error:
+            self.conclude(Outcome(FULFILLED, None))
+            try:
+                await self.promise
+            except (CancelledError, GeneratorExit):
+                raise
+            except BaseException:
+                # No failure that came meanwhile takes the place of a request to end.
+                if not (isinstance(error, CancelledError) or self.promise.loop.running.is_asked):
+                    raise
+            raise
+        await self.promise
+
+
+class Arrivals(Iterated):
     """What an iterator over promises, in the order in which they settle, hangs on."""
 
     def __init__(self, promise: Promise, losers: str | None) -> None:
         super().__init__(promise, "all", 1, losers, 0)
-        self.arrived: deque[Member] = deque()
-        self.next_one: Promise | None = None
 
-    def heard(self, member: Member) -> None:
-        if self.answer is None:
-            self.arrived.append(member)
-            if not self.members:
-                self.conclude(Outcome(FULFILLED, None))
-            self.wake()
-        else:
-            self.end_if_over()
+    def arrived(self, member: Member) -> None:
+        self.to_give.append(member)
+        # Until it is given to somebody.
+        member.is_handled, member.promise.is_handled = member.promise.is_handled, True
+        if not self.members:
+            self.conclude(Outcome(FULFILLED, None))
+        self.wake()
 
-    def wake(self) -> None:
-        if self.next_one is not None and not self.next_one.done():
-            self.next_one.settle(Outcome(FULFILLED, None))
-
-    async def iterate(self) -> AsyncGenerator[tuple[int, Promise], None]:
-        try:
-            while self.arrived or self.answer is None:
-                if self.arrived:
-                    member = self.arrived.popleft()
-                    yield member.index, member.promise
-                else:
-                    self.next_one = Promise(self.promise.loop)
-                    await self.next_one
-        finally:
-            if self.answer is None:
-                self.conclude(Outcome(FULFILLED, None))
-            await self.promise
+    def give(self) -> tuple[int, Promise]:
+        member = super().give()
+        member.promise.is_handled = member.is_handled
+        return member.index, member.promise
 
 
-class Calls(Group):
+class Calls(Iterated):
     """The calls of one function on many items, some at a time."""
 
-    def __init__(self, promise: Promise, kind: str, items: list, function: Callable, limit: int) -> None:
-        super().__init__(promise, kind, 1, None, len(items))
+    def __init__(self, promise: Promise, kind: str, items: Any, function: Callable, limit: int) -> None:
+        super().__init__(promise, kind, 1, None, 0)
         self.items, self.function, self.limit = items, function, limit
-        self.still_to_call = [*items]
+        self.still_to_call: list = []
+        self.called: list = []
+        self.reader: Member | None = None
+        self.is_reading = self.is_closing = False
+        self.vacancy = Future(promise.loop)
 
     def begin(self) -> None:
-        if self.answer is None:
-            self.look()
+        if self.answer is not None:
+            return
+        if isinstance(self.items, list):
+            self.still_to_call = [*self.items]
+            self.take()
+        else:
+            promise = Promise(self.promise.loop, is_handled=True)
+            self.reader = self.join(promise, "reader")
+            promise.resolve(self.read(self.items))
 
-    def look(self) -> None:
-        super().look()
-        while self.still_to_call and self.answer is None and len(self.members) < self.limit:
-            source = Promise(self.promise.loop)
-            source.settle(Outcome(FULFILLED, self.still_to_call.pop(0)))
-            self.join(source.then(self.call()), "ours")
+    async def read(self, source: AsyncGenerator[Any, None]) -> None:
+        """Take items from an async source while they are wanted, and close it."""
+        try:
+            while await self.has_room():
+                self.is_reading = True
+                try:
+                    item = await anext(source)
+                except StopAsyncIteration:
+                    return
+                finally:
+                    self.is_reading = False
+                if self.answer is None:
+                    self.call(item)
+        finally:
+            await source.aclose()
 
-    def call(self) -> Callable:
-        return partial(self.function, self.total_so_far()) if self.kind == "reduce" else self.function
+    async def has_room(self) -> bool:
+        while not self.is_closing and (self.answer is not None or self.room() <= 0):
+            if self.vacancy.done():
+                self.vacancy = Future(self.promise.loop)
+            await self.vacancy
+        return not self.is_closing
+
+    def room(self) -> int:
+        unfinished = [member for member in self.members if member.kind != "reader"]
+        return self.limit - len(unfinished) - len(self.to_give)
+
+    def call(self, item: Any) -> None:
+        self.called.append(item)
+        function = partial(self.function, self.total_so_far()) if self.kind == "reduce" else self.function
+        source = Promise(self.promise.loop)
+        source.settle(Outcome(FULFILLED, item))
+        call = source.then(function)
+        call.is_handled = True
+        self.join(call, "ours")
+
+    def take(self) -> None:
+        """Take as many items as there is room for."""
+        if not self.vacancy.done():
+            self.vacancy.set_result(None)
+        while self.still_to_call and self.answer is None and self.room() > 0:
+            self.call(self.still_to_call.pop(0))
+        if not self.members and self.answer is None and not self.still_to_call:
+            self.conclude(Outcome(FULFILLED, self.value()))
+
+    def arrived(self, member: Member) -> None:
+        outcome = member.promise.take()
+        if outcome.state != FULFILLED:
+            self.conclude(outcome)
+            return
+        if member.kind != "reader":
+            self.outcomes[member.index] = outcome
+            self.in_order.append(outcome)
+            if self.kind == "stream":
+                self.to_give.append(outcome.value)
+                self.wake()
+        self.take()
+
+    def give(self) -> Any:
+        value = super().give()
+        self.take()
+        return value
+
+    def close(self) -> None:
+        reader, self.reader = self.reader, None
+        if reader is not None and not reader.promise.done():
+            self.is_closing = True
+            closing = self.join(reader.promise, "ours")
+            closing.is_asked = True
+            if not self.vacancy.done():
+                self.vacancy.set_result(None)
+            if self.is_reading:
+                reader.promise.cancel()
 
     def total_so_far(self) -> Any:
         return self.in_order[-1].value if self.in_order else "initial"
 
-    def answer_of(self, kind: str) -> Outcome | None:
-        outcome = super().answer_of("all")
-        if outcome is None or outcome.state != FULFILLED:
-            return outcome
-        answers = {
-            "map": outcome.value,
-            "filter": [item for item, verdict in zip(self.items, outcome.value, strict=True) if verdict],
+    def value(self) -> Any:
+        values = [self.outcomes[index].value for index in sorted(self.outcomes)]
+        return {
+            "map": values,
+            "filter": [item for item, verdict in zip(self.called, values, strict=True) if verdict],
             "each": None,
             "reduce": self.total_so_far(),
-        }
-        return Outcome(FULFILLED, answers[kind])
+            "stream": None,
+        }[self.kind]
 
 
 # ---------------------------------------------------------------------------- the ways to make
@@ -897,7 +1178,7 @@ class Model:
         return group.promise
 
     def as_completed(self, items: list, losers: str | None) -> AsyncGenerator[tuple[int, Promise], None]:
-        group = Arrivals(Promise(self.loop), losers)
+        group = Arrivals(Promise(self.loop, is_handled=True), losers)
         self.join(group, items)
         if not items:
             group.conclude(Outcome(FULFILLED, None))
@@ -909,13 +1190,28 @@ class Model:
             if isinstance(item, Promise):
                 group.join(item, "caller's")
             else:
-                group.join(self.promise(item), "outside" if isinstance(item, Future) else "ours")
+                promise = self.promise(item)
+                promise.is_handled = True
+                group.join(promise, "outside" if isinstance(item, Future) else "ours")
 
-    def calls(self, kind: str, items: list, function: Callable, limit: int) -> Promise:
+    def calls(self, kind: str, items: Any, function: Callable, limit: int) -> Promise:
         promise = Promise(self.loop)
         promise.source = calls = Calls(promise, kind, items, function, limit)
         self.loop.push(calls.begin)
         return promise
+
+    async def stream(self, items: Any, function: Callable, limit: int) -> AsyncGenerator[Any, None]:
+        promise = Promise(self.loop, is_handled=True)
+        promise.source = calls = Calls(promise, "stream", items, function, limit)
+        self.loop.push(calls.begin)
+        async with aclosing(calls.iterate()) as results:
+            async for result in results:
+                yield result
+
+    def cancel_running_task(self) -> None:
+        task = self.loop.running
+        task.cancel()
+        task.is_asked = True
 
     async def chain(self, *steps: Any) -> list:
         to_come = [*steps]
@@ -934,5 +1230,5 @@ class Model:
         return [*self.loop.reports] + [
             promise.outcome.value
             for promise in self.loop.promises
-            if promise.outcome.state == REJECTED and not promise.taken
+            if promise.outcome.state == REJECTED and not (promise.taken or promise.is_handled)
         ]
