@@ -987,6 +987,154 @@ FOUND = {
         ("cancel task", 0),
         ("settle future", 0, True),
     ],
+    "an async source that answers the request to end with one more item": [
+        ("calls", "map", Source(("item", "gate", "item"), "gives one more"), Handler("error"), 2),
+    ],
+    "an async source that answers the request to end with more and more items, each of which could be called": [
+        ("calls", "each", Source(("item", "gate"), "gives more and more"), Handler("error"), 3),
+    ],
+    "an async source that waits in its cleanup, and is asked again there": [
+        (
+            "calls",
+            "filter",
+            Source(("item", "gate"), "cleans up", closing="cleans up"),
+            Handler(("work", Script(("gate",)))),
+            2,
+        ),
+        ("rest",),
+        ("cancel", 0),
+        ("rest",),
+        ("cancel", 0),
+        ("rest",),
+        ("cancel", 0),
+    ],
+    "an async source that fails in its cleanup when it is closed": [
+        ("calls", "reduce", Source(("item", "item"), closing="fails"), Handler("error"), 1),
+    ],
+    "a stream from an async source that is left early": [
+        ("stream", Source(("item", "item", "gate", "item"), "gives one more"), Handler(), 2, 1, False),
+    ],
+    "an awaiter that is cancelled while what is late cleans up": [
+        ("work", Script(("gate",), "cleans up")),
+        ("timeout", 0, 1, False),
+        ("await", 0),
+        ("rest",),
+        ("advance", 2),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "an awaiter that is cancelled while what is late, and has a fallback, cleans up": [
+        ("work", Script(("gate",), "cleans up")),
+        ("timeout", 0, 1, True),
+        ("await", 0),
+        ("rest",),
+        ("advance", 2),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "an awaiter that is cancelled, and of which a time limit hears nothing, for another one came in that turn": [
+        ("resolvers",),
+        ("timeout", 0, 1, False),
+        ("await", 0),
+        ("rest",),
+        ("cancel task", 0),
+        ("link", "then()", 0, Handler(), Handler()),
+        ("rest",),
+        ("advance", 2),
+    ],
+    "a loser that has absorbed a request before": [
+        ("work", Script(("absorbs", "gate"))),
+        ("rest",),
+        ("group", "race", (("promise", 0), ("work", Script())), "cancel", 1),
+        ("group", "any", (("work", Script(("absorbs", "gate"))), ("work", Script(("gate",)))), None, 1),
+        ("rest",),
+        ("open", 0),
+    ],
+    "work that has absorbed a request before, and is late": [
+        ("work", Script(("absorbs", "gate"))),
+        ("timeout", 0, 1, False),
+        ("rest",),
+        ("advance", 2),
+    ],
+    "a stream that is cancelled while one call has failed and others clean up": [
+        ("stream", 3, Handler(("work", Script(("gate",), "cleans up", "error"))), 3, 3, False),
+        ("rest",),
+        ("open", 0),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "a stream that is cancelled in the turn in which a call fails, and not with an Exception": [
+        ("stream", 1, Handler("odd"), 1, 1, False),
+        ("cancel task", 0),
+    ],
+    "an iterator over promises that is cancelled lets go of them as where it is left early": [
+        ("resolvers",),
+        ("take", (("promise", 0), ("work", Script(("gate",), "cleans up"))), None, 4),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "an iterator over promises that is cancelled, and whose losers go on": [
+        ("take", (("work", Script(("gate",))), "future"), "keep", 4),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "an iterator over promises that is cancelled, and whose losers are all to end": [
+        ("take", (("work", Script(("gate",))), "future"), "cancel", 4),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "an async cleanup that is asked to end before its first step": [
+        ("resolvers",),
+        ("link", "finally_(f)", 0, Handler(("work", Script(("gate",), "cleans up"))), Handler()),
+        ("link", "finally_(f)", 1, Handler(acts=(("cancel", 1),)), Handler()),
+        ("settle", 0, "cancels", False),
+    ],
+    "a handler for cancellations that is asked to end before its first step": [
+        ("resolvers",),
+        ("link", "catch(CancelledError, g)", 0, Handler(), Handler(("work", Script(("gate",), "recovers")))),
+        ("link", "finally_(f)", 1, Handler(acts=(("cancel", 1),)), Handler()),
+        ("settle", 0, "cancels", False),
+    ],
+    "many combinators, each in the next, the outermost of which is cancelled": [
+        ("nest", 40, ("all", "race", "any", "all_settled"), ("work", Script(("gate",), "cleans up"))),
+        ("rest",),
+        ("cancel", 0),
+    ],
+    "many combinators, each in the next, the innermost of which fails": [
+        ("work", Script(("gate",), ends="error")),
+        ("nest", 40, ("all", "race", "some", "all_keyed"), ("promise", 0)),
+    ],
+    "inputs that fail in one turn": [
+        ("resolvers",),
+        ("resolvers",),
+        ("group", "all", (("promise", 0), ("promise", 1), ("work", Script(ends="error")), "future"), None, 1),
+        ("settle", 0, "error", False),
+        ("settle", 1, "error", False),
+        ("settle future", 0, False),
+    ],
+    "an input that fails long after the answer": [
+        ("resolvers",),
+        ("group", "race", (("promise", 0), ("work", Script())), None, 1),
+        ("rest",),
+        ("settle", 0, "error", False),
+    ],
+    "a loser that fails because it was stopped": [
+        ("group", "race", (("work", Script(("gate",), "fails")), ("work", Script())), None, 1),
+        ("group", "all", (("task", Script(("gate",), "fails")), ("work", Script(ends="error"))), "cancel", 1),
+    ],
+    "a combinator that is cancelled in the turn in which inputs fail hands them back": [
+        ("resolvers",),
+        ("group", "all", (("promise", 0), "future"), None, 1),
+        ("settle", 0, "error", False),
+        ("settle future", 0, False),
+        ("cancel", 0),
+    ],
+    "effects that return the promise that they belong to": [
+        ("work", Script(("gate",), ends="error")),
+        ("link", "finally_(f)", 0, Handler("itself"), Handler()),
+        ("link", "tap_catch(g)", 1, Handler(), Handler("itself")),
+        ("link", "then(None, g)", 2, Handler(), Handler("itself")),
+    ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],
@@ -997,6 +1145,7 @@ FOUND = {
 @pytest.mark.parametrize("program", FOUND.values(), ids=FOUND)
 def test_a_program_that_was_found_does_what_the_model_says(program: list, mode: str) -> None:
     check(program, mode)
+    check(program, mode, announces=True)
 
 
 # ------------------------------------------------------------------- Tasks that wait for themselves
