@@ -22,7 +22,7 @@ _ALLOW = "aiopromise_allow"
 _START = "aiopromise-start"
 _WATCH = "aiopromise-watch"
 
-# The first pluggy that knows `wrapper=True`, and the first pytest that is tried with it.
+# pytest 7.0 is the first whose names the checks use, and pluggy 1.2 the first that knows `wrapper=True`.
 _PYTEST: Final = "7.0"
 _PLUGGY: Final = "1.2"
 
