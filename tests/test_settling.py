@@ -214,6 +214,29 @@ async def test_a_loser_that_cannot_be_cancelled_keeps_nobody_from_the_answer(com
     assert other.cancelled()
 
 
+async def within_a_time_limit(promise: Promise) -> None:
+    async with asyncio.timeout(0.01):
+        await promise
+
+
+UNTIL: dict[str, Callable[[Promise], Awaitable]] = {
+    "a time limit is over": lambda promise: promise.timeout(0.01),
+    "an awaiting Task is asked to end": within_a_time_limit,
+}
+
+
+@pytest.mark.parametrize("links", [0, 2])
+@pytest.mark.parametrize("wait", UNTIL.values(), ids=UNTIL)
+async def test_what_cannot_be_cancelled_is_waited_for_no_longer(wait, links, reports) -> None:
+    """What its cancel() raises is told to whoever waits."""
+    promise = Promise(future_whose("cancel")())
+    for _ in range(links):
+        promise = promise.then(print)
+    assert BROKEN is await reason_of(wait(promise))
+    assert promise.done()
+    assert [] == await reports_of_the_rest(reports)
+
+
 async def test_a_combinator_that_fails_to_make_its_answer_is_rejected_with_what_it_has_raised(reports) -> None:
     """A key that could be one before cannot be one any more."""
 

@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import cancel, leave_request, running_tasks, task_to_ask
+from aiopromise._cancellation import end, leave_request, running_tasks, task_to_ask
 from aiopromise._core import Core
 from aiopromise._coroutine import give
 from aiopromise._settle import cancelled_error
@@ -124,7 +124,7 @@ class Awaiter:
 
     def _withdraw(self, message: Any, again: bool) -> None:
         self._is_ring = False  # one that was asked twice is none
-        if has_only(self._promise, self) and cancel(self._promise, message, again) and not self._is_ring:
+        if has_only(self._promise, self) and end(self._promise, message, again) and not self._is_ring:
             self._error = None  # what comes of the request is for this Task
         else:
             self._leave()

@@ -12,7 +12,7 @@ from aiopromise._settle import cancelled_error, fail, is_caught, settle, settle_
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._task import FUTURES, TASKS, was_asked
 
-__all__ = ["Passage", "Shield", "ask_each", "cancel", "leave_request", "running_tasks", "task_to_ask"]
+__all__ = ["Passage", "Shield", "ask_each", "cancel", "end", "leave_request", "running_tasks", "task_to_ask"]
 
 
 def cancel(promise: Core, message: Any, again: bool = True) -> bool:
@@ -37,6 +37,16 @@ def cancel(promise: Core, message: Any, again: bool = True) -> bool:
         return True
     _tell(passages)
     return _ask(path, upstream, message, again)
+
+
+def end(promise: Core, message: Any, again: bool = True) -> bool:
+    """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with."""
+    if promise._state == PENDING:
+        path, upstream, passages = _climb(promise)
+        if not isinstance(upstream, Tie):
+            _tell(passages)
+            return _ask_or_fail(path, upstream, message, again)
+    return cancel(promise, message, again)
 
 
 def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> None:
@@ -66,14 +76,15 @@ def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> Non
                 _ask_or_fail(path, upstream, message, again)
 
 
-def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> None:
+def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
     top = path[-1]
     try:
-        _ask(path, upstream, message, again)
+        return _ask(path, upstream, message, again)
     except Exception as error:
         # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
         leave_future(top)
         fail(top, error)
+        return True
 
 
 def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:

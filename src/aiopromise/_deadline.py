@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._cancellation import Passage, cancel, running_tasks, task_to_ask
+from aiopromise._cancellation import Passage, end, running_tasks, task_to_ask
 from aiopromise._core import Core
 from aiopromise._errors import closed_loop
 from aiopromise._settle import fail, raised, settle, settle_like
@@ -78,7 +78,7 @@ class Deadline(Passage):
         source = self.source
         if has_only(source, self) and task_to_ask(source) is not None:
             self._timer = None
-            cancel(source, None)
+            end(source, None)
         else:
             # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
             self._has_left = True
@@ -91,7 +91,7 @@ class Deadline(Passage):
         source = self.source
         if has_only(source, self):
             self._has_left = False  # what comes of the request is the outcome
-            cancel(source, None, again=False)
+            end(source, None, again=False)
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)
