@@ -2,8 +2,8 @@
 
     python -m benchmarks.pytest_plugin [--tries 30]
 
-Sessions without the plugin, with it, and with its checks on take turns; of all tries the least counts. Seconds are those
-of the processor, of the whole session, and in the test of the making of its promises.
+Sessions without the plugin, with it, and with its checks on take turns; of all tries the least counts. Seconds are
+those of the processor, of the whole session, and in the test of the making of its promises.
 """
 
 import argparse

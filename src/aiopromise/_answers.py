@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
+from aiopromise._arrival import Arrival
 from aiopromise._ending import start_generator
-from aiopromise._group import Arrival, Group, Losers, Member, failure, outcome_of
+from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
 from aiopromise._settle import mark_handled

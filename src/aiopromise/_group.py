@@ -18,9 +18,7 @@ from aiopromise._settle import (
     cancelled_error,
     leave,
     mark_handled,
-    settle,
     settle_exactly,
-    settle_like,
     stops,
     without_our_frames,
 )
@@ -38,7 +36,7 @@ from aiopromise._state import (
 )
 from aiopromise._task import FUTURES, Exactly, was_asked
 
-__all__ = ["Arrival", "Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
+__all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
 
@@ -330,36 +328,6 @@ class Group(Tie):
                 settle_exactly(self.promise, self._outcome)
                 if self._has_left:
                     leave(self.promise)
-
-
-@final
-class Arrival(Tie):
-    """What the iterator over the results of a group waits for; a request to end that comes to it is the group's."""
-
-    __slots__ = ("_group", "promise")
-
-    def __init__(self, group: Group) -> None:
-        self._group = group
-        self.promise: Promise[None] = pending(group.promise._queue)
-        self.promise._upstream = self
-
-    def come(self) -> None:
-        """Let the iterator look at what there is."""
-        if self.promise._state == PENDING and self._group.promise._state == CANCELLED:
-            settle_like(self.promise, self._group.promise)
-        elif self.promise._state == PENDING:
-            settle(self.promise, FULFILLED, None)
-
-    def wanted_alone(self) -> list[State]:
-        return self._group.losers()
-
-    def stop(self, promise: State, message: Any) -> list[State]:
-        return self._group.stop_losers(message)
-
-    def is_stopping(self) -> bool:
-        if not self._group.is_stopping():
-            self._group._end()
-        return True
 
 
 def failure(reason: BaseException) -> Exactly:

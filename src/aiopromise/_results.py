@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, ClassVar, final
 
+from aiopromise._arrival import Arrival
 from aiopromise._deadline import MISSING
-from aiopromise._group import Arrival
 from aiopromise._pool import Function, Pool
 from aiopromise._promise import Promise
 from aiopromise._settle import mark_handled
