@@ -28,7 +28,7 @@ def trace(promise: Any) -> Origin | None:
 
 def _here(queue: Queue) -> traceback.StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
-    stack = [*islice(traceback.walk_stack(None), _MOST)]
+    stack = [*islice(traceback.walk_stack(sys._getframe(1)), _MOST)]
     ours = [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)]
     queue.check_thread(ours[-1])
     users = [place for place in reversed(stack) if not is_ours(place[0])]
