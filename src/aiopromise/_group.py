@@ -151,7 +151,7 @@ class Group(Tie):
             elif not member.is_last():
                 del self._members[member]
                 member.let_go()
-                if type(member) is Outside:
+                if type(member) is not Member:
                     mark_handled(member.promise)  # nobody else has it: what it follows speaks for itself
         return [member.promise for member in self._members]
 
