@@ -7,15 +7,51 @@ from typing import Any, final
 
 from aiopromise._build import mypyc_attr
 from aiopromise._core import Core, leave_future, take_outcome
+from aiopromise._queue import Queue
 from aiopromise._rejection import Cancellation
 from aiopromise._settle import cancelled_error, fail, is_caught, settle, settle_like
 from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._task import FUTURES, TASKS, was_asked
 
-__all__ = ["Passage", "Shield", "ask_each", "cancel", "end", "leave_request", "running_tasks", "task_to_ask"]
+__all__ = [
+    "Passage",
+    "Shield",
+    "Spared",
+    "ask_each",
+    "cancel",
+    "end",
+    "every_task_was_asked",
+    "leave_request",
+    "running_tasks",
+    "task_to_ask",
+]
 
 
-def cancel(promise: Core, message: Any, again: bool = True) -> bool:
+@final
+class Spared:
+    """Tasks that a request leaves alone: those that it has asked in the turn before, or all that were ever asked."""
+
+    __slots__ = ("_ids", "_tasks")
+
+    def __init__(self, tasks: "list[asyncio.Task[Any]] | None") -> None:
+        self._tasks = tasks
+        # By identity: a class of the user's may have an __eq__ of its own.
+        self._ids = {id(task) for task in tasks or ()}
+
+    def has(self, future: "asyncio.Future[Any]") -> bool:
+        return was_asked(future) if self._tasks is None else id(future) in self._ids
+
+
+def every_task_was_asked(queue: Queue) -> bool:
+    """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
+
+    But those that run the handlers of cleanups, which have begun since.
+    """
+    cleanups = {id(promise._upstream) for promise in queue.cleanups}
+    return all(was_asked(task) or id(task) in cleanups for task in asyncio.all_tasks(queue.loop))
+
+
+def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:
     """Ask for *promise* to end: see `Promise.cancel`.
 
     The request climbs from link to link as long as nobody else wants what is above:
@@ -25,7 +61,7 @@ def cancel(promise: Core, message: Any, again: bool = True) -> bool:
         c = b.then(store)           or b another than c:
         c.cancel()                  then the lower part is cut off, and ends at once
 
-    With ``again=False`` a Task is left alone that was asked before, for it may be in the middle of its cleanup.
+    What is *spared* was asked already, and may be in the middle of its cleanup.
     """
     if promise._state != PENDING:
         return False
@@ -33,23 +69,23 @@ def cancel(promise: Core, message: Any, again: bool = True) -> bool:
         promise._queue.check_thread("cancel")
     path, upstream, passages = _climb(promise)
     if isinstance(upstream, Tie):
-        ask_each((promise,), message, again)
+        ask_each((promise,), message, spared)
         return True
     _tell(passages)
-    return _ask(path, upstream, message, again)
+    return _ask(path, upstream, message, spared)
 
 
-def end(promise: Core, message: Any, again: bool = True) -> bool:
+def end(promise: Core, message: Any, spared: Spared | None = None) -> bool:
     """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with."""
     if promise._state == PENDING:
         path, upstream, passages = _climb(promise)
         if not isinstance(upstream, Tie):
             _tell(passages)
-            return _ask_or_fail(path, upstream, message, again)
-    return cancel(promise, message, again)
+            return _ask_or_fail(path, upstream, message, spared)
+    return cancel(promise, message, spared)
 
 
-def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> None:
+def ask_each(promises: Iterable[State], message: Any, spared: Spared | None = None) -> None:
     """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked.
 
     A tie may lead to promises that hang on ties, 5,000 on top of each other, so there is no recursion:
@@ -73,13 +109,13 @@ def ask_each(promises: Iterable[State], message: Any, again: bool = True) -> Non
             if isinstance(upstream, Tie):
                 stack.append((path, upstream, iter(upstream.stop(path[-1], message))))
             else:
-                _ask_or_fail(path, upstream, message, again)
+                _ask_or_fail(path, upstream, message, spared)
 
 
-def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
+def _ask_or_fail(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -> bool:
     top = path[-1]
     try:
-        return _ask(path, upstream, message, again)
+        return _ask(path, upstream, message, spared)
     except Exception as error:
         # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
         leave_future(top)
@@ -87,11 +123,11 @@ def _ask_or_fail(path: list[Core], upstream: Any, message: Any, again: bool) -> 
         return True
 
 
-def _ask(path: list[Core], upstream: Any, message: Any, again: bool) -> bool:
+def _ask(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -> bool:
     """Ask *upstream*, which is no tie; return False where the promise, the first of *path*, had its outcome already."""
     top = path.pop()
     if isinstance(upstream, FUTURES):
-        if not upstream.done() and (again or not was_asked(upstream)):
+        if not upstream.done() and (spared is None or not spared.has(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does

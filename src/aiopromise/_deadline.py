@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._cancellation import Passage, end, running_tasks, task_to_ask
+from aiopromise._cancellation import Passage, Spared, end, running_tasks, task_to_ask
 from aiopromise._core import Core
 from aiopromise._errors import closed_loop
 from aiopromise._settle import fail, raised, settle, settle_like
@@ -82,16 +82,17 @@ class Deadline(Passage):
         else:
             # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
             self._has_left = True
-            self._timer = source._queue.loop.call_soon(self._withdraw, context=Context())
-            for task in running_tasks(source) if has_only(source, self) else ():
+            tasks = running_tasks(source) if has_only(source, self) else []
+            self._timer = source._queue.loop.call_soon(self._withdraw, Spared(tasks), context=Context())
+            for task in tasks:
                 task.cancel()
 
-    def _withdraw(self) -> None:
+    def _withdraw(self, spared: Spared) -> None:
         self._timer = None
         source = self.source
         if has_only(source, self):
             self._has_left = False  # what comes of the request is the outcome
-            end(source, None, again=False)
+            end(source, None, spared)
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
-from aiopromise._cancellation import ask_each
+from aiopromise._cancellation import Spared, ask_each, every_task_was_asked
 from aiopromise._convert import resolve
 from aiopromise._core import leave_future, resolve_with, take_outcome
 from aiopromise._errors import add_note, is_coroutine, short
@@ -104,7 +104,7 @@ class Outside(Member):
 class Group(Tie):
     """The upstream of a promise that hangs on several others."""
 
-    __slots__ = ("_has_left", "_late", "_losers", "_members", "_method", "_outcome", "_were_all_asked", "promise")
+    __slots__ = ("_has_left", "_late", "_losers", "_members", "_method", "_outcome", "_was_one_asked", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
@@ -118,7 +118,7 @@ class Group(Tie):
         self._members: dict[Member, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
         self._outcome: Exactly | None = None
-        self._were_all_asked = False
+        self._was_one_asked = False
         # Why others have failed since then.
         self._late: list[BaseException] = []
         # Whether that is the reason for which the loop, or the caller, is left, too.
@@ -221,9 +221,9 @@ class Group(Tie):
         if member not in self._members:
             return  # it was let go when it was in the queue already
         del self._members[member]
-        # Nobody but who asks all Tasks, as asyncio.run() does at its end, can have asked one that the group started.
+        # It may have asked itself; else it was somebody who asks all Tasks, as asyncio.run() does at its end.
         if type(member) is Owned and member.promise._state == CANCELLED and member.promise._value.was_asked_for:
-            self._were_all_asked = True
+            self._was_one_asked = True
         try:
             if self._outcome is None:
                 self._arrived(member)
@@ -274,7 +274,7 @@ class Group(Tie):
         self._outcome = outcome
         self._let_go_of_losers()
         # A second request would break into the cleanup of those that were asked with all others.
-        ask_each([member.promise for member in self._members], None, again=not self._were_all_asked)
+        ask_each([member.promise for member in self._members], None, self.spared())
         for member in self._members:
             member.is_asked = member.promise._state == PENDING
         self._end()
@@ -290,6 +290,10 @@ class Group(Tie):
                 del self._members[member]
                 member.let_go()
                 self._came_late(member)
+
+    def spared(self) -> Spared | None:
+        """Return those for whom a request would be the second one, and break into their cleanup."""
+        return Spared(None) if self._was_one_asked and every_task_was_asked(self.promise._queue) else None
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""

@@ -226,7 +226,7 @@ class Pool(Group):
         self._vacancy.set()
         self._add(closing)
         if self._is_reading:
-            ask_each((promise,), None, again=not self._were_all_asked)
+            ask_each((promise,), None, self.spared())
 
     def _handler(self) -> Function:
         return self._fn
