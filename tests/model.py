@@ -15,7 +15,6 @@ import heapq
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -191,6 +190,7 @@ class Task(Future):
         """Go on to the next wait, or to the end."""
         cancelled, self.must_cancel, self.waits_for = self.must_cancel, False, None
         comes_right_after, self.must_begin = cancelled and self.must_begin, False
+        self.is_asked &= not comes_right_after
         before, self.loop.running = self.loop.running, self
         try:
             wait = (
@@ -739,7 +739,7 @@ class Group:
             self.arrived(member)
         else:
             self.came_late(member)
-        self.end_if_over()
+            self.end_if_over()
 
     def arrived(self, member: Member) -> None:
         outcome = member.promise.take()
@@ -905,7 +905,11 @@ class Iterated(Group):
             self.promise.settle(self.answer)
         return False
 
+    def begin_iterating(self) -> None:
+        """Be told that the first outcome is asked for."""
+
     async def iterate(self) -> AsyncGenerator[Any, None]:
+        self.begin_iterating()
         try:
             while self.to_give or not self.promise.done():
                 if self.to_give:
@@ -958,6 +962,9 @@ class Calls(Iterated):
         self.reader: Member | None = None
         self.is_reading = self.is_closing = False
         self.vacancy = Future(promise.loop)
+
+    def begin_iterating(self) -> None:
+        self.promise.loop.push(self.begin)
 
     def begin(self) -> None:
         if self.answer is not None:
@@ -1200,13 +1207,10 @@ class Model:
         self.loop.push(calls.begin)
         return promise
 
-    async def stream(self, items: Any, function: Callable, limit: int) -> AsyncGenerator[Any, None]:
+    def stream(self, items: Any, function: Callable, limit: int) -> AsyncGenerator[Any, None]:
         promise = Promise(self.loop, is_handled=True)
         promise.source = calls = Calls(promise, "stream", items, function, limit)
-        self.loop.push(calls.begin)
-        async with aclosing(calls.iterate()) as results:
-            async for result in results:
-                yield result
+        return calls.iterate()
 
     def cancel_running_task(self) -> None:
         task = self.loop.running

@@ -79,6 +79,7 @@ class Handler(NamedTuple):
 
 ENDS = ["value", "value", "nothing", "error", "error", "odd", "cancels"]
 ENDED = {"value": None, "nothing": None, "error": Failure, "odd": Odd, "cancels": CancelledError}
+WAITS = ["gate", "gate", "gate", "gate", "0", "1", "2", "absorbs", "absorbs", "cancels itself"]
 # How many items a source gives when it is asked to end.
 GIVES_MORE = {"gives one more": 1, "gives more and more": 9}
 # Which of the promises there are, the last first.
@@ -111,7 +112,7 @@ small_acts = st.one_of(
 )
 scripts = st.builds(
     Script,
-    st.lists(st.sampled_from(["gate", "gate", "gate", "0", "1", "2", "absorbs"]), max_size=2).map(tuple),
+    st.lists(st.sampled_from(WAITS), max_size=2).map(tuple),
     st.sampled_from(["ends", "ends", "cleans up", "cleans up", "recovers", "fails", "goes on"]),
     st.sampled_from(ENDS),
     st.lists(small_acts, max_size=1).map(tuple),
@@ -291,7 +292,8 @@ class Run:
         self.jobs: list[Any] = []
         self.tasks: list[Any] = []
         self.works: list[Coroutine] = []
-        self.sources: list[AsyncGenerator] = []
+        # Whether no cleanup is to wait, or fail, any more.
+        self.is_given_up = False
 
     def steps(self, program: list) -> Generator[bool, None, None]:
         """Perform *program*; yields after each act, and True wherever the loop is to come to rest."""
@@ -531,8 +533,7 @@ class Run:
 
     def items(self, items: int | Source) -> Any:
         if isinstance(items, Source):
-            self.sources.append(self.giving(self.name(), items))
-            return self.sources[-1]
+            return self.giving(self.name(), items)
         return [self.name() for _ in range(items)]
 
     async def giving(self, name: str, source: Source) -> AsyncGenerator[str, None]:
@@ -559,9 +560,9 @@ class Run:
             await self.ended(name, source.closing)
 
     async def ended(self, name: str, how: str) -> None:
-        if how == "cleans up":
+        if how == "cleans up" and not self.is_given_up:
             await self.cleaned_up(name)
-        if how == "fails":
+        if how == "fails" and not self.is_given_up:
             raise Failure(f"{name} {how}")
 
     async def streaming(self, name: str, stream: Callable, most: int, is_busy: bool) -> None:
@@ -624,7 +625,9 @@ class Run:
             raise
 
     def waited(self, wait: str) -> Any:
-        promise = None if wait == "gate" else self.pick(self.promises, int(wait))
+        if wait == "cancels itself":
+            self.world.cancel_running_task()
+        promise = None if wait in ("gate", "cancels itself") else self.pick(self.promises, int(wait))
         if promise is not None:
             return promise
         self.gates.append(self.world.future())
@@ -865,12 +868,10 @@ def run_in_the_model(program: list, mode: str, *, announces: bool) -> tuple[list
             if world.loop.has_ring:
                 raise WaitsForItselfError
     finally:
+        run.is_given_up = True
         for coroutine in (*run.works, *(task.coroutine for task in world.loop.tasks)):
             with suppress(BaseException):  # nobody asks how what was given up ends
                 coroutine.close()
-        for source in run.sources:
-            with suppress(BaseException):
-                source.aclose().send(None)
     return log, world.untaken()
 
 
@@ -1049,6 +1050,20 @@ FOUND = {
         ("group", "any", (("work", Script(("absorbs", "gate"))), ("work", Script(("gate",)))), None, 1),
         ("rest",),
         ("open", 0),
+    ],
+    "a loser that has absorbed a request before, where another one cancels itself": [
+        ("group", "race", (("work", Script(("cancels itself",))), ("work", Script(("absorbs", "gate")))), None, 1),
+    ],
+    "work that has absorbed a request before, and is found when the request is on its way": [
+        ("work", Script(("absorbs", "gate"))),
+        ("rest",),
+        ("stream", 1, Handler(("promise", 0)), 1, 1, False),
+        ("await", 0),
+        ("cancel task", 1),
+        ("cancel task", 0),
+    ],
+    "a pool that is cancelled in the turn in which its source has failed": [
+        ("calls", "map", Source(("item",), closing="fails"), Handler("pending", (("cancel", 0),)), 2),
     ],
     "work that has absorbed a request before, and is late": [
         ("work", Script(("absorbs", "gate"))),
