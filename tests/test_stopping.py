@@ -488,16 +488,21 @@ async def test_a_combinator_that_is_cancelled_hands_back_what_others_want(report
 
 
 async def test_in_debug_mode_the_first_reason_counts_and_names_the_others(loop_mode) -> None:
-    async def fail(number: int) -> None:
-        await turns(1)
-        raise Stop(number)
+    for call, run in {
+        "all": lambda fail: Promise.all(*map(fail, range(8))),
+        "each": lambda fail: Promise.each(range(8), fail, concurrency=8),
+    }.items():
+        gate = asyncio.Event()
 
-    for run, call in (
-        (Promise.all(*map(fail, range(8))), "all"),
-        (Promise.each(range(8), fail, concurrency=8), "each"),
-    ):
+        async def fail(number: int, gate: asyncio.Event = gate) -> None:
+            await gate.wait()
+            raise Stop(number)
+
+        promise = run(fail)
+        await turns()
+        gate.set()
         with pytest.raises(Stop) as caught:
-            await run
+            await promise
         notes = [note for note in getattr(caught.value, "__notes__", []) if "more failed" in note]
         named = "Stop(1), Stop(2), Stop(3), Stop(4), Stop(5), ..."
         expected = [f"7 more failed in Promise.{call}() after it: {named}"] if loop_mode == "debug" else []
