@@ -450,9 +450,7 @@ class Promise:
         if self.done():
             return False
         path = climb(self)
-        for promise in path:
-            if isinstance(promise.source, Limit):
-                promise.source.is_asked = True
+        announce(path)
         work = path[-1].source
         if isinstance(work, Future) and not isinstance(work, Job):
             return self.ask(work, path, but_not)
@@ -499,6 +497,20 @@ def climb(promise: Promise) -> list[Promise]:
         path.append(above)
 
 
+def announce(path: list[Promise]) -> list["Limit"]:
+    """Let the time limits on the way know of a request."""
+    limits = [promise.source for promise in path if isinstance(promise.source, Limit)]
+    for limit in limits:
+        limit.requests += 1
+    return limits
+
+
+def take_back(limits: list["Limit"]) -> None:
+    """Let them know that the request does not come: it comes in the turn after it was announced, or not at all."""
+    for limit in limits:
+        limit.requests -= 1
+
+
 def cut_off(path: list[Promise]) -> None:
     """Cancel the links, the topmost first, down to one that is there for cancellations."""
     error = CancelledError()
@@ -535,7 +547,8 @@ def one_running_task(promise: Promise) -> bool:
 def ask_and_call(promise: Promise, withdraw: Callable, is_the_last: bool) -> None:
     """Ask the Tasks below *promise*, if the last one leaves it, and *withdraw* from it in the next turn."""
     asked = running_tasks(promise) if is_the_last else []
-    promise.loop.call_soon(withdraw, tuple(asked))
+    limits = announce(climb(promise)) if is_the_last else []
+    promise.loop.call_soon(withdraw, tuple(asked), limits)
     for task in asked:
         task.cancel()
 
@@ -571,8 +584,8 @@ class Limit:
         self.source, self.promise, self.fallback = source, promise, fallback
         # Whether the time was up while the source was waited for; whether that wait was given up then.
         self.is_expired = self.is_left = False
-        # Whether a request to end came through, other than the own one.
-        self.is_asked = False
+        # How many requests to end came through, other than the own one.
+        self.requests = 0
 
     def expire(self) -> None:
         """Ask as a Task does that awaits the source."""
@@ -585,7 +598,8 @@ class Limit:
             self.is_left = True  # what comes now is too late
             ask_and_call(self.source, self.withdraw, self.is_the_last())
 
-    def withdraw(self, asked: tuple[Task, ...]) -> None:
+    def withdraw(self, asked: tuple[Task, ...], limits: list["Limit"]) -> None:
+        take_back(limits)
         if self.promise.source is not self:
             return
         if self.is_the_last():
@@ -604,7 +618,7 @@ class Limit:
             return
         if not (self.is_left or (self.is_expired and self.source.outcome.state == CANCELLED)):
             self.promise.settle(self.source.take())
-        elif self.is_asked:
+        elif self.requests:
             self.promise.settle(failed(CancelledError()))
         elif self.fallback:
             self.promise.settle(Outcome(FULFILLED, self.fallback["fallback"]))
@@ -670,7 +684,8 @@ class Wait:
             ask_and_call(self.promise, self.withdraw, self.is_the_last())
         return True
 
-    def withdraw(self, asked: tuple[Task, ...]) -> None:
+    def withdraw(self, asked: tuple[Task, ...], limits: list[Limit]) -> None:
+        take_back(limits)
         if self.is_over or self.promise.done():
             return
         if not self.is_the_last():

@@ -868,6 +868,202 @@ async def test_an_outcome_that_comes_in_the_turn_in_which_the_time_is_up_is_too_
         assert TimeoutError is await value_or_class(limited)
 
 
+FALLBACKS = pytest.mark.parametrize("fallback", [{}, {"fallback": "too late"}], ids=["TimeoutError", "fallback"])
+
+
+@FALLBACKS
+async def test_a_task_that_is_cancelled_while_the_work_cleans_up_after_its_time_is_cancelled(fallback) -> None:
+    """A loop that tries again must hear of it, or it goes on for ever."""
+    work = Cleanup()
+
+    async def try_again() -> None:
+        for _ in range(3):
+            with contextlib.suppress(TimeoutError):
+                await Promise(work()).timeout(0, **fallback)
+
+    task = asyncio.create_task(try_again())
+    await work.begun.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=1)
+    assert task.cancelled()
+
+
+FROM_BELOW = {
+    "itself": lambda limited: limited,
+    "a link": lambda limited: limited.then(unreached).tap(unreached),
+    "another limit": lambda limited: limited.timeout(3600, fallback="too late"),
+    "a follower": followed_by_a_new_promise,
+    "a combinator": Promise.all,
+    "a Task": lambda limited: asyncio.create_task(awaiting(limited)),
+    "a Task that awaits a link": lambda limited: asyncio.create_task(awaiting(limited.then(unreached))),
+}
+
+
+@FALLBACKS
+@pytest.mark.parametrize("below", FROM_BELOW.values(), ids=FROM_BELOW)
+class TestARequestThatComesThroughALimit:
+    """It is never turned into a timeout, wherever it comes from."""
+
+    async def test_while_the_work_cleans_up_after_its_time(self, below, fallback) -> None:
+        work = Cleanup()
+        tip = below(Promise(work()).timeout(0, **fallback))
+        await work.begun.wait()
+        tip.cancel()
+        assert "CancelledError()" == await outcome(tip)
+
+    async def test_before_the_time_is_up_which_then_asks_once_more(self, below, fallback) -> None:
+        work = Cleanup()
+        tip = below(Promise(work()).timeout(0.01, **fallback))
+        await work.started.wait()
+        tip.cancel()
+        await work.begun.wait()
+        assert "CancelledError()" == await outcome(tip)
+
+    async def test_where_nothing_runs(self, below, fallback) -> None:
+        promise = Promise.with_resolvers().promise
+        tip = below(promise.timeout(3600, **fallback))
+        await turns()
+        tip.cancel()
+        assert ("CancelledError()", True) == (await outcome(tip), promise.cancelled())
+
+
+async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_no_timeout() -> None:
+    """It is left for the coroutine, which nobody can ask before its first step is over."""
+    work = Cleanup()
+
+    async def handler(_: object) -> None:
+        task.cancel()
+        await work()
+
+    source, resolve, _ = Promise.with_resolvers()
+    limited = source.then(handler).timeout(0.05)
+    task = asyncio.create_task(awaiting(limited))
+    await turns()
+    resolve()
+    assert ("CancelledError()", True) == (await outcome(task), limited.cancelled())
+
+
+async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_others() -> None:
+    """The Task only withdraws, for in that very turn somebody else has come who wants the outcome."""
+    promise = Promise.with_resolvers().promise
+    limited = promise.timeout(0.01)
+    task = asyncio.create_task(awaiting(limited))
+    await turns()
+    task.cancel()
+    other = limited.then()
+    expected = ["CancelledError()", "TimeoutError('no outcome within 0.01 seconds')"]
+    assert expected == [await outcome(task), await outcome(other)]
+
+
+async def test_a_timeout_whose_awaiter_is_cancelled_before_it_comes_is_not_reported(reports) -> None:
+    """The work has ended, and the Task is asked before the time limit hears of that."""
+    tasks: list[asyncio.Task] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asyncio.get_running_loop().call_soon(tasks[0].cancel)
+
+    tasks.append(asyncio.create_task(awaiting(Promise(work()).timeout(0.01))))
+    await asyncio.wait(tasks)
+    assert tasks.pop().cancelled()
+    gc.collect()
+    assert [] == reports
+
+
+async def test_a_request_of_somebody_else_to_the_work_leaves_it_to_the_limit_that_its_time_is_up() -> None:
+    """Who waits for the limit was not asked: `asyncio.timeout` knows of no other request either."""
+    work = Cleanup()
+    promise = Promise(work())
+    limited = promise.timeout(0)
+    await work.begun.wait()
+    promise.cancel()
+    assert "TimeoutError('no outcome within 0 seconds')" == await outcome(limited)
+
+
+async def test_a_limit_of_what_nothing_runs_for_is_cancelled_at_once() -> None:
+    promise = Promise.with_resolvers().promise
+    tip = promise.timeout(3600).timeout(3600, fallback=0).then(unreached)
+    assert (True, True, True) == (tip.cancel(), tip.cancelled(), promise.cancelled())
+
+
+async def test_a_cancelled_error_that_is_a_value_is_no_request() -> None:
+    """The race has its answer, and still waits for its loser."""
+    work = Cleanup()
+    loser = Promise(work())
+    await work.started.wait()
+    limited = Promise.race(loser, Promise.resolve(CancelledError()), losers="cancel").timeout(0.01)
+    await work.begun.wait()
+    assert "TimeoutError('no outcome within 0.01 seconds')" == await outcome(limited)
+
+
+async def test_a_task_that_has_ignored_a_cancellation_times_out_as_any_other() -> None:
+    """`Task.cancelling()` tells of it for ever, but nobody asks for the end now."""
+
+    async def poll() -> None:
+        asyncio.current_task().cancel()
+        with contextlib.suppress(CancelledError):
+            await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+    assert "TimeoutError('no outcome within 0.01 seconds')" == await outcome(Promise(poll()).timeout(0.01))
+    assert "too late" == await Promise(poll()).timeout(0.01, fallback="too late")
+
+
+def limited_by_2000(promise: Promise) -> Promise:
+    for _ in range(2000):
+        promise = promise.timeout(3600)
+    return promise
+
+
+async def test_limits_nest_without_recursion() -> None:
+    """They pass on a value, a request from below, and that of one whose time is up."""
+    fulfilled, cancelled, late = Work(lambda: "value"), Work(), Work()
+    promises = [Promise(work()) for work in (fulfilled, cancelled, late)]
+    tips = [limited_by_2000(promise) for promise in promises]
+    tips[2] = tips[2].timeout(0)
+    await late.started.wait()
+    promises[0].cancel()
+    tips[1].cancel()
+    expected = ["value", "CancelledError()", "TimeoutError('no outcome within 0 seconds')"]
+    assert expected == [await outcome(tip) for tip in tips]
+    assert [[()]] * 3 == [work.requests for work in (fulfilled, cancelled, late)]
+
+
+async def test_limits_without_work_nest_without_recursion() -> None:
+    promise, resolve, _ = Promise.with_resolvers()
+    tips = [limited_by_2000(promise), limited_by_2000(Promise.with_resolvers().promise)]
+    resolve("value")
+    tips[1].cancel()
+    assert ["value", "CancelledError()"] == [await outcome(tip) for tip in tips]
+
+
+def test_the_end_of_the_loop_is_one_request_for_the_work_below_a_limit(run) -> None:
+    """asyncio.run() asks all Tasks: the one that awaits the limit, which asks the work, and that itself."""
+    work = Cleanup()
+    ended: list[str] = []
+    tasks: list[asyncio.Task] = []
+
+    async def clean_up() -> None:
+        try:
+            await turns(5)
+            ended.append("clean")
+        finally:
+            raise CancelledError
+
+    work.ends = clean_up
+
+    async def main() -> None:
+        limits = [Promise(work()).then().timeout(3600).timeout(3600) for _ in range(2)]
+        tasks[:] = [asyncio.create_task(awaiting(limit)) for limit in limits]
+        await work.started.wait()
+        await turns()
+
+    run(main)
+    assert (["clean"] * 2, [(), ()]) == (ended, work.requests)
+
+
 @pytest.mark.parametrize("fallback", ["too late", None])
 async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
     work = Work()

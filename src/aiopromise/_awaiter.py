@@ -11,7 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import Spared, end, leave_request, running_tasks, task_to_ask
+from aiopromise._cancellation import Passage, Spared, end, leave_request, running_tasks, take_back, task_to_ask
 from aiopromise._core import Core
 from aiopromise._coroutine import give
 from aiopromise._settle import cancelled_error
@@ -88,7 +88,7 @@ class Awaiter:
         self._error = cancelled_error(msg)
         queue = self._promise._queue
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
-            self._later(self._withdraw, msg, None)
+            self._later(self._withdraw, msg, None, [])
             return True
         queue.requests += 1
         try:
@@ -103,12 +103,12 @@ class Awaiter:
         background = create_task(wait_for(Promise.all(work(), more())))
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
         """
-        task = task_to_ask(self._promise)
+        task, passages = task_to_ask(self._promise)
         if task is None and leave_request(self._promise, message):
             self._error = None  # what comes of the request is for this Task
             return
         tasks = running_tasks(self._promise) if task is None else [task]
-        handle = None if task is not None else self._later(self._withdraw, message, Spared(tasks))
+        handle = None if task is not None else self._later(self._withdraw, message, Spared(tasks), passages)
         for one in tasks:
             one.cancel(message)
         if self._is_ring:
@@ -123,7 +123,8 @@ class Awaiter:
         queue = self._promise._queue
         return queue.loop.call_soon(step, *arguments, context=Context())
 
-    def _withdraw(self, message: Any, spared: Spared | None) -> None:
+    def _withdraw(self, message: Any, spared: Spared | None, passages: list[Passage]) -> None:
+        take_back(passages)  # the request comes now, or not at all, where somebody else wants the promise since
         self._is_ring = False  # one that was asked twice is none
         if has_only(self._promise, self) and end(self._promise, message, spared) and not self._is_ring:
             self._error = None  # what comes of the request is for this Task

@@ -23,6 +23,7 @@ __all__ = [
     "every_task_was_asked",
     "leave_request",
     "running_tasks",
+    "take_back",
     "task_to_ask",
 ]
 
@@ -143,13 +144,17 @@ def _ask(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -
     return True
 
 
-def task_to_ask(promise: Core) -> "asyncio.Task[Any] | None":
-    """Return the one Task that a request to end *promise* reaches, and let all that it passes know that it comes."""
+def task_to_ask(promise: Core) -> "tuple[asyncio.Task[Any] | None, list[Passage]]":
+    """Return the one Task that a request to end *promise* reaches, and what it passes, which is told that it comes."""
     _, upstream, passages = _climb(promise)
-    if not isinstance(upstream, TASKS) or upstream.done():
-        return None
     _tell(passages)
-    return upstream
+    return upstream if isinstance(upstream, TASKS) and not upstream.done() else None, passages
+
+
+def take_back(passages: "list[Passage]") -> None:
+    """Tell them that the request that was to come does not."""
+    for passage in passages:
+        passage.requests -= 1
 
 
 def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
@@ -199,7 +204,7 @@ def _climb(promise: Core) -> "tuple[list[Core], Any, list[Passage]]":
 
 def _tell(passages: "list[Passage]") -> None:
     for passage in passages:
-        passage.was_asked = True
+        passage.requests += 1
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:
@@ -238,11 +243,11 @@ def _let_go(promise: Core) -> bool:
 class Passage(Tie):
     """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
 
-    __slots__ = ("source", "target", "was_asked")
+    __slots__ = ("requests", "source", "target")
 
+    requests: int  # how many came from below
     source: Core
     target: Core
-    was_asked: bool  # whether a request came from below
 
     def leave(self) -> None:
         """Be no consumer of the source any more."""

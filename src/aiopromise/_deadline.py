@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._cancellation import Passage, Spared, end, running_tasks, task_to_ask
+from aiopromise._cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
 from aiopromise._core import Core
 from aiopromise._errors import closed_loop
 from aiopromise._settle import fail, raised, settle, settle_like
@@ -41,13 +41,13 @@ class Deadline(Passage):
     def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
         self.source = source
         self.target = target
-        self.was_asked = False
+        self.requests = 0
         self._seconds = seconds
         self._fallback = fallback
         self._has_expired = False
-        # Whether no cleanup is waited for, and no outcome.
+        # Whether it waits no more, neither for an outcome nor for a cleanup.
         self._has_left = False
-        # None where it is over; and where the loop has refused to set one.
+        # None where it is over, too.
         self._timer: asyncio.Handle | None = None
 
     def start(self) -> None:
@@ -74,22 +74,28 @@ class Deadline(Passage):
         self._stop()
 
     def _expire(self) -> None:
+        self._timer = None
         self._has_expired = True
         source = self.source
-        if has_only(source, self) and task_to_ask(source) is not None:
-            self._timer = None
-            end(source, None)
-        else:
-            # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
-            self._has_left = True
-            tasks = running_tasks(source) if has_only(source, self) else []
-            self._timer = source._queue.loop.call_soon(self._withdraw, Spared(tasks), context=Context())
-            for task in tasks:
-                task.cancel()
+        tasks: list[asyncio.Task[Any]] = []
+        passages: list[Passage] = []
+        if has_only(source, self):
+            task, passages = task_to_ask(source)
+            if task is not None:
+                end(source, None)
+                return
+            tasks = running_tasks(source)
+        # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
+        self._has_left = True
+        source._queue.loop.call_soon(self._withdraw, Spared(tasks), passages, context=Context())
+        for task in tasks:
+            task.cancel()
 
-    def _withdraw(self, spared: Spared) -> None:
-        self._timer = None
-        source = self.source
+    def _withdraw(self, spared: Spared, passages: list[Passage]) -> None:
+        take_back(passages)
+        source, target = self.source, self.target
+        if target._upstream is not self:
+            return
         if has_only(source, self):
             self._has_left = False  # what comes of the request is the outcome
             end(source, None, spared)
@@ -110,7 +116,7 @@ class Deadline(Passage):
             settle_like(target, source)
 
     def _cancelled(self, reason: CancelledError) -> None:
-        if self.was_asked:
+        if self.requests:
             fail(self.target, reason)
         elif self._fallback is not MISSING:
             settle(self.target, FULFILLED, self._fallback)
