@@ -550,6 +550,17 @@ BAD_COUNTS: list[tuple[Any, tuple]] = [
 ]
 
 
+class Two:
+    """A whole number that is no int, as those of numpy are."""
+
+    def __index__(self) -> int:
+        return 2
+
+
+async def test_a_count_may_be_whatever_can_be_an_index() -> None:
+    assert [1, 2] == await Promise.some(Two(), 1, 2, 3)
+
+
 async def test_some_needs_a_count() -> None:
     for count, expected in BAD_COUNTS:
         assert expected == text_of(lambda count=count: Promise.some(count, later(value), [later(value)]))

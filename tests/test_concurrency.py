@@ -8,6 +8,7 @@ import itertools
 import sys
 import traceback
 from asyncio import CancelledError
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from contextvars import ContextVar
@@ -1064,3 +1065,178 @@ async def test_on_progress_is_a_function(call: str) -> None:
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)([1], double, on_progress=7)
     assert f"Promise.{call}(on_progress=)() needs a function, got 7" == str(caught.value)
+
+
+@pytest.mark.parametrize("call", ["map", "filter", "each"])
+async def test_on_progress_must_not_be_async(call: str) -> None:
+    """Nobody would await it: it is refused at the call, or the coroutine closed and the promise rejected."""
+    coroutines = []
+
+    def told(done: int, total: int | None) -> object:
+        coroutines.append(work(done))
+        return coroutines[-1]
+
+    for callback in (work, partial(work), Recorded.tell_async):
+        with pytest.raises(
+            TypeError, match=r"\(on_progress=\)\(\) needs a plain function, got the coroutine function "
+        ):
+            getattr(Promise, call)([1], double, on_progress=callback)
+    with pytest.raises(TypeError, match=r"told at .*, which has returned a coroutine"):
+        await getattr(Promise, call)([1], double, on_progress=told)
+    assert [CORO_CLOSED] == [inspect.getcoroutinestate(one) for one in coroutines]
+
+
+class Recorded:
+    @staticmethod
+    async def tell_async(done: int, total: int | None) -> None:
+        pass
+
+
+class Whole:
+    """A whole number that is no int, as those of numpy are."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+
+async def test_a_limit_may_be_whatever_can_be_an_index() -> None:
+    """And has no other bound."""
+    calls = Calls()
+    mapped = Promise.map(range(4), calls, concurrency=Whole(2))
+    await turns()
+    assert [0, 1] == calls.running
+    mapped.cancel()
+    assert CancelledError is await value_or_class(mapped)
+    with pytest.raises(ValueError, match=r"^Promise.map\(\) needs concurrency of at least 1, got 0$"):
+        Promise.map([1], double, concurrency=Whole(0))
+
+
+# --------------------------------------------------------------------------------------- coroutines among the items
+
+
+async def awaited(item: Awaitable) -> object:
+    return await item
+
+
+def states(coroutines: list) -> list[str]:
+    return [inspect.getcoroutinestate(one) for one in coroutines]
+
+
+HELD: dict[str, Callable] = {
+    "list": list,
+    "tuple": tuple,
+    "deque": deque,
+    "set": set,
+    "iterator of a list": iter,
+}
+MANY: dict[str, Callable] = {
+    "map": Promise.map,
+    "filter": Promise.filter,
+    "each": partial(Promise.each, concurrency=None),
+    "map, one at a time": partial(Promise.map, concurrency=1),
+    "reduce": lambda items, fn: Promise.reduce(items, lambda total, item: fn(item), 0),
+}
+
+
+@pytest.mark.parametrize("hold", HELD.values(), ids=HELD)
+@pytest.mark.parametrize("many", MANY.values(), ids=MANY)
+@pytest.mark.parametrize("end", ["fails", "is cancelled", "is cancelled at once"])
+async def test_coroutines_among_the_items_are_closed_when_they_are_not_reached(many, hold, end, reports) -> None:
+    """None is left that was never awaited, whether its call was still to come or it was not taken at all."""
+    coroutines = [asyncio.Event().wait() for _ in range(5)]
+
+    def fn(item: Any) -> object:
+        if end != "fails":
+            return awaited(item)
+        item.close()  # what the function is called with is its own to await
+        raise Stop
+
+    mapped = many(hold(coroutines), fn)
+    if end == "is cancelled":
+        await turns()
+    if end != "fails":
+        mapped.cancel()
+    await value_or_class(mapped)
+    assert ([CORO_CLOSED] * 5, []) == (states(coroutines), reports)
+
+
+@pytest.mark.parametrize("hold", HELD.values(), ids=HELD)
+async def test_coroutines_among_the_items_are_closed_when_a_stream_is_left(hold: Callable) -> None:
+    coroutines = [work(number) for number in range(5)]
+    async with aclosing(Promise.map(hold(coroutines), awaited, concurrency=1, ordered=False)) as results:
+        async for _ in results:
+            break
+    assert [CORO_CLOSED] * 5 == states(coroutines)
+
+
+async def test_nothing_more_is_taken_of_what_is_lazy() -> None:
+    """A generator of coroutines is closed, and makes no more of them."""
+    made = []
+
+    def items() -> Iterator[object]:
+        for number in range(5):
+            made.append(work(number))
+            yield made[-1]
+
+    def fn(item: Any) -> None:
+        item.close()
+        raise Stop
+
+    assert Stop is await value_or_class(Promise.map(items(), fn, concurrency=1))
+    assert [CORO_CLOSED] == states(made)
+
+
+async def test_a_coroutine_that_comes_too_late_is_closed() -> None:
+    """Of a generator that has cancelled all this itself, or of an async one that answers a request with one more."""
+    made = []
+
+    def items() -> Iterator[object]:
+        mapped.cancel()
+        made.append(work())
+        yield made[-1]
+
+    async def items_async() -> AsyncIterator[object]:
+        try:
+            await asyncio.Event().wait()
+        except CancelledError:
+            made.append(work())
+            yield made[-1]
+
+    for source in (items, items_async):
+        mapped = Promise.map(source(), awaited)
+        await turns()
+        mapped.cancel()
+        assert CancelledError is await value_or_class(mapped)
+    assert [CORO_CLOSED] * 2 == states(made)
+
+
+REFUSED: dict[str, Callable] = {
+    "no function": lambda items: Promise.map(items, 5),
+    "a limit of 0": lambda items: Promise.each(items, awaited, concurrency=0),
+    "no limit": lambda items: Promise.filter(items, awaited, concurrency="two"),
+    "no on_progress": lambda items: Promise.map(items, awaited, on_progress=5, ordered=False),
+    "an async on_progress": lambda items: Promise.map(items, awaited, on_progress=work),
+    "no executor": lambda items: Promise.map(items, print, executor=5),
+    "an async function for an executor": lambda items: Promise.map(items, awaited, executor=5),
+    "no function to reduce": lambda items: Promise.reduce(items, 5, work()),
+}
+
+
+@pytest.mark.parametrize("hold", HELD.values(), ids=HELD)
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
+async def test_coroutines_among_the_items_of_a_refused_call_are_closed(call: Callable, hold: Callable) -> None:
+    coroutines = [work(number) for number in range(3)]
+    with pytest.raises((TypeError, ValueError)):
+        call(hold(coroutines))
+    assert [CORO_CLOSED] * 3 == states(coroutines)
+
+
+@pytest.mark.parametrize("many", MANY.values(), ids=MANY)
+async def test_coroutines_among_the_items_are_closed_where_no_loop_is_running(many: Callable) -> None:
+    coroutines = [work(number) for number in range(3)]
+    with pytest.raises(RuntimeError, match="needs a running event loop"):
+        await asyncio.to_thread(many, coroutines, awaited)
+    assert [CORO_CLOSED] * 3 == states(coroutines)

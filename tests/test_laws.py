@@ -10,6 +10,7 @@ import contextvars
 import dataclasses
 import functools
 import gc
+import inspect
 import re
 import socket
 import sys
@@ -1529,6 +1530,58 @@ class TestLaw11OnUnhandledRejection:
         stop()
         stop_other()
         assert ([error], 1, 1) == ([report["exception"] for report in reports], len(events), len(told))
+
+    async def test_it_runs_in_the_context_of_its_registration(self) -> None:
+        """Neither in that of the rejection, nor in that of who handles it late; what it sets is its own."""
+        seen: list[str] = []
+
+        def told(event: UnhandledRejection) -> None:
+            seen.append(variable.get())
+            variable.set("set by the callback")
+
+        variable.set("registration")
+        stop = on_unhandled_rejection(told)
+        variable.set("rejection")
+        promise = Promise.reject(Reason())
+        await turns()
+        variable.set("handler")
+        await promise.catch(repr)
+        stop()
+        assert (["registration", "registration"], "handler") == (seen, variable.get())
+
+    async def test_it_may_handle_another_rejection_that_was_told_before(self, events) -> None:
+        """Within the call: then it is called once more."""
+        told: list[tuple[int, bool]] = []
+        promises: list[Promise] = []
+
+        def handle(event: UnhandledRejection) -> None:
+            told.append((promises.index(event.promise), event.handled))
+            if event.promise is promises[-1] is not promises[0]:
+                promises[0].exception()
+
+        stop = on_unhandled_rejection(handle)
+        for _ in range(2):
+            promises.append(Promise.reject(Reason()))
+            await turns()
+        stop()
+        promises[-1].exception()
+        assert [(0, False), (1, False), (0, True)] == told
+
+    async def test_a_callback_must_not_be_async(self, reports, events) -> None:
+        """Nobody would await it: it is refused at the call, or the coroutine closed and reported."""
+
+        async def told(event: UnhandledRejection) -> None:
+            """Never run."""
+
+        with pytest.raises(TypeError, match=r"on_unhandled_rejection\(\) needs a plain function, got the coroutine"):
+            on_unhandled_rejection(told)
+        coroutines: list[Any] = []
+        stop = on_unhandled_rejection(lambda event: coroutines.append(told(event)) or coroutines[0])
+        Promise.reject(Reason())
+        await turns()
+        stop()
+        assert (["CORO_CLOSED"], 1) == ([inspect.getcoroutinestate(one) for one in coroutines], len(events))
+        assert [True] == ["which has returned a coroutine" in str(report["exception"]) for report in reports]
 
     async def test_a_callback_may_handle_it(self, reports) -> None:
         """It has the promise, and what one registers on that is a handler like any other."""

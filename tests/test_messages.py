@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import functools
+import inspect
 import logging
 import pickle
 import re
@@ -540,6 +541,22 @@ async def test_an_await_that_somebody_else_resumes_says_so() -> None:
 
 
 # --------------------------------------------------------------------- reports
+
+
+async def nobody_awaits(promise: Promise) -> None:
+    """Never run."""
+
+
+async def test_a_done_callback_must_not_be_async(reports) -> None:
+    """Nobody would await it: it is refused at the call, or the coroutine closed and reported."""
+    with pytest.raises(TypeError) as caught:
+        fulfilled().add_done_callback(nobody_awaits)
+    assert str(caught.value).startswith("add_done_callback() needs a plain function, got the coroutine function <")
+    coroutines: list[Any] = []
+    fulfilled().add_done_callback(lambda promise: coroutines.append(nobody_awaits(promise)) or coroutines[0])
+    await turns()
+    assert ["CORO_CLOSED"] == [inspect.getcoroutinestate(one) for one in coroutines]
+    assert [True] == ["which has returned a coroutine" in str(report["exception"]) for report in reports]
 
 
 async def lose(error: Exception) -> None:

@@ -132,13 +132,13 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]
         ['a', 'b']
     """
     try:
-        check_count("Promise.some", "count", count)
+        number = check_count("Promise.some", "count", count)
     except (TypeError, ValueError):
         _refuse(count, *awaitables)
         raise
     items, _ = _arguments("some", awaitables)
     typed = (count, *awaitables)
-    return _grouped("some", typed, items, losers, Some, count).promise
+    return _grouped("some", typed, items, losers, Some, number).promise
 
 
 def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:

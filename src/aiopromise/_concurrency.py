@@ -6,7 +6,17 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
-from aiopromise._errors import add_note, check_count, close_refused, is_iterable, needs_function, short, text_of
+from aiopromise._errors import (
+    add_note,
+    check_callback,
+    check_count,
+    close_items,
+    close_refused,
+    is_iterable,
+    needs_function,
+    short,
+    text_of,
+)
 from aiopromise._job import Job
 from aiopromise._pool import Function, Pool, Progress
 from aiopromise._promise import Promise, new_promise
@@ -40,13 +50,16 @@ def map_(
     is running (see `contextlib.aclosing`).
 
     The first failure, of *fn* or of the items, rejects it with the same exception, after the calls that are
-    unfinished were cancelled and have ended, and the generator of the items is closed.
+    unfinished were cancelled and have ended, and the generator of the items is closed. Coroutines among the items
+    that were not reached are closed; of what is lazy no more is taken.
 
     *on_progress* is called with the number of calls that are done, and the number of items, or None where they
     have no length. With *executor* each call is `Promise.submit(executor, fn, item)`.
 
     Raises:
-        TypeError: *items* cannot be iterated or are a string, *fn* is not a function, or *concurrency* is no int.
+        TypeError: *items* cannot be iterated or are a string, *fn* is not a function, *concurrency* is no whole number,
+            or *on_progress* is a coroutine function, whose body nobody would await. Coroutines among the items are
+            closed.
         ValueError: *concurrency* is less than 1.
         RuntimeError: no event loop is running.
 
@@ -69,12 +82,9 @@ def map_(
         2
         4
     """
-    if executor is not None:
-        check_executor("map", executor, fn)
-        fn = partial(submit, executor, fn)
     if ordered:
-        return _run(Mapped, "map", items, fn, concurrency, on_progress).promise
-    return _pool(Streamed, "map", items, fn, concurrency, on_progress).stream()
+        return _run(Mapped, "map", items, fn, concurrency, on_progress, executor).promise
+    return _pool(Streamed, "map", items, fn, concurrency, on_progress, executor).stream()
 
 
 def filter_(
@@ -149,8 +159,13 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> Promi
         >>> asyncio.run(main())
         10
     """
-    _check("reduce", items, fn, 1)
-    reduced = Reduced(new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+    try:
+        _check("reduce", items, fn)
+        reduced = Reduced(new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+    except (TypeError, RuntimeError):
+        close_refused(initial)
+        close_items(items)
+        raise
     reduced.begin()
     return reduced.promise
 
@@ -225,21 +240,35 @@ def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException
         )
 
 
-def _check(call: str, items: Any, fn: Any, concurrency: Any) -> None:
+def _check(call: str, items: Any, fn: Any) -> None:
     if not callable(fn):
         raise needs_function(f"Promise.{call}", fn, items)
     if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
         close_refused(items)
         raise TypeError(f"Promise.{call}() needs items to iterate, got {short(items)}")
-    if concurrency is not None:
-        check_count(f"Promise.{call}", "concurrency", concurrency)
 
 
-def _pool(kind: Any, call: str, items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None) -> Any:
-    _check(call, items, fn, concurrency)
-    if on_progress is not None and not callable(on_progress):
-        raise needs_function(f"Promise.{call}(on_progress=)", on_progress)
-    return kind(new_promise(f"Promise.{call}", items, fn), items, fn, concurrency, on_progress)
+def _pool(
+    kind: Any,
+    call: str,
+    items: Any,
+    fn: Function,
+    concurrency: int | None,
+    on_progress: Progress | None,
+    executor: Any = None,
+) -> Any:
+    try:
+        if executor is not None:
+            check_executor(call, executor, fn)
+            fn = partial(submit, executor, fn)
+        _check(call, items, fn)
+        limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
+        if on_progress is not None:
+            check_callback(f"Promise.{call}(on_progress=)", on_progress)
+        return kind(new_promise(f"Promise.{call}", items, fn), items, fn, limit, on_progress)
+    except (TypeError, ValueError, RuntimeError):
+        close_items(items)
+        raise
 
 
 def _run(*arguments: Any) -> "Pool":

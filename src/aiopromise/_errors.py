@@ -5,20 +5,28 @@ Every error starts with the call as it was typed, names the value, and says what
 
 import asyncio
 import math
+import operator
 import reprlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from types import FrameType, TracebackType
-from typing import Any, Final, TypeGuard
+from functools import partial
+from inspect import CO_COROUTINE
+from types import FrameType, FunctionType, MethodType, TracebackType
+from typing import Any, Final, TypeGuard, cast
 
 __all__ = [
     "add_note",
     "args_of",
     "bad_reason",
+    "check_callback",
     "check_count",
+    "check_result",
     "check_seconds",
+    "close_items",
     "close_refused",
     "closed_loop",
     "foreign_loop",
+    "is_async",
     "is_coroutine",
     "is_iterable",
     "is_ours",
@@ -34,6 +42,10 @@ __all__ = [
 ]
 
 _LONGEST = 80
+
+# Whose items are there already, so that to iterate them runs no code of the user's.
+_CONTAINERS = (list, tuple, set, frozenset, dict, deque)
+_AT_HAND: Final[tuple[type, ...]] = (*_CONTAINERS, *(type(iter(kind())) for kind in _CONTAINERS))
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -95,6 +107,52 @@ def close_refused(value: object) -> None:
         value.close()
 
 
+def close_items(items: object) -> None:
+    """Close the coroutines among *items* that nobody will take, where they are at hand; of what is lazy none is taken.
+
+    There may be millions of them, most of one class, which is asked once.
+    """
+    if not issubclass(type(items), _AT_HAND):
+        return
+    kind: type = object
+    closes = False
+    for item in cast(Iterable[object], items):
+        if type(item) is not kind:
+            kind, closes = type(item), is_coroutine(item)
+        if closes:
+            close_refused(item)
+
+
+def is_async(function: Any) -> bool:
+    """Tell whether a call of *function* gives a coroutine; what is only marked so, as by `promisify()`, may not."""
+    while type(function) is partial:
+        function = function.func
+    for call in (function, getattr(type(function), "__call__", None)):  # noqa: B004  # that of the class
+        plain = call.__func__ if type(call) is MethodType else call
+        if type(plain) is FunctionType and plain.__code__.co_flags & CO_COROUTINE:
+            return True
+    return False
+
+
+def check_callback(call: str, callback: object) -> None:
+    """Raise unless *callback* is a function whose result nobody has to await."""
+    if type(callback) is FunctionType and not callback.__code__.co_flags & CO_COROUTINE:
+        return
+    if not callable(callback):
+        raise needs_function(call, callback)
+    if is_async(callback):
+        name = call.removeprefix(".")
+        raise TypeError(f"{name}() needs a plain function, got the coroutine function {short(callback)}")
+
+
+def check_result(call: str, callback: object, result: object) -> None:
+    """Raise if *callback* has given a coroutine, which nobody will await; close that."""
+    if is_coroutine(result):
+        result.close()
+        name = call.removeprefix(".")
+        raise TypeError(f"{name}() needs a plain function, got {short(callback)}, which has returned a coroutine")
+
+
 def needs_function(call: str, value: object, *others: object) -> TypeError:
     """Return the error for a *value* that cannot be called; *others* came with it and are refused, too."""
     message = f"{call.removeprefix('.')}() needs a function, got {short(value)}"
@@ -115,12 +173,18 @@ def check_seconds(call: str, seconds: object) -> None:
         raise ValueError(f"{call}() needs seconds as a number, got nan")
 
 
-def check_count(call: str, name: str, count: object) -> None:
-    """Raise unless *count* is a whole number of at least 1."""
-    if not isinstance(count, int) or isinstance(count, bool):
+def check_count(call: str, name: str, count: Any) -> int:
+    """Return *count* as an `int`, or raise unless it is a whole number of at least 1: one that can be an index."""
+    try:
+        number = None if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        number = None
+    if number is None:
+        close_refused(count)
         raise TypeError(f"{call}() needs a whole number as {name}, got {short(count)}")
-    if count < 1:
-        raise ValueError(f"{call}() needs {name} of at least 1, got {count}")
+    if number < 1:
+        raise ValueError(f"{call}() needs {name} of at least 1, got {number}")
+    return number
 
 
 def is_iterable(items: Any) -> bool:

@@ -1,11 +1,10 @@
 """The executor of a promise: what may be one, and its call."""
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from typing import Any
 
 from aiopromise._core import Core
-from aiopromise._errors import is_coroutine, not_a_source, short
+from aiopromise._errors import is_async, is_coroutine, not_a_source, short
 from aiopromise._resolvers import Reject, Resolve
 from aiopromise._settle import raised
 from aiopromise._state import PENDING
@@ -17,7 +16,7 @@ def check_executor(source: Any) -> None:
     """Raise `TypeError` unless *source* can be called as an executor."""
     if not callable(source):
         raise not_a_source(source)
-    if iscoroutinefunction(source) or iscoroutinefunction(type(source).__call__):
+    if is_async(source):
         raise TypeError(_coroutine_function(source))
 
 

@@ -7,7 +7,7 @@ from reprlib import recursive_repr
 from typing import Any, Self, final
 
 from aiopromise._awaiter import AwaitableCore
-from aiopromise._errors import needs_function, short
+from aiopromise._errors import check_callback, check_result, short
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, subscribe, withdraw
 from aiopromise._task import TASKS, name_of
 
@@ -29,7 +29,9 @@ class DoneCallback:
 
     def _react(self) -> None:
         try:
-            self.context.run(self.callback, self.promise)
+            result = self.context.run(self.callback, self.promise)
+            if result is not None:
+                check_result(".add_done_callback", self.callback, result)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
@@ -96,10 +98,9 @@ class FutureLike(AwaitableCore):
         not answer for a rejection. What it raises goes to the loop's exception handler.
 
         Raises:
-            TypeError: *callback* is not a function.
+            TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
         """
-        if not callable(callback):
-            raise needs_function(".add_done_callback", callback)
+        check_callback(".add_done_callback", callback)
         if self._queue.debug:
             self._queue.check_thread("add_done_callback")
         subscribe(self, DoneCallback(self, callback, context))

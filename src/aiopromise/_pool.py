@@ -4,18 +4,19 @@ Nothing is taken before there is room for it: the next item is asked for when a 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextvars import copy_context
 from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._cancellation import ask_each
 from aiopromise._core import link, resolve_with
+from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
 from aiopromise._rejection import Rejection
 from aiopromise._settle import mark_handled, without_our_frames
-from aiopromise._state import FULFILLED, PENDING, pending, settled
+from aiopromise._state import FULFILLED, PENDING, State, pending, settled
 from aiopromise._task import Exactly, name_of
 
 __all__ = ["Function", "Pool", "Progress"]
@@ -63,8 +64,8 @@ class Pool(Group):
         # Where code of the user's runs, from the first item to the end; a Context cannot be entered twice.
         self._context = copy_context()
         self._is_in_context = False
-        # One of the two, from the first item that was asked for until the last has come.
-        self._iterator: Iterator[Any] | None = None
+        # One of the two, from the first item that was asked for until the last has come; before that the items.
+        self._iterator: Any = items
         self._reader: Reader | None = None
         self._vacancy = asyncio.Event()
         # Whether the reader waits for an item; whether it is to take no more.
@@ -97,6 +98,7 @@ class Pool(Group):
     def _open(self) -> None:
         try:
             if isinstance(self._items, AsyncIterable):
+                self._iterator = None
                 reading = self._read(aiter(self._items))
                 self._reader = Reader(self, 0, pending(self.promise._queue))
                 self._add(self._reader)
@@ -165,6 +167,7 @@ class Pool(Group):
 
     def _call(self, item: Any) -> None:
         if self._outcome is not None:
+            close_refused(item)
             return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
@@ -191,16 +194,33 @@ class Pool(Group):
             self._came(index, value)
             if self._on_progress is not None:
                 total = len(self._items) if hasattr(type(self._items), "__len__") else None
-                self._on_progress(self._done, total)
+                result = self._on_progress(self._done, total)
+                if result is not None:
+                    check_result(f"Promise.{self.method}(on_progress=)", self._on_progress, result)
             self._take()
         finally:
             del self
+
+    def stop(self, promise: State, message: Any) -> list[State]:
+        self._close_uncalled()
+        return super().stop(promise, message)
+
+    def _conclude(self, outcome: Exactly) -> None:
+        if self._outcome is None:
+            self._close_uncalled()
+        super()._conclude(outcome)
+
+    def _close_uncalled(self) -> None:
+        """Close the coroutines among the items whose call was still to be made, and is about to be cancelled."""
+        calls = [member.promise for member in self._members if member.promise._on_fulfilled is not None]
+        close_items([call._upstream._value for call in calls])
 
     def _close(self) -> None:
         iterator, reader = self._iterator, self._reader
         if type(iterator) is GeneratorType and iterator.gi_running:
             return
         self._iterator = self._reader = None
+        close_items(iterator)
         if issubclass(type(iterator), Generator):
             self._close_generator(iterator)
         elif reader is not None and reader.promise._state == PENDING:

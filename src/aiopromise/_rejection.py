@@ -6,10 +6,11 @@ called, as soon as the reaction queue has been drained without anybody taking it
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
-from aiopromise._errors import args_of, needs_function, short, traceback_of
+from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
 from aiopromise._origin import Origin
 from aiopromise._recorder import recorders
 
@@ -54,24 +55,26 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
     The callback is called with an `UnhandledRejection` once the handlers that were due have run, instead of
     the report to the loop's exception handler when the promise dies; and again, with ``handled=True``, when
     the rejection is taken late. It holds for the whole process; several callbacks may be registered, and are
-    called in that order. What a callback raises goes to the loop's exception handler.
+    called in that order. It runs in the context (`contextvars`) in which it was registered, not in that of the
+    rejection. What a callback raises goes to the loop's exception handler.
 
     The rule is that of the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
 
     Raises:
-        TypeError: *callback* is not a function.
+        TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
 
     Example:
         >>> from aiopromise import on_unhandled_rejection
         >>> stop = on_unhandled_rejection(lambda event: print("nobody handled", event.reason))
         >>> stop()
     """
-    if not callable(callback):
-        raise needs_function("on_unhandled_rejection", callback)
+    check_callback("on_unhandled_rejection", callback)
+    context = copy_context()
 
     # An own function for each registration, so that a callback registered twice is removed once.
-    def listener(event: UnhandledRejection) -> object:
-        return callback(event)
+    def listener(event: UnhandledRejection) -> None:
+        # In a copy: a callback may take a rejection itself, and a Context cannot be entered twice.
+        check_result("on_unhandled_rejection", callback, context.copy().run(callback, event))
 
     listeners.append(listener)
 

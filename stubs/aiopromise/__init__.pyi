@@ -28,6 +28,7 @@ from typing import (
     Never,
     ParamSpec,
     Protocol,
+    SupportsIndex,
     TypeAlias,
     TypeVar,
     TypeVarTuple,
@@ -265,7 +266,7 @@ class _Map:
         fn: Callable[[_T], Awaitable[_U]],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: None = None,
@@ -277,7 +278,7 @@ class _Map:
         fn: Callable[[_T], Awaitable[_U] | _U],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: None = None,
@@ -289,7 +290,7 @@ class _Map:
         fn: Callable[[_T], _U],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: _Executor,
@@ -301,7 +302,7 @@ class _Map:
         fn: Callable[[_T], Awaitable[_U]],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: None = None,
@@ -313,7 +314,7 @@ class _Map:
         fn: Callable[[_T], Awaitable[_U] | _U],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: None = None,
@@ -325,7 +326,7 @@ class _Map:
         fn: Callable[[_T], _U],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: _Executor,
@@ -607,19 +608,21 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     def race(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[_T]: ...
     @overload
     @staticmethod
-    def some(count: int, awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[list[_T1]]: ...
-    @overload
-    @staticmethod
-    def some(count: int, awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[list[_T]]: ...
+    def some(count: SupportsIndex, awaitable1: Awaitable[_T1], /, *, losers: _Losers = None) -> Promise[list[_T1]]: ...
     @overload
     @staticmethod
     def some(
-        count: int, awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
+        count: SupportsIndex, awaitables: Iterable[Awaitable[_T]], /, *, losers: _Losers = None
+    ) -> Promise[list[_T]]: ...
+    @overload
+    @staticmethod
+    def some(
+        count: SupportsIndex, awaitable1: Awaitable[_T1], awaitable2: Awaitable[_T2], /, *, losers: _Losers = None
     ) -> Promise[list[_T1 | _T2]]: ...
     @overload
     @staticmethod
     def some(
-        count: int,
+        count: SupportsIndex,
         awaitable1: Awaitable[_T1],
         awaitable2: Awaitable[_T2],
         awaitable3: Awaitable[_T3],
@@ -630,7 +633,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @overload
     @staticmethod
     def some(
-        count: int,
+        count: SupportsIndex,
         awaitable1: Awaitable[_T1],
         awaitable2: Awaitable[_T2],
         awaitable3: Awaitable[_T3],
@@ -642,7 +645,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @overload
     @staticmethod
     def some(
-        count: int,
+        count: SupportsIndex,
         awaitable1: Awaitable[_T1],
         awaitable2: Awaitable[_T2],
         awaitable3: Awaitable[_T3],
@@ -655,7 +658,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @overload
     @staticmethod
     def some(
-        count: int,
+        count: SupportsIndex,
         awaitable1: Awaitable[_T1],
         awaitable2: Awaitable[_T2],
         awaitable3: Awaitable[_T3],
@@ -668,7 +671,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     ) -> Promise[list[_T1 | _T2 | _T3 | _T4 | _T5 | _T6]]: ...
     @overload
     @staticmethod
-    def some(count: int, /, *awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[list[_T]]: ...
+    def some(count: SupportsIndex, /, *awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[list[_T]]: ...
     @staticmethod
     def all_keyed(awaitables: Mapping[_K, Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[dict[_K, _T]]: ...
     @overload
@@ -739,7 +742,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
         fn: Callable[[_T], object],
         /,
         *,
-        concurrency: int | None = None,
+        concurrency: SupportsIndex | None = None,
         on_progress: _Progress | None = None,
     ) -> Promise[list[_T]]: ...
     @overload
@@ -754,7 +757,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
         fn: Callable[[_T], object],
         /,
         *,
-        concurrency: int | None = 1,
+        concurrency: SupportsIndex | None = 1,
         on_progress: _Progress | None = None,
     ) -> Promise[None]: ...
     @staticmethod
