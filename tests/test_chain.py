@@ -413,6 +413,46 @@ async def test_a_chain_that_was_used_does_not_warn(use: Callable) -> None:
     assert [] == caught
 
 
+async def fails_before(lazy: Any) -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await chain(fail(), lazy)
+
+
+async def refused(lazy: Any) -> None:
+    with pytest.raises(TypeError):
+        chain(lazy, 5)
+
+
+async def thrown_into(lazy: Any) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        lazy.throw(asyncio.CancelledError())
+
+
+async def closed(lazy: Any) -> None:
+    lazy.close()
+
+
+async def dropped(lazy: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize("end", [closed, thrown_into, fails_before, refused, dropped])
+async def test_a_chain_that_is_nested_deep_is_closed_without_recursion(end: Callable, story: Story) -> None:
+    """100,000 deep: it warns once if it was forgotten, and else not at all."""
+    nested = [chain(story.step(1))]
+    for _ in range(100_000):
+        nested.append(chain(nested.pop(), story.step(2)) if len(story.steps) < 3 else chain(nested.pop()))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        await end(nested.pop())
+        gc.collect()
+    assert ["chain() was never awaited"] * (end is dropped) == [str(one.message) for one in caught]
+    assert [True] * 3 == story.are_closed()
+
+
 # ----------------------------------------------------------- start as a promise
 
 
