@@ -223,6 +223,34 @@ class TestLaw2FlatteningIsOneAwait:
         reasons = [await reason_of(one) for one in (promise, tip, *others)]
         assert [TypeError] * (2 + siblings) == [type(reason) for reason in reasons]
 
+    @pytest.mark.parametrize(
+        "gather",
+        [
+            asyncio.gather,
+            lambda promise: asyncio.gather(promise.then(), asyncio.sleep(0)),
+            lambda promise: asyncio.gather(asyncio.gather(promise.shield())),
+        ],
+        ids=["itself", "a link of it", "in another gather()"],
+    )
+    async def test_following_a_gather_of_itself_is_rejected(self, gather, reports) -> None:
+        """A ring that leads through asyncio; whoever awaits the gather() is told as well."""
+        promise, resolve, _ = Promise.with_resolvers()
+        gathered = gather(promise)
+        resolve(gathered)
+        assert isinstance(await reason_of(promise), TypeError)
+        assert isinstance(await reason_of(Promise(gathered)), TypeError)
+        child = Promise.resolve().then(lambda _: gather(child))
+        assert isinstance(await reason_of(child), TypeError)
+        await turns()
+        gc.collect()
+        assert [] == reports
+
+    async def test_following_a_gather_of_others_gives_their_values(self) -> None:
+        """As awaiting it."""
+        promise, resolve, _ = Promise.with_resolvers()
+        resolve(asyncio.gather(Promise.resolve(1), asyncio.sleep(0, 2), asyncio.gather(asyncio.sleep(0, 3))))
+        assert [1, 2, [3]] == await promise
+
     async def test_a_handler_that_returns_a_descendant_of_its_own_promise_is_rejected(self, timing) -> None:
         """The same where the handler closes the ring."""
         child = timing.fulfilled("value").then(lambda _: tip)

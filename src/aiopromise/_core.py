@@ -46,6 +46,9 @@ __all__ = [
 # Looked up once, for a link is short.
 copy_context: Final = contextvars.copy_context
 
+# What `asyncio.gather` returns: the one Future that tells for whom it waits.
+_Gathering: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
+
 
 CoreT = TypeVar("CoreT", bound="Core")
 
@@ -192,6 +195,9 @@ def _follow_future(
 ) -> None:
     if future.done():
         take_outcome(promise, future)
+    elif type(future) is _Gathering and _gathers(future, promise):
+        future.add_done_callback(_retrieve)
+        fail(promise, waits_for_itself(promise))
     elif future.get_loop() is not promise._queue.loop:
         fail(promise, foreign_loop(future, promise._queue.loop))
     elif cleanup:
@@ -200,6 +206,23 @@ def _follow_future(
         wait_for(promise, future, promise._queue.works)
     else:
         wait_for(promise, future, None)
+
+
+def _gathers(future: Any, promise: Core) -> bool:
+    """Tell whether *future*, an `asyncio.gather`, waits for *promise*."""
+    gathered = [future]
+    for one in gathered:  # which grows
+        if type(one) is _Gathering:
+            gathered.extend(one._children)
+        elif isinstance(one, Core) and is_awaited_by(promise, one):
+            return True
+    return False
+
+
+def _retrieve(future: "asyncio.Future[Any]") -> None:
+    """Take the reason of *future*, which asyncio would report."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
