@@ -32,12 +32,16 @@ def run_on(loop_factory: Callable[[], asyncio.AbstractEventLoop], main: Coroutin
 
 def uvloop_factory() -> asyncio.AbstractEventLoop:
     """Make a loop that is not asyncio's own."""
-    return pytest.importorskip("uvloop").new_event_loop()
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop_factory], ids=["asyncio", "uvloop"])
 def on_loop(request: pytest.FixtureRequest) -> Callable[[Coroutine], Any]:
     """Run the coroutine that it is given on asyncio's loop, and on uvloop."""
+    if request.param is uvloop_factory:
+        pytest.importorskip("uvloop")  # here, where no coroutine has been made yet
     return lambda main: run_on(request.param, main)
 
 
