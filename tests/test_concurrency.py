@@ -997,6 +997,23 @@ async def test_on_progress_may_cancel_the_promise() -> None:
     assert ["stopped 1", "closed"] == calls.events
 
 
+async def test_the_attributes_of_an_iterator_are_its_own_business() -> None:
+    """One that happens to be called as one of a generator's is not read."""
+
+    class Running(Countdown):
+        @property
+        def gi_running(self) -> bool:
+            raise LookupError
+
+        def __iter__(self) -> "Running":
+            return self
+
+    def fail(item: int) -> None:
+        raise Stop
+
+    assert Stop is await value_or_class(asyncio.wait_for(Promise.map(Running(3), fail, concurrency=1), 5))
+
+
 # ---------------------------------------------------------------------------------------------------- called wrongly
 
 

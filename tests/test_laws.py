@@ -251,6 +251,18 @@ class TestLaw2FlatteningIsOneAwait:
         resolve(asyncio.gather(Promise.resolve(1), asyncio.sleep(0, 2), asyncio.gather(asyncio.sleep(0, 3))))
         assert [1, 2, [3]] == await promise
 
+    @pytest.mark.parametrize("kind", ["an attribute", "a property that raises"])
+    async def test_the_attributes_of_a_future_are_its_own_business(self, kind) -> None:
+        """One that happens to be called as something of the library's makes no ring, and is not read."""
+        promise, resolve, _ = Promise.with_resolvers()
+        names = ("source", "target", "has_many_sources")
+        value = promise if kind == "an attribute" else property(raising(Reason()))
+        future = type("Telling", (asyncio.Future,), dict.fromkeys(names, value))(loop=asyncio.get_running_loop())
+        follower = Promise(future)
+        resolve(follower)
+        future.set_result("value")
+        assert "value" == await promise
+
     async def test_a_handler_that_returns_a_descendant_of_its_own_promise_is_rejected(self, timing) -> None:
         """The same where the handler closes the ring."""
         child = timing.fulfilled("value").then(lambda _: tip)
