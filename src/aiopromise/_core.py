@@ -180,7 +180,7 @@ def _follow_promise(promise: Core, other: Core, handler: Any, context: Context |
         fail(promise, waits_for_itself(promise))
     elif other._state != PENDING:
         settle_like(promise, other)
-    elif other._queue is not promise._queue:
+    elif other._queue.loop is not promise._queue.loop:  # not the queues: a second copy of the library has its own
         fail(promise, foreign_loop(other, promise._queue.loop))
     elif cleanup:
         # A Task waits for it, so that the end of the loop sees that it is a cleanup which is waited for.
