@@ -29,7 +29,7 @@ The rooms, in reading order; each imports only from those before it:
 - `_convert`: ways in: values, functions and thenables
 - `_chain`: `chain()`, `pipe()` and `promisify()`
 - `_group`: several promises that one hangs on; what is stopped, and what is let go
-- `_arrival`: what an iterator over the results of a group waits for
+- `_arrival`: a group whose results are iterated as they come
 - `_answers`: when a group has its answer
 - `_combinators`: many promises in, one out: `all`, `any`, `race` and their kin
 - `_pool`: calls of one function on many items, so many at a time

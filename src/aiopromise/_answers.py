@@ -1,17 +1,15 @@
 """When a group has its answer: all values, the first outcome, the first values, each in its turn."""
 
 from asyncio import CancelledError
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, final
 
-from aiopromise._arrival import Arrival
+from aiopromise._arrival import Incoming, Iterated
 from aiopromise._ending import start_generator
 from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
-from aiopromise._settle import mark_handled
-from aiopromise._state import FULFILLED, PENDING, REJECTED
+from aiopromise._state import FULFILLED, REJECTED
 from aiopromise._task import Exactly
 
 __all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
@@ -135,49 +133,30 @@ class First(Some):
 
 
 @final
-class AsCompleted(Group):
+class AsCompleted(Iterated):
     """All promises, in the order in which they settle."""
 
-    __slots__ = ("_arrival", "_settled")
+    __slots__ = ("_incoming",)
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers) -> None:
-        super().__init__(method, promise, losers)
-        self._settled: deque[Member] = deque()
-        # What the iterator waits for, if it does.
-        self._arrival: Arrival | None = None
-        # Nobody but the iterator awaits it, and that only at the end.
-        mark_handled(self.promise)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._incoming = Incoming()
 
     def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
         """Return the iterator; from now on closing it, or dropping it, stops what was started."""
-        generator = self._stream()
+        # A generator that was never begun is closed without a word.
+        self._incoming.add(None)
+        generator = self._results()
         start_generator(generator, self.promise._queue.loop)
         return generator
 
-    async def _stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
-        try:
-            try:
-                # A generator that was never begun is closed without a word.
-                yield -1, self.promise
-                while self._settled or self.promise._state == PENDING:
-                    if self._settled:
-                        yield self._hand_on(self._settled.popleft())
-                    else:
-                        self._arrival = Arrival(self)
-                        await self._arrival.promise
-            except BaseException as error:
-                await self.leave(error)
-                raise
-            await self.promise
-        finally:
-            self._arrival = None
-            del self  # this frame is seen from the traceback of what iterating has raised
-
-    def _hand_on(self, member: Member) -> tuple[int, Promise[Any]]:
-        promise = member.promise
+    def _handed_on(self, result: Member | None) -> tuple[int, Promise[Any]]:
+        if result is None:
+            return -1, self.promise
+        promise = result.promise
         if promise._state == REJECTED:
             promise._value.hand_on()
-        return member.index, promise
+        return result.index, promise
 
     def _started(self, count: int) -> None:
         if count == 0:
@@ -186,17 +165,6 @@ class AsCompleted(Group):
     def _arrived(self, member: Member) -> None:
         if member.promise._state == REJECTED:
             member.promise._value.withhold()
-        self._settled.append(member)
-        if self._members:
-            self._wake()
-        else:
+        self._incoming.add(member)
+        if not self._members:
             self._conclude(Exactly(True, None))
-
-    def _end(self) -> None:
-        super()._end()
-        self._wake()
-
-    def _wake(self) -> None:
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            arrival.come()

@@ -1,16 +1,13 @@
 """What becomes of the results of many calls: a list of them, a choice of the items, one value, a stream."""
 
-from collections import deque
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, ClassVar, final
 
-from aiopromise._arrival import Arrival
+from aiopromise._arrival import Incoming, Iterated
 from aiopromise._deadline import MISSING
 from aiopromise._pool import Function, Pool
 from aiopromise._promise import Promise
-from aiopromise._settle import mark_handled
-from aiopromise._state import PENDING
 
 __all__ = ["Filtered", "Mapped", "Reduced", "Streamed"]
 
@@ -86,53 +83,30 @@ class Reduced(Pool):
 
 
 @final
-class Streamed(Pool):
+class Streamed(Iterated, Pool):
     """Results as they come, for an async iterator."""
 
-    __slots__ = ("_arrival", "_came_in")
+    __slots__ = ("_incoming",)
 
     method: ClassVar[str] = "map"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._came_in: deque[Any] = deque()
-        # What the iterator waits for, if it does.
-        self._arrival: Arrival | None = None
-        # Nobody but the iterator awaits it, and that only at the end.
-        mark_handled(self.promise)
+        self._incoming = Incoming()
 
-    async def stream(self) -> AsyncGenerator[Any, None]:
+    def stream(self) -> AsyncGenerator[Any, None]:
+        """Return the iterator; nothing runs before it is iterated."""
+        return self._results()
+
+    def _iterated(self) -> None:
         self.begin()
-        try:
-            try:
-                while self._came_in or self.promise._state == PENDING:
-                    if self._came_in:
-                        result = self._came_in.popleft()
-                        self._do(self._take)
-                        yield result
-                    else:
-                        self._arrival = Arrival(self)
-                        await self._arrival.promise
-            except BaseException as error:
-                await self.leave(error)
-                raise
-            await self.promise
-        finally:
-            self._arrival = None
-            del self  # this frame is seen from the traceback of a failure
+
+    def _handed_on(self, result: Any) -> Any:
+        self._do(self._take)
+        return result
 
     def _room(self) -> float:
-        return super()._room() - len(self._came_in)
+        return super()._room() - len(self._incoming.results)
 
     def _came(self, index: int, value: Any) -> None:
-        self._came_in.append(value)
-        self._wake()
-
-    def _end(self) -> None:
-        super()._end()
-        self._wake()
-
-    def _wake(self) -> None:
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            arrival.come()
+        self._incoming.add(value)
