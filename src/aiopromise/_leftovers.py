@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from aiopromise._ending import known_queue
+from aiopromise._errors import is_ours
 from aiopromise._job import Job
 from aiopromise._maker import Maker
 from aiopromise._origin import Origin
@@ -26,7 +27,7 @@ __all__ = ["Leftover", "Recording"]
 _RUNNERS: Final = {"asyncio", "uvloop", "anyio", "pytest_asyncio"}
 
 # What stands between the user's code and the library, mocks for one, and has written no line that the user knows.
-_BETWEEN: Final = {"aiopromise", "unittest"}
+_BETWEEN: Final = {"unittest"}
 
 
 class Leftover(NamedTuple):
@@ -167,7 +168,7 @@ class Recording:
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:
     """Return the nearest frame of the user's; None if it is the loop that has called the library."""
-    while frame is not None and _package(frame) in _BETWEEN:
+    while frame is not None and (is_ours(frame) or _package(frame) in _BETWEEN):
         frame = frame.f_back
     return None if frame is None or _package(frame) in _RUNNERS else frame
 
