@@ -17,8 +17,8 @@ The rooms, in reading order; each imports only from those before it:
 - `_settle`: how a promise settles
 - `_core`: how a promise reacts to the outcome of another, and how it follows one
 - `_drain`: what a drain of the queue does
-- `_ending`: what is unfinished on a loop when that ends
 - `_cancellation`: how a request to end travels, and where it stops
+- `_ending`: what is unfinished on a loop when that ends
 - `_awaiter`: the ``await`` of a promise
 - `_resolvers`: the two functions that settle a promise from outside
 - `_executor`: what may be an executor, and its call

@@ -7,10 +7,9 @@ import warnings
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from aiopromise._core import leave_future
+from aiopromise._cancellation import end
 from aiopromise._drain import run
 from aiopromise._queue import Queue
-from aiopromise._settle import fail
 from aiopromise._state import State
 
 __all__ = ["known_queue", "queue_of", "start_generator"]
@@ -97,12 +96,7 @@ async def _finish(queue: Queue) -> None:
 async def _ask(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
     asked.update(unasked)
     for promise in unasked:
-        try:
-            promise.cancel()
-        except Exception as error:
-            # It has to end all the same, and the others are to be asked, too.
-            leave_future(promise)
-            fail(promise, error)
+        end(promise, None)
     while True:
         running = queue.cleanups | {promise for promise in asked if not promise.done()}
         if queue.items:
