@@ -1,4 +1,4 @@
-"""Other people's libraries beside this one, in one line each: progress bars, retries, rate limits."""
+"""Other people's libraries beside this one, in one line each: progress bars, retries, rate limits, Tornado."""
 
 import asyncio
 import io
@@ -13,6 +13,7 @@ import rich.console
 import rich.progress
 import stamina
 import tenacity
+import tornado.gen
 import tqdm
 
 from aiopromise import Promise, pipe, promisify
@@ -180,3 +181,38 @@ async def test_a_call_that_waits_for_its_turn_can_be_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await mapped
     assert [1] == calls
+
+
+# ------------------------------------------------------------------------------------------------------------- Tornado
+
+
+async def wait_for(promise: Promise[Any]) -> Any:
+    return await promise
+
+
+@pytest.fixture
+def tornado_takes_promises() -> Any:
+    """As the documentation says: Tornado is told once how a promise is awaited."""
+    convert = tornado.gen.convert_yielded
+    convert.register(Promise, lambda promise: asyncio.create_task(wait_for(promise)))
+    yield
+    convert.register(Promise, convert.dispatch(object))
+
+
+async def test_tornado_waits_for_promises_in_one_call(tornado_takes_promises: None) -> None:
+    assert [0, 2] == await tornado.gen.multi([Promise(double(0)), Promise(double(1))])
+    assert {"one": 2} == await tornado.gen.multi({"one": Promise(double(1))})
+
+
+async def test_a_coroutine_of_tornado_yields_a_promise(tornado_takes_promises: None) -> None:
+    """Also one that is rejected: it raises there."""
+
+    @tornado.gen.coroutine
+    def decorated() -> Any:
+        first = yield Promise(double(1))
+        try:
+            yield Promise.reject(OSError("no"))
+        except OSError as error:
+            return first, str(error)
+
+    assert (2, "no") == await decorated()
