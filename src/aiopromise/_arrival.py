@@ -1,13 +1,16 @@
 """A group whose results are iterated as they come, and what the iterator waits for."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, final
 
+from aiopromise._coroutine import shown_as
 from aiopromise._group import Group
 from aiopromise._promise import Promise
 from aiopromise._settle import mark_handled, settle, settle_like
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, State, Tie, pending
+from aiopromise._task import Exactly, was_asked
 
 __all__ = ["Incoming", "Iterated"]
 
@@ -22,6 +25,9 @@ class Arrival(Tie):
         self._group = group
         self.promise: Promise[None] = pending(group.promise._queue)
         self.promise._upstream = self
+
+    def __repr__(self) -> str:
+        return repr(self._group)
 
     def come(self) -> None:
         """Let the iterator look at what there is."""
@@ -75,7 +81,10 @@ class Iterated(Group):
         super().__init__(*arguments)
         mark_handled(self.promise)
 
-    async def _results(self) -> AsyncGenerator[Any, None]:
+    def _results(self) -> AsyncGenerator[Any, None]:
+        return shown_as(f"Promise.{self._method}")(self._iterate())
+
+    async def _iterate(self) -> AsyncGenerator[Any, None]:
         incoming = self._incoming
         try:
             try:
@@ -87,12 +96,31 @@ class Iterated(Group):
                         incoming.arrival = Arrival(self)
                         await incoming.arrival.promise
             except BaseException as error:
-                await self.leave(error)
+                await self._leave(error)
                 raise
             await self.promise
         finally:
             incoming.arrival = None
             del self, incoming  # this frame is seen from the traceback of a failure
+
+    async def _leave(self, error: BaseException) -> None:
+        """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
+
+        A failure that came meanwhile is raised unless it would take the place of a request to end:
+
+            async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
+                await something()    <-- cancelled here, which closes the iterator
+        """
+        self._conclude(Exactly(True, None))
+        try:
+            await self.promise
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            if not issubclass(type(error), asyncio.CancelledError) and not was_asked(asyncio.current_task()):
+                raise
+        finally:
+            del self, error
 
     def _iterated(self) -> None:
         """Be told that the first result is asked for."""

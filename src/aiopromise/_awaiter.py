@@ -88,7 +88,7 @@ class Awaiter:
         self._error = cancelled_error(msg)
         queue = self._promise._queue
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
-            self._later(self._withdraw, msg, None, [])
+            self._later(_withdraw, msg, [], [])
             return True
         queue.requests += 1
         try:
@@ -108,33 +108,20 @@ class Awaiter:
             self._error = None  # what comes of the request is for this Task
             return
         tasks = running_tasks(self._promise) if task is None else [task]
-        handle = None if task is not None else self._later(self._withdraw, message, Spared(tasks), passages)
+        handle = None if task is not None else self._later(_withdraw, message, tasks, passages)
         for one in tasks:
             one.cancel(message)
         if self._is_ring:
             # Tasks that await each other: the request has come round, and this is where it ends.
             if handle is not None:
                 handle.cancel()
-            self._later(self._leave)
+            self._later(_leave)
         elif task is not None:
             self._error = None  # what comes of the request is for this Task
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
-        return queue.loop.call_soon(step, *arguments, context=Context())
-
-    def _withdraw(self, message: Any, spared: Spared | None, passages: list[Passage]) -> None:
-        take_back(passages)  # the request comes now, or not at all, where somebody else wants the promise since
-        self._is_ring = False  # one that was asked twice is none
-        if has_only(self._promise, self) and end(self._promise, message, spared) and not self._is_ring:
-            self._error = None  # what comes of the request is for this Task
-        else:
-            self._leave()
-
-    def _leave(self) -> None:
-        if self._promise._state == PENDING:
-            withdraw(self._promise, self)
-            self._promise._queue.push(self)
+        return queue.loop.call_soon(step, self, *arguments, context=Context())
 
     def result(self) -> None:
         """Let the Task go on; `__next__` has the value."""
@@ -156,6 +143,26 @@ class Awaiter:
 
     def __repr__(self) -> str:
         return repr(self._promise)
+
+
+# Functions, for the loop shows a slow callback by its name.
+
+
+def _withdraw(awaiter: Awaiter, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
+    take_back(passages)  # the request comes now, or not at all, where somebody else wants the promise since
+    awaiter._is_ring = False  # one that was asked twice is none
+    promise = awaiter._promise
+    if has_only(promise, awaiter) and end(promise, message, Spared(asked)) and not awaiter._is_ring:
+        awaiter._error = None  # what comes of the request is for this Task
+    else:
+        _leave(awaiter)
+
+
+def _leave(awaiter: Awaiter) -> None:
+    promise = awaiter._promise
+    if promise._state == PENDING:
+        withdraw(promise, awaiter)
+        promise._queue.push(awaiter)
 
 
 def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]":

@@ -267,6 +267,9 @@ class Shield(Tie):
         self.source = source
         self.target = target
 
+    def __repr__(self) -> str:
+        return ".shield()"
+
     def stop(self, promise: State, message: Any) -> tuple[()]:
         withdraw(self.source, self)
         return ()

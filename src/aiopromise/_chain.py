@@ -11,6 +11,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
 from aiopromise._convert import attempt
+from aiopromise._coroutine import Around, shown_as
 from aiopromise._errors import close_refused, needs_function, short
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._task import is_awaitable, name_of
@@ -21,17 +22,17 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @final
-class Chain(Coroutine[Any, Any, T_co]):
+class Chain(Around[T_co]):
     """What `chain()` returns: a coroutine, and the beginning of a promise."""
 
-    __slots__ = ("__weakref__", "_coroutine", "_has_owner", "_steps")
+    __slots__ = ("__weakref__", "_has_owner", "_steps")
 
     # asyncio names a Task's coroutine so.
     __name__ = "chain"
 
     def __init__(self, steps: deque[Any]) -> None:
         self._steps = steps
-        self._coroutine: Coroutine[Any, Any, T_co] | None = None
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._has_owner = False
 
     def send(self, value: Any, /) -> Any:
@@ -131,11 +132,20 @@ def _flat(steps: Any) -> list[Any]:
     return flat
 
 
+def _awaited(step: Awaitable[Any]) -> Awaitable[Any]:
+    # Of a chain its coroutine, so that a stack leads through it to the line that waits.
+    if not isinstance(step, Chain):
+        return step
+    step._take()
+    return step._begun()
+
+
+@shown_as("chain")
 async def _run(steps: deque[Awaitable[Any]]) -> Any:
     results = []
     try:
         while steps:
-            results.append(await steps.popleft())
+            results.append(await _awaited(steps.popleft()))
     finally:
         _close(steps)
     return results

@@ -248,6 +248,9 @@ class Adoption(Tie):
         # All thenables that the promise has followed, by their id: one resolved with the next.
         self._followed = followed
 
+    def __repr__(self) -> str:
+        return "Promise.from_thenable(...)"
+
     def resolve(self, promise: Promise[Any], value: Any) -> None:
         """Resolve *promise* with what the thenable has given: another one is followed in its place."""
         promise._upstream = None

@@ -9,9 +9,20 @@ from typing import Any, Final, TypeVar, cast, final
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
 from aiopromise._task import FUTURES, TASKS, Exactly
 
-__all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "while_handling"]
+__all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "shown_as", "while_handling"]
 
 T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+def shown_as(name: str) -> Callable[[T], T]:
+    """Let asyncio and debuggers show a function or coroutine of the library as *name*: what the user has called."""
+
+    def show(shown: T) -> T:
+        cast(Any, shown).__qualname__ = name
+        return shown
+
+    return show
 
 
 async def _wait_for(awaitable: Awaitable[Any]) -> Any:
@@ -35,9 +46,7 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     kind = type(awaitable)
     is_own_future = issubclass(kind, FUTURES) and kind not in (*FUTURES, *TASKS)
     waiting = _wait_for_future(awaitable) if is_own_future else _wait_for(awaitable)
-    # Under this name it is shown in the repr of its Task.
-    cast(Any, waiting).__qualname__ = f"await {type(awaitable).__name__}"
-    return waiting
+    return shown_as(f"await {type(awaitable).__name__}")(waiting)
 
 
 class Around(Coroutine[Any, Any, T_co]):

@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 from aiopromise._cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
 from aiopromise._core import Core
+from aiopromise._coroutine import shown_as
 from aiopromise._errors import closed_loop
 from aiopromise._settle import fail, raised, settle, settle_like
 from aiopromise._state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
@@ -50,12 +51,15 @@ class Deadline(Passage):
         # None where it is over, too.
         self._timer: asyncio.Handle | None = None
 
+    def __repr__(self) -> str:
+        return f".timeout({self._seconds})"
+
     def start(self) -> None:
         """Give the source its time."""
         source, target = self.source, self.target
         queue = target._queue
         if queue.debug and target._origin is not None:
-            target._origin.attach(f".timeout({self._seconds})", source._origin)
+            target._origin.attach(repr(self), source._origin)
         if source._state != PENDING:
             if queue.loop.is_closed():
                 raise closed_loop("timeout", source)
@@ -73,6 +77,7 @@ class Deadline(Passage):
         super().leave()
         self._stop()
 
+    @shown_as("Promise.timeout")
     def _expire(self) -> None:
         self._timer = None
         self._has_expired = True
@@ -87,18 +92,19 @@ class Deadline(Passage):
             tasks = running_tasks(source)
         # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
         self._has_left = True
-        source._queue.loop.call_soon(self._withdraw, Spared(tasks), passages, context=Context())
+        source._queue.loop.call_soon(self._withdraw, tasks, passages, context=Context())
         for task in tasks:
             task.cancel()
 
-    def _withdraw(self, spared: Spared, passages: list[Passage]) -> None:
+    @shown_as("Promise.timeout")
+    def _withdraw(self, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
         take_back(passages)
         source, target = self.source, self.target
         if target._upstream is not self:
             return
         if has_only(source, self):
             self._has_left = False  # what comes of the request is the outcome
-            end(source, None, spared)
+            end(source, None, Spared(asked))
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)

@@ -47,11 +47,13 @@ def _run_and_name_the_slow(queue: Queue, most: int) -> None:
         reaction = items.popleft()
         # A pending promise forgets its handlers as it calls them. Other names are made only where they are told.
         name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
+        # An awaiter forgets the Task that goes on, and that is what takes long.
+        runs = getattr(getattr(reaction, "_wakeup", None), "__self__", reaction)
         try:
             reaction._react()
         finally:
             seconds = monotonic() - start
             # No part of AbstractEventLoop: where there is none it is that of asyncio.
             if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
-                logger.warning("%s took %.3f seconds", name or repr(reaction), seconds)
-            del reaction
+                logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
+            del reaction, runs

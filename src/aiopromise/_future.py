@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from reprlib import recursive_repr
-from typing import Any, Self, final
+from typing import Any, Self, cast, final
 
 from aiopromise._awaiter import AwaitableCore
 from aiopromise._errors import check_callback, check_result, short
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, subscribe, withdraw
+from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, Tie, subscribe, withdraw
 from aiopromise._task import TASKS, name_of
 
 __all__ = ["FutureLike"]
+
+# asyncio shows the callbacks of a Task by their names; of a compiled one it shows the class of the promise anyway.
+with suppress(AttributeError):
+    cast(Any, AwaitableCore._on_done).__qualname__ = "Promise._on_done"
 
 _STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
 
@@ -146,4 +151,11 @@ class FutureLike(AwaitableCore):
             return f", waiting to call {' or '.join(dict.fromkeys(names))}"
         if isinstance(upstream, TASKS):
             return f", running {upstream.get_name()}"
-        return "" if upstream is None else f", following a {type(upstream).__name__}"
+        if upstream is None:
+            return ""
+        if isinstance(upstream, Tie):
+            return f", following {upstream!r}"
+        if isinstance(upstream, AwaitableCore | asyncio.Future):
+            return f", following a {type(upstream).__name__}"
+        # A coroutine in its first step.
+        return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"

@@ -3,7 +3,6 @@
 A group stops what it started itself, waits until that has ended, and lets go of what belongs to the caller.
 """
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
@@ -34,7 +33,7 @@ from aiopromise._state import (
     subscribe,
     withdraw,
 )
-from aiopromise._task import FUTURES, Exactly, was_asked
+from aiopromise._task import FUTURES, Exactly
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 
@@ -55,6 +54,9 @@ class Member:
         self.promise = promise
         # Whether the group has asked it to end, and it has not ended at once.
         self.is_asked = False
+
+    def __repr__(self) -> str:
+        return repr(self.group)
 
     @property
     def target(self) -> Promise[Any]:
@@ -123,6 +125,9 @@ class Group(Tie):
         self._late: list[BaseException] = []
         # Whether that is the reason for which the loop, or the caller, is left, too.
         self._has_left = False
+
+    def __repr__(self) -> str:
+        return f"Promise.{self._method}(...)"
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; what iterating them raises is the answer."""
@@ -301,25 +306,6 @@ class Group(Tie):
 
     def _stops(self, member: Member) -> bool:
         return self._losers == "cancel" or (self._losers is None and isinstance(member, Owned))
-
-    async def leave(self, error: BaseException) -> None:
-        """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
-
-        A failure that came meanwhile is raised unless it would take the place of a request to end:
-
-            async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
-                await something()    <-- cancelled here, which closes the iterator
-        """
-        self._conclude(Exactly(True, None))
-        try:
-            await self.promise
-        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:
-            if not issubclass(type(error), asyncio.CancelledError) and not was_asked(asyncio.current_task()):
-                raise
-        finally:
-            del self, error
 
     def _end(self) -> None:
         try:

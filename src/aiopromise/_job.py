@@ -7,6 +7,7 @@ from contextvars import Context
 from typing import Any, final
 
 from aiopromise._core import Core
+from aiopromise._coroutine import shown_as
 from aiopromise._errors import args_of
 from aiopromise._settle import broke_off, fail, settle
 from aiopromise._state import FULFILLED, State, Tie
@@ -31,6 +32,9 @@ class Job(Tie):
         self._promise = promise
         self._explain = explain
 
+    def __repr__(self) -> str:
+        return "a job"
+
     def start(self) -> None:
         """Wait for the future; its callback comes from whatever thread ran the job."""
         self._promise._upstream = self
@@ -54,6 +58,7 @@ class Job(Tie):
         except RuntimeError:
             self._report_failure(future)  # the loop was closed, and nobody waits any more
 
+    @shown_as("Promise._on_job_done")
     def _settle(self, future: "concurrent.futures.Future[Any]") -> None:
         if self._promise._upstream is not self:
             self._report_failure(future)  # the promise was cancelled

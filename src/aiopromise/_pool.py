@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._cancellation import ask_each
 from aiopromise._core import link, resolve_with
+from aiopromise._coroutine import shown_as
 from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
@@ -74,6 +75,9 @@ class Pool(Group):
         self._started_calls = 0
         self._done = 0
 
+    def __repr__(self) -> str:
+        return f"Promise.{self.method}({name_of(self._fn)})"
+
     def begin(self) -> None:
         """Let the first calls be made by the loop, as those of handlers are."""
         self.promise._queue.push(self)
@@ -99,7 +103,7 @@ class Pool(Group):
         try:
             if isinstance(self._items, AsyncIterable):
                 self._iterator = None
-                reading = self._read(aiter(self._items))
+                reading = shown_as(f"Promise.{self.method}")(self._read(aiter(self._items)))
                 self._reader = Reader(self, 0, pending(self.promise._queue))
                 self._add(self._reader)
                 resolve_with(self._reader.promise, reading, self._items)
@@ -175,7 +179,7 @@ class Pool(Group):
         called = link(source, self._handler(), None)
         if called._origin is not None and self.promise._origin is not None:
             # It was made by the loop; the user knows the line that has asked for all of them.
-            called._origin = self.promise._origin.with_call(f"Promise.{self.method}({name_of(self._fn)})")
+            called._origin = self.promise._origin.with_call(repr(self))
         self._add(Owned(self, index, called))
 
     def _arrived(self, member: Member) -> None:

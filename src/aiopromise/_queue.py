@@ -101,6 +101,9 @@ class Queue:
         self.run_forever: object = None
         self.look_at_loop()
 
+    def __repr__(self) -> str:
+        return "<handlers of promises that are due>"
+
     def push(self, reaction: Reaction) -> None:
         """Let *reaction* run after all that were pushed before it, never within this call."""
         if not self._armed:
@@ -185,12 +188,8 @@ class Queue:
     def _arm(self) -> None:
         # What the library schedules needs no variables, and keeps nobody's context alive. Each callback has a context
         # of its own: where a handler runs the loop, one is within another, and no context can be entered twice.
-        self.loop.call_soon(self._drain_as_scheduled, context=Context())
+        self.loop.call_soon(run_handlers, self, context=Context())
         self._armed = self._scheduled = True
-
-    def _drain_as_scheduled(self) -> None:
-        self._scheduled = False
-        self._drain(_MOST)
 
     def _drain(self, most: int) -> None:
         self.debug = self.loop.get_debug()
@@ -208,6 +207,12 @@ class Queue:
             self._armed = self._scheduled
             if (self.items or self._suspects) and not self._scheduled:
                 self._arm()
+
+
+def run_handlers(queue: Queue) -> None:
+    """Drain *queue* when the loop comes to it: no method, for the loop shows a slow callback by its name."""
+    queue._scheduled = False
+    queue._drain(_MOST)
 
 
 def _is_of_asyncio(method: object) -> bool:

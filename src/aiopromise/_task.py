@@ -14,7 +14,7 @@ from types import FunctionType, GeneratorType
 from typing import Any, Final, final
 
 from aiopromise._build import mypyc_attr
-from aiopromise._errors import not_a_task
+from aiopromise._errors import not_a_task, short
 
 __all__ = [
     "FUTURES",
@@ -65,6 +65,10 @@ class Exactly:
     def __init__(self, fulfilled: bool, value: Any) -> None:
         self.fulfilled = fulfilled
         self.value = value
+
+    def __repr__(self) -> str:
+        # asyncio shows the result of a Task.
+        return f"<{'fulfilled' if self.fulfilled else 'rejected'} {short(self.value)}>"
 
 
 def is_awaitable(value: Any) -> bool:
