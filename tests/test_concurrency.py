@@ -1189,6 +1189,18 @@ async def test_coroutines_among_the_items_are_closed_when_a_stream_is_left(hold:
     assert [CORO_CLOSED] * 5 == states(coroutines)
 
 
+@pytest.mark.parametrize("hold", HELD.values(), ids=HELD)
+@pytest.mark.parametrize("end", ["closed", "dropped"])
+async def test_coroutines_among_the_items_are_closed_when_a_stream_is_never_iterated(hold: Callable, end: str) -> None:
+    coroutines = [work(number) for number in range(5)]
+    results = Promise.map(hold(coroutines), awaited, ordered=False)
+    if end == "closed":
+        await results.aclose()
+    del results
+    await turns()
+    assert [CORO_CLOSED] * 5 == states(coroutines)
+
+
 async def test_nothing_more_is_taken_of_what_is_lazy() -> None:
     """A generator of coroutines is closed, and makes no more of them."""
     made = []

@@ -1,11 +1,10 @@
 """When a group has its answer: all values, the first outcome, the first values, each in its turn."""
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from aiopromise._arrival import Incoming, Iterated
-from aiopromise._ending import start_generator
 from aiopromise._group import Group, Losers, Member, failure, outcome_of
 from aiopromise._outcome import Fulfilled, Rejected
 from aiopromise._promise import Promise
@@ -142,17 +141,7 @@ class AsCompleted(Iterated):
         super().__init__(*arguments)
         self._incoming = Incoming()
 
-    def stream(self) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
-        """Return the iterator; from now on closing it, or dropping it, stops what was started."""
-        # A generator that was never begun is closed without a word.
-        self._incoming.add(None)
-        generator = self._results()
-        start_generator(generator, self.promise._queue.loop)
-        return generator
-
-    def _handed_on(self, result: Member | None) -> tuple[int, Promise[Any]]:
-        if result is None:
-            return -1, self.promise
+    def _handed_on(self, result: Member) -> tuple[int, Promise[Any]]:
         promise = result.promise
         if promise._state == REJECTED:
             promise._value.hand_on()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, final
 
 from aiopromise._coroutine import shown_as
+from aiopromise._ending import start_generator
 from aiopromise._group import Group
 from aiopromise._promise import Promise
 from aiopromise._settle import mark_handled, settle, settle_like
@@ -81,13 +82,17 @@ class Iterated(Group):
         super().__init__(*arguments)
         mark_handled(self.promise)
 
-    def _results(self) -> AsyncGenerator[Any, None]:
-        return shown_as(f"Promise.{self._method}")(self._iterate())
+    def stream(self) -> AsyncGenerator[Any, None]:
+        """Return the iterator; from now on closing it, or dropping it, ends what it was made of."""
+        generator = shown_as(f"Promise.{self._method}")(self._iterate())
+        start_generator(generator, self.promise._queue.loop)
+        return generator
 
     async def _iterate(self) -> AsyncGenerator[Any, None]:
         incoming = self._incoming
         try:
             try:
+                yield None  # here it stands at first: a generator that was never begun is closed without a word
                 self._iterated()
                 while incoming.results or self.promise._state == PENDING:
                     if incoming.results:

@@ -1,6 +1,5 @@
 """What becomes of the results of many calls: a list of them, a choice of the items, one value, a stream."""
 
-from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, ClassVar, final
 
@@ -93,10 +92,6 @@ class Streamed(Iterated, Pool):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._incoming = Incoming()
-
-    def stream(self) -> AsyncGenerator[Any, None]:
-        """Return the iterator; nothing runs before it is iterated."""
-        return self._results()
 
     def _iterated(self) -> None:
         self.begin()
