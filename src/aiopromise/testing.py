@@ -180,7 +180,7 @@ async def settle(*, turns: int = _TURNS) -> None:
             # The turn after a quiet one has asked for I/O and timers that are ready by now.
             if quiet == 2:
                 return
-        names = ", ".join(dict.fromkeys(map(_describe, idleness.due())))
+        names = ", ".join(dict.fromkeys(_describe(callback, args) for callback, args in idleness.due()))
     finally:
         idleness.close()
         _settling.discard(loop)
@@ -200,8 +200,8 @@ class _Ready:
         """Start to watch; nothing to do."""
 
     def due(self) -> list[Any]:
-        """Return what is to be called in the next turn."""
-        return [handle._callback for handle in self._loop._ready if not handle.cancelled()]
+        """Return what is to be called in the next turn, each with its arguments."""
+        return [(handle._callback, handle._args) for handle in self._loop._ready if not handle.cancelled()]
 
     def close(self) -> None:
         """Stop to watch; nothing to do."""
@@ -227,7 +227,7 @@ class _Calls:
         vars(self._loop).pop("call_soon", None)
 
     def _call_soon(self, callback: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
-        self._calls.append(callback)
+        self._calls.append((callback, args))
         return type(self._loop).call_soon(self._loop, callback, *args, **kwargs)
 
 
@@ -235,10 +235,10 @@ def _idleness_of(loop: asyncio.AbstractEventLoop) -> _Ready | _Calls:
     return _Ready(loop) if hasattr(loop, "_ready") else _Calls(loop)
 
 
-def _describe(callback: Any) -> str:
+def _describe(callback: Any, args: tuple[Any, ...]) -> str:
+    if args and isinstance(args[0], Queue) and args[0].items:
+        return repr(args[0].items[0])
     owner = getattr(callback, "__self__", None)
-    if isinstance(owner, Queue) and owner.items:
-        return repr(owner.items[0])
     return repr(owner) if isinstance(owner, TASKS) else name_of(callback)
 
 
