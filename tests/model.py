@@ -908,7 +908,7 @@ class Iterated(Group):
 
     def wanted_alone_by_iterator(self) -> list[Promise]:
         stopped = {"cancel": ["ours", "caller's", "outside"], "keep": []}.get(self.losers or "", ["ours"])
-        return [member.promise for member in self.members if member.kind in stopped]
+        return [*dict.fromkeys(member.promise for member in self.members if member.kind in stopped)]
 
     def leave(self, but_not: tuple[Task, ...]) -> bool:
         """Be left early because of a request to end, of which the iterator tells once all has ended."""

@@ -277,6 +277,58 @@ def test_the_end_of_the_loop_does_not_break_into_the_cleanup_of_a_source(debug) 
     assert ["closed"] == events
 
 
+REQUESTS: dict[str, Callable[[Promise, asyncio.Task], object]] = {
+    "the promise": lambda promise, task: promise.cancel(),
+    "the Task that awaits it": lambda promise, task: task.cancel(),
+}
+
+
+@pytest.mark.parametrize("cancel", REQUESTS.values(), ids=REQUESTS)
+async def test_a_request_reaches_the_inputs_in_their_order(cancel) -> None:
+    """Nested combinators or not, and whoever asks."""
+    asked: list[int] = []
+
+    async def work(number: int) -> None:
+        try:
+            await hang()
+        except CancelledError:
+            asked.append(number)
+            raise
+
+    promise = Promise.all(
+        Promise.all(work(0), Promise.race(work(1), work(2))), work(3), Promise.map([4, 5], work), work(6)
+    )
+    task = asyncio.ensure_future(value_or_class(promise))
+    await turns()
+    cancel(promise, task)
+    await asyncio.wait([task])
+    assert [*range(7)] == asked
+
+
+TWICE: dict[str, Callable[[Promise], Awaitable]] = {
+    "a loser": lambda work: Promise.race(work, work, Promise.delay(0), losers="cancel"),
+    "a loser of some": lambda work: Promise.some(1, [work, Promise.delay(0), work], losers="cancel"),
+    "an iterator that is cancelled": lambda work: cancelled(
+        Promise(values_of(Promise.as_completed(work, work, losers="cancel")))
+    ),
+}
+
+
+@pytest.mark.parametrize("run", TWICE.values(), ids=TWICE)
+async def test_what_is_an_input_twice_is_asked_once(run) -> None:
+    counts: list[int] = []
+
+    async def work() -> None:
+        try:
+            await hang()
+        except CancelledError:
+            counts.append(asyncio.current_task().cancelling())
+            raise
+
+    await value_or_class(run(Promise(work())))
+    assert [1] == counts
+
+
 # -------------------------------------------------------------------------------------------------------- deep nesting
 
 NESTING = [Promise.all, Promise.race, Promise.any, Promise.all_settled, lambda items: Promise.some(1, items)]

@@ -158,13 +158,16 @@ def take_back(passages: "list[Passage]") -> None:
 
 
 def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
-    """Return the Tasks that a request to end *promise* would reach through ties; nothing is changed by asking."""
+    """Return the Tasks that a request to end *promise* would reach through ties; nothing is changed by asking.
+
+    They come in the order in which `ask_each()` asks them.
+    """
     tasks: list[asyncio.Task[Any]] = []
     promises: list[Any] = [promise]
-    for one in promises:  # which grows
-        upstream: Any = _climb(one)[1]
+    while promises:
+        upstream: Any = _climb(promises.pop())[1]
         if isinstance(upstream, Tie):
-            promises.extend(upstream.wanted_alone())
+            promises.extend(reversed(upstream.wanted_alone()))
         elif isinstance(upstream, TASKS) and not upstream.done():
             tasks.append(upstream)
     return tasks

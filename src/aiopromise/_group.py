@@ -158,13 +158,13 @@ class Group(Tie):
                 member.let_go()
                 if type(member) is not Member:
                     mark_handled(member.promise)  # nobody else has it: what it follows speaks for itself
-        return [member.promise for member in self._members]
+        return _promises_of(self._members)
 
     def stop_losers(self, message: Any) -> list[State]:
         """Be told of a request that came to the iterator over the results: it is left early, and says so at the end."""
         self._answer_request(message)
         self._let_go_of_losers()
-        return [member.promise for member in self._members]
+        return _promises_of(self._members)
 
     def _answer_request(self, message: Any) -> None:
         error = cancelled_error(message)
@@ -279,7 +279,7 @@ class Group(Tie):
         self._outcome = outcome
         self._let_go_of_losers()
         # A second request would break into the cleanup of those that were asked with all others.
-        ask_each([member.promise for member in self._members], None, self.spared())
+        ask_each(_promises_of(self._members), None, self.spared())
         for member in self._members:
             member.is_asked = member.promise._state == PENDING
         self._end()
@@ -302,7 +302,7 @@ class Group(Tie):
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""
-        return [member.promise for member in tuple(self._members) if self._stops(member)]
+        return _promises_of(member for member in tuple(self._members) if self._stops(member))
 
     def _stops(self, member: Member) -> bool:
         return self._losers == "cancel" or (self._losers is None and isinstance(member, Owned))
@@ -318,6 +318,11 @@ class Group(Tie):
                 settle_exactly(self.promise, self._outcome)
                 if self._has_left:
                     leave(self.promise)
+
+
+def _promises_of(members: Iterable[Member]) -> list[State]:
+    """Return each promise once: one that is several of the inputs is to be asked once, too."""
+    return list(dict.fromkeys(member.promise for member in members))
 
 
 def failure(reason: BaseException) -> Exactly:

@@ -13,7 +13,7 @@ To follow a promise is to hang on it without a handler. The children of a promis
 costs one object.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from aiopromise._build import mypyc_attr
@@ -91,7 +91,7 @@ class Tie:
 
     has_many_sources: ClassVar[bool] = False
 
-    def wanted_alone(self) -> Iterable[State]:
+    def wanted_alone(self) -> Sequence[State]:
         """Return the promises that nobody else wants, and that `stop()` would return."""
         return ()
 
