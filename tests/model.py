@@ -1060,11 +1060,14 @@ class Calls(Iterated):
         if reader is not None and not reader.promise.done():
             self.is_closing = True
             closing = self.join(reader.promise, "ours")
-            closing.is_asked = True
             if not self.vacancy.done():
                 self.vacancy.set_result(None)
-            if self.is_reading:
+            if self.is_reading or reader.promise.source.done():
                 reader.promise.cancel()
+            closing.is_asked = not reader.promise.done()
+            if reader.promise.done():
+                self.members.remove(closing)  # it had ended by itself
+                self.came_late(closing)
 
     def total_so_far(self) -> Any:
         return self.in_order[-1].value if self.in_order else "initial"

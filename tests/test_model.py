@@ -1150,6 +1150,33 @@ FOUND = {
         ("link", "tap_catch(g)", 1, Handler(), Handler("itself")),
         ("link", "then(None, g)", 2, Handler(), Handler("itself")),
     ],
+    "an iterator over a combinator and work, whose Task is cancelled": [
+        ("group", "all", (("work", Script(("gate",))),), None, 1),
+        ("take", (("promise", 0), ("work", Script(("gate",)))), "cancel", 1),
+        ("cancel task", 0),
+    ],
+    "combinators in a combinator, whose awaiting Task is cancelled": [
+        (
+            "group",
+            "all",
+            (("group", "any", (("work", Script(("gate",))),), None, 1), ("work", Script(("gate",)))),
+            None,
+            1,
+        ),
+        ("await", 0),
+        ("rest",),
+        ("cancel task", 0),
+    ],
+    "a pool that is cancelled in the turn in which its source has failed by itself": [
+        ("calls", "map", Source(("0",)), Handler("pending"), 1),
+        (
+            "chain",
+            (
+                ("work", Script(ends="error")),
+                ("group", "race", (("promise", 0), ("work", Script(("absorbs",)))), "cancel", 1),
+            ),
+        ),
+    ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],

@@ -514,6 +514,44 @@ async def test_failures_in_the_turn_of_the_first_are_quiet(run, announced, repor
     assert ([], []) == (announced, reports)
 
 
+async def failing_source(fail: Callable) -> AsyncIterator[int]:
+    yield 0
+    await fail(1)
+
+
+FAILED_ALREADY: dict[str, Callable[[Callable], Promise]] = {
+    "a coroutine": lambda fail: Promise.all(fail(0), hang()),
+    "a call": lambda fail: Promise.map([0], fail),
+    "a source": lambda fail: Promise.map(failing_source(fail), lambda item: item),
+    "a source, and a call that has to end": lambda fail: Promise.map(failing_source(fail), lambda item: hang()),
+}
+
+
+@pytest.mark.parametrize("begin", FAILED_ALREADY.values(), ids=FAILED_ALREADY)
+async def test_what_had_failed_when_the_request_came_is_quiet(begin, reports) -> None:
+    """It has failed by itself, though in the very turn of the request, so that nobody has heard of it."""
+    gate = asyncio.Event()
+
+    async def fail(number: int) -> None:
+        await gate.wait()
+        raise Stop(number)
+
+    async def cancel() -> None:
+        await gate.wait()
+        promise.cancel()
+
+    promise = begin(fail)
+    await turns()
+    cancelling = asyncio.create_task(cancel())
+    await turns()
+    gate.set()
+    assert CancelledError is await value_or_class(promise)
+    await cancelling
+    await turns()
+    gc.collect()
+    assert [] == reports
+
+
 @pytest.mark.parametrize("losers", [None, "keep"])
 async def test_a_failure_of_what_was_let_go_is_quiet_later_too(losers, announced, reports) -> None:
     """Also that of a promise of the caller's, which was handed over."""

@@ -18,7 +18,7 @@ from aiopromise._promise import Promise
 from aiopromise._rejection import Rejection
 from aiopromise._settle import mark_handled, without_our_frames
 from aiopromise._state import FULFILLED, PENDING, State, pending, settled
-from aiopromise._task import Exactly, name_of
+from aiopromise._task import FUTURES, Exactly, name_of
 
 __all__ = ["Function", "Pool", "Progress"]
 
@@ -244,13 +244,19 @@ class Pool(Group):
             del self, generator
 
     def _close_reader(self, promise: Promise[Any]) -> None:
+        task = promise._upstream
         closing = Owned(self, 0, promise)
         mark_handled(promise)
-        closing.is_asked = self._is_closing = True
+        self._is_closing = True
         self._vacancy.set()
         self._add(closing)
-        if self._is_reading:
+        # Where it has ended in this very turn, by itself, this takes up how.
+        if self._is_reading or (isinstance(task, FUTURES) and task.done()):
             ask_each((promise,), None, self.spared())
+        closing.is_asked = promise._state == PENDING
+        if not closing.is_asked:
+            del self._members[closing]
+            self._came_late(closing)
 
     def _handler(self) -> Function:
         return self._fn
