@@ -251,6 +251,79 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
     assert {"clean"} == {*events}
 
 
+async def level(number: int, work: Callable[[int], Awaitable]) -> None:
+    await (Promise(level(number - 1, work)) if number else work(0))
+
+
+def both(shared: Promise, other: Awaitable) -> Promise:
+    return Promise.all(Promise.race(shared, other), shared.then(str))
+
+
+SHARED: dict[str, Callable[[Callable[[int], Awaitable]], Promise]] = {
+    "work": lambda work: Promise(work(1)),
+    "a link": lambda work: Promise(work(1)).then(str),
+    "all": lambda work: Promise.all(work(1), work(2)),
+    "an input of two": lambda work: both(Promise(work(1)), work(2)),
+    "below a limit": lambda work: Promise(work(1)).timeout(3600),
+    # A request is not handed on from Task to Task so often within one turn.
+    "a Task that awaits a Task, 150 times": lambda work: Promise(level(150, work)),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("begin", SHARED.values(), ids=SHARED)
+def test_the_end_of_the_loop_breaks_into_no_cleanup_of_what_two_tasks_await(begin, debug) -> None:
+    """A turn after the first of them, the second is the last that wants it: which has been asked by then."""
+    events: list[str] = []
+
+    async def work(number: int) -> None:
+        try:
+            await hang()
+        finally:
+            try:
+                await turns(5 + number)
+                events.append("clean")
+            except CancelledError:
+                events.append("broken into")
+                raise
+
+    async def main() -> None:
+        for _ in range(20):
+            promise = begin(work)
+            tasks.extend(asyncio.create_task(value_or_class(promise)) for _ in range(2))
+        await turns(400)
+
+    tasks: list[asyncio.Task] = []
+    asyncio.run(main(), debug=debug)
+    assert {"clean"} == {*events}
+
+
+def test_the_end_of_a_loop_with_many_combinators_looks_at_its_tasks_once_in_a_turn(monkeypatch) -> None:
+    """And not for each of them: 10,000 would take minutes."""
+    looks: list[int] = []
+    all_tasks = asyncio.all_tasks
+
+    def counting(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task]:
+        looks.append(0)
+        return all_tasks(loop)
+
+    async def work(number: int) -> None:
+        try:
+            await hang()
+        finally:
+            await turns(number)
+
+    async def main() -> None:
+        promises.extend(Promise.all(work(1), work(2), work(3)) for _ in range(200))
+        await turns()
+
+    promises: list[Promise] = []
+    monkeypatch.setattr(asyncio, "all_tasks", counting)
+    asyncio.run(main())
+    assert [True] * 200 == [promise.cancelled() for promise in promises]
+    assert len(looks) < 20
+
+
 @pytest.mark.parametrize("debug", [False, True])
 def test_the_end_of_the_loop_does_not_break_into_the_cleanup_of_a_source(debug) -> None:
     """As it does not where a Task reads the source with ``async for``."""

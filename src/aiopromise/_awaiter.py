@@ -152,7 +152,7 @@ def _withdraw(awaiter: Awaiter, message: Any, asked: "list[asyncio.Task[Any]]", 
     take_back(passages)  # the request comes now, or not at all, where somebody else wants the promise since
     awaiter._is_ring = False  # one that was asked twice is none
     promise = awaiter._promise
-    if has_only(promise, awaiter) and end(promise, message, Spared(asked)) and not awaiter._is_ring:
+    if has_only(promise, awaiter) and end(promise, message, Spared(promise._queue, asked)) and not awaiter._is_ring:
         awaiter._error = None  # what comes of the request is for this Task
     else:
         _leave(awaiter)

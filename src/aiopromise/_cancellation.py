@@ -20,7 +20,6 @@ __all__ = [
     "ask_each",
     "cancel",
     "end",
-    "every_task_was_asked",
     "leave_request",
     "running_tasks",
     "take_back",
@@ -30,26 +29,24 @@ __all__ = [
 
 @final
 class Spared:
-    """Tasks that a request leaves alone: those that it has asked in the turn before, or all that were ever asked."""
+    """Tasks that a request leaves alone, for it would be the second one, and break into their cleanup.
 
-    __slots__ = ("_ids", "_tasks")
+    They are those that it has asked in the turn before and, where the loop ends, all that were asked already:
 
-    def __init__(self, tasks: "list[asyncio.Task[Any]] | None") -> None:
+        two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
+        a turn later the second of them finds itself the last that wants the promise
+    """
+
+    __slots__ = ("_ids", "_queue", "_tasks")
+
+    def __init__(self, queue: Queue, tasks: "list[asyncio.Task[Any]]") -> None:
+        self._queue = queue
         self._tasks = tasks
         # By identity: a class of the user's may have an __eq__ of its own.
-        self._ids = {id(task) for task in tasks or ()}
+        self._ids = {id(task) for task in tasks}
 
     def has(self, future: "asyncio.Future[Any]") -> bool:
-        return was_asked(future) if self._tasks is None else id(future) in self._ids
-
-
-def every_task_was_asked(queue: Queue) -> bool:
-    """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
-
-    But those that run the handlers of cleanups, which have begun since.
-    """
-    cleanups = {id(promise._upstream) for promise in queue.cleanups}
-    return all(was_asked(task) or id(task) in cleanups for task in asyncio.all_tasks(queue.loop))
+        return id(future) in self._ids or (was_asked(future) and self._queue.every_task_was_asked())
 
 
 def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:

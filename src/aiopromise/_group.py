@@ -6,7 +6,7 @@ A group stops what it started itself, waits until that has ended, and lets go of
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
-from aiopromise._cancellation import Spared, ask_each, every_task_was_asked
+from aiopromise._cancellation import Spared, ask_each
 from aiopromise._convert import resolve
 from aiopromise._core import leave_future, resolve_with, take_outcome
 from aiopromise._errors import add_note, is_coroutine, short
@@ -278,7 +278,6 @@ class Group(Tie):
             return
         self._outcome = outcome
         self._let_go_of_losers()
-        # A second request would break into the cleanup of those that were asked with all others.
         ask_each(_promises_of(self._members), None, self.spared())
         for member in self._members:
             member.is_asked = member.promise._state == PENDING
@@ -297,8 +296,8 @@ class Group(Tie):
                 self._came_late(member)
 
     def spared(self) -> Spared | None:
-        """Return those for whom a request would be the second one, and break into their cleanup."""
-        return Spared(None) if self._was_one_asked and every_task_was_asked(self.promise._queue) else None
+        """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
+        return Spared(self.promise._queue, []) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""

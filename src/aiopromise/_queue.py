@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, final
 
 from aiopromise._recorder import recorders
 from aiopromise._rejection import Rejection, announce
+from aiopromise._task import was_asked
 
 __all__ = ["Queue", "Reaction"]
 
@@ -39,6 +40,7 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
+        "_every_task_was_asked",
         "_guard",
         "_refuses",
         "_roots",
@@ -82,6 +84,8 @@ class Queue:
         self.cleanups: set[Any] = set()
         # How many requests to end are being handed on from Task to Task, each within the one before it.
         self.requests = 0
+        # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
+        self._every_task_was_asked: bool | None = None
         # What finishes the rest when the loop ends, and whether one has done so.
         self.guardian: object = None
         self.has_ended = False
@@ -133,6 +137,22 @@ class Queue:
         """Return those that are watched, alive and pending."""
         roots = [root() for root in self._roots]
         return [root for root in roots if root is not None and not root.done()]
+
+    def every_task_was_asked(self) -> bool:
+        """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
+
+        But those that run the handlers of cleanups, which have begun since. They are looked at once in a turn: where
+        the loop ends, each of 10,000 combinators may want to know.
+        """
+        if self._every_task_was_asked is None:
+            cleanups = {id(promise._upstream) for promise in self.cleanups}
+            tasks = asyncio.all_tasks(self.loop)
+            self._every_task_was_asked = all(was_asked(task) or id(task) in cleanups for task in tasks)
+            self.loop.call_soon(self._look_anew, context=Context())
+        return self._every_task_was_asked
+
+    def _look_anew(self) -> None:
+        self._every_task_was_asked = None
 
     def hold(self) -> None:
         """Let what is pushed from now on wait for `flush()`, which saves it a turn of the loop.
