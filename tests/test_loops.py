@@ -147,7 +147,7 @@ def test_a_loop_that_cannot_be_run_within_itself_has_no_turn_more_for_a_drain() 
         tip = promise.then(str).then(str).then(str)
         resolve(1)
         await turns()
-        found = [args for args in calls if getattr(args[0], "__name__", "").startswith("_drain")]
+        found = [args for args in calls if getattr(args[0], "__name__", "").startswith("run_handlers")]
         return len(found), tip.done()
 
     loop = asyncio.SelectorEventLoop()
