@@ -1187,8 +1187,14 @@ class Model:
         job = Job(self.loop)
         promise = Promise(self.loop)
         promise.source = job
-        job.callbacks.append(lambda: promise.source is job and promise.settle(job.outcome))
+        job.callbacks.append(lambda: self.end(job, promise))
         return promise, job
+
+    def end(self, job: Job, promise: Promise) -> None:
+        if promise.source is job:
+            promise.settle(job.outcome)
+        elif job.outcome.state == REJECTED:
+            self.loop.reports.append(job.outcome.value)  # nobody waits any more
 
     def start(self, job: Job) -> bool:
         if job.done() or job.running:

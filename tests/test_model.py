@@ -1177,6 +1177,18 @@ FOUND = {
             ),
         ),
     ],
+    "a job that has failed when its promise is cancelled, but of which nobody has heard yet": [
+        ("make", "submit", Handler()),
+        ("job", 0, "error"),
+        ("cancel", 0),
+    ],
+    "a job that fails long after its promise was cancelled": [
+        ("make", "submit", Handler()),
+        ("job", 0, "start"),
+        ("cancel", 0),
+        ("rest",),
+        ("job", 0, "error"),
+    ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],
