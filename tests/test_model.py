@@ -1189,6 +1189,16 @@ FOUND = {
         ("rest",),
         ("job", 0, "error"),
     ],
+    "a loser that is let go, and fails in that turn, long after it was asked to end": [
+        ("resolvers",),
+        (
+            "group",
+            "any",
+            (("promise", 0), ("work", Script(("absorbs",), ends="error", acts=(("settle", 0, "value", True),)))),
+            "keep",
+            1,
+        ),
+    ],
     "many calls that wait twice, one after another": [
         ("calls", "map", 4, Handler(("work", Script(("gate", "gate")))), 1),
     ],

@@ -4,7 +4,7 @@ import asyncio
 import gc
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -635,6 +635,27 @@ async def test_a_failure_of_what_was_let_go_is_quiet_later_too(losers, announced
     del late, resolve, reject
     gc.collect()
     assert ([], []) == (announced, reports)
+
+
+@pytest.mark.parametrize("wait", [0, 5], ids=["in the turn of the answer", "later"])
+@pytest.mark.parametrize("combine", [Promise.race, Promise.any])
+async def test_a_failure_of_work_that_was_let_go_is_quiet_whoever_has_asked_it_before(combine, wait, reports) -> None:
+    """The combinator has not: it may have absorbed a request long ago."""
+    answer, resolve, _ = Promise.with_resolvers()
+
+    async def work() -> None:
+        asyncio.current_task().cancel()
+        with suppress(CancelledError):
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(resolve, "v")
+        for _ in range(wait):
+            await asyncio.sleep(0)
+        raise Stop
+
+    assert "v" == await combine(answer, work(), losers="keep")
+    await turns()
+    gc.collect()
+    assert [] == reports
 
 
 async def test_a_combinator_that_is_cancelled_hands_back_what_others_want(reports) -> None:

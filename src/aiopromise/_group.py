@@ -293,7 +293,9 @@ class Group(Tie):
                     recorder.left(self.promise, member.promise)
                 del self._members[member]
                 member.let_go()
-                self._came_late(member)
+                if member.promise._state == REJECTED:
+                    # In this very turn; had it come later, nobody would ask whether it was stopped, and by whom.
+                    self._late.append(member.promise._value.reason)
 
     def spared(self) -> Spared | None:
         """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
