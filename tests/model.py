@@ -933,6 +933,8 @@ class Iterated(Group):
                     self.arrival = Arrival(self)
                     await self.arrival.promise
         except BaseException as error:
+            if self.promise.loop.has_ring:
+                raise  # the program is given up
             self.conclude(Outcome(FULFILLED, None))
             try:
                 await self.promise
