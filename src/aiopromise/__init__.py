@@ -4,6 +4,7 @@ The rooms, in reading order; each imports only from those before it:
 
 - `_errors`: the sentence for each wrong call
 - `_build`: what marks the classes of the modules that can be compiled
+- `_apart`: calls whose frames do not lead to those of the caller
 - `_task`: what a handler has returned; how it is started as a Task, and under which name
 - `_coroutine`: a coroutine for whatever can be awaited, and for a handler whose Task ends, or begins, otherwise
 - `_handler`: what a handler may be, and those of the library

@@ -122,7 +122,7 @@ def attempt(
     try:
         return promise
     finally:
-        del promise  # this frame is seen from the traceback of what an eager Task has raised
+        del promise  # this frame is seen from the traceback of what the function has raised
 
 
 def with_resolvers() -> Resolvers:

@@ -7,6 +7,7 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any, Final, TypeVar
 
+from aiopromise._apart import apart
 from aiopromise._build import mypyc_attr
 from aiopromise._coroutine import Keeping, as_cleanup, as_coroutine
 from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
@@ -235,7 +236,11 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
     promise._upstream = coroutine
     try:
-        task = start(queue.loop, coroutine, "resolve" if handler is None else name_of(handler), context)
+        if handler is None:
+            # This stands on the frames of a user, who may have called their promise by a name.
+            task = apart(start, queue.loop, coroutine, "resolve", context)
+        else:
+            task = start(queue.loop, coroutine, name_of(handler), context)
     except BaseException:
         _close(coroutine, queue.loop)
         del promise, coroutine, context, queue

@@ -323,7 +323,7 @@ def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
 
 def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
     """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
-    if issubclass(type(awaitable), (Core, *FUTURES)):
+    if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
         resolve_with(promise, awaitable)
         return
     queue = promise._queue

@@ -13,6 +13,7 @@ from inspect import CO_ITERABLE_COROUTINE
 from types import FunctionType, GeneratorType
 from typing import Any, Final, final
 
+from aiopromise._apart import apart
 from aiopromise._build import mypyc_attr
 from aiopromise._errors import not_a_task, short
 
@@ -81,7 +82,14 @@ def is_awaitable(value: Any) -> bool:
 
 
 def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-    """Return what the task factory of *loop* makes of *coroutine*."""
+    """Return what the task factory of *loop* makes of *coroutine*; the caller is not seen from what that raises."""
+    if loop.get_task_factory() is None:
+        return _created(loop, coroutine)
+    task: asyncio.Future[Any] = apart(_created, loop, coroutine)
+    return task
+
+
+def _created(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
     task = loop.create_task(coroutine)
     if not asyncio.isfuture(task):
         raise not_a_task(task)
@@ -106,7 +114,7 @@ def start(
     is called in this one; the Task then copies it.
     """
     if loop.get_task_factory() is not None:
-        task = context.run(new_task, loop, coroutine)
+        task = context.run(_created, loop, coroutine)
         if isinstance(task, TASKS):
             task.set_name(name)
         try:

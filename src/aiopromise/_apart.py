@@ -1,0 +1,35 @@
+"""Calls below which a traceback does not look: never compiled, for it is a generator of Python that cuts them off.
+
+An exception keeps the frames that its traceback names, and each of them the frame that it was called from, with all its
+variables. So what an eager Task raises in its first step would keep the variables of whoever made it, and among them
+the promise that is to hold it: a cycle. A generator that stands at a ``yield`` was called by nobody.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, Final
+
+__all__ = ["apart"]
+
+
+def _answers() -> Generator[Any, list[Any], None]:
+    call = yield None
+    while True:
+        # Nothing is left in the list, for the generator stands here, with its variables, until the next call.
+        call = yield call.pop()(*call.pop())
+
+
+# Those that are at rest, and not closed: one that ends would have been called by somebody after all. There are as many
+# as calls were ever made within one another.
+_idle: Final[list[Generator[Any, list[Any], None]]] = []
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``, whose frames do not lead to those of the caller once it has returned."""
+    if _idle:
+        answers = _idle.pop()
+    else:
+        answers = _answers()
+        next(answers)
+    answer = answers.send([arguments, function])
+    _idle.append(answers)
+    return answer
