@@ -15,7 +15,7 @@ from types import FrameType
 
 import pytest
 
-from aiopromise import Promise, chain, pipe, promisify
+from aiopromise import Promise, Thenable, chain, pipe, promisify
 from helpers import turns, value_or_class
 
 variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
@@ -399,8 +399,12 @@ async def test_nothing_grows_on_a_pending_promise_when_awaiters_time_out(visit) 
 # ---------------------------------------------------------------------------------------------- nothing is left behind
 
 
+class Failure(ValueError):
+    """A reason whose end can be watched."""
+
+
 def fail(*arguments: object) -> None:
-    raise ValueError(arguments)
+    raise Failure(arguments)
 
 
 async def fail_later(*arguments: object) -> None:
@@ -416,6 +420,21 @@ async def awaits_a_failure() -> None:
     await Promise(fail_later())
 
 
+async def awaits_what_fails_at_once() -> None:
+    await Promise(fail_at_once())
+
+
+async def is_cancelled_at_once(*arguments: object) -> None:
+    raise CancelledError
+
+
+async def fail_when_asked_to_end(*arguments: object) -> None:
+    try:
+        await hang()
+    finally:
+        fail(*arguments)
+
+
 class Failing:
     """A thenable that raises."""
 
@@ -423,12 +442,65 @@ class Failing:
         fail(resolve, reject)
 
 
+class Working(Thenable):
+    """A thenable that resolves with work."""
+
+    def then(self, resolve: Callable, reject: Callable) -> None:
+        resolve(fail_at_once())
+
+
+class Nested(Thenable):
+    """A thenable that resolves with another."""
+
+    def then(self, resolve: Callable, reject: Callable) -> None:
+        resolve(Working())
+
+
+class Unawaitable:
+    """An awaitable that raises."""
+
+    def __await__(self) -> Iterator:
+        raise Failure
+
+
+class Deaf(asyncio.Future):
+    """A Future that takes no callback."""
+
+    def add_done_callback(self, *arguments: object, **named: object) -> None:
+        del arguments  # this frame is in the traceback
+        raise Failure
+
+
+class Unknown(asyncio.Future):
+    """A Future that does not tell whether it is done."""
+
+    def done(self) -> bool:
+        raise Failure
+
+
+class Mute(asyncio.Future):
+    """A Future that is done, and does not tell its result."""
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> object:
+        raise Failure
+
+
+class FullUp(concurrent.futures.Executor):
+    """An executor that takes nothing."""
+
+    def submit(self, fn: Callable, /, *arguments: object, **named: object) -> concurrent.futures.Future:
+        raise Failure
+
+
 class Unasked:
     """A thenable whose attribute raises."""
 
     @property
     def then(self) -> Callable:
-        raise ValueError
+        raise Failure
 
 
 class Silent:
@@ -449,6 +521,11 @@ def some_then_fail() -> Iterator[int]:
     yield 1
     yield 2
     fail()
+
+
+async def fails_at_its_first() -> AsyncIterator[int]:
+    fail()
+    yield 1
 
 
 async def some_then_fail_later() -> AsyncIterator[int]:
@@ -489,6 +566,18 @@ def _resolved_by_the_loop() -> Promise:
     return promise
 
 
+def _resolved_with(awaitable: Awaitable) -> Promise:
+    promise, resolve, _ = Promise.with_resolvers()
+    resolve(awaitable)
+    return promise
+
+
+def _one_of_many(promise: Promise) -> Promise:
+    """Return *promise*, which somebody else waits for, too."""
+    promise.then(next_number).catch(repr)
+    return promise
+
+
 def _rejected_by_executor(resolve: Callable, reject: Callable) -> None:
     reject(ValueError())
 
@@ -506,6 +595,22 @@ def _itself() -> Promise:
 
 def _one_that_cancels_itself() -> Promise:
     promise = Promise.resolve().then(lambda _: promise.cancel())
+    return promise
+
+
+def _one_that_cancels_itself_and_fails() -> Promise:
+    promises: list[Promise] = []
+
+    async def cancel_and_fail(_: object) -> None:
+        promises.pop().cancel()
+        fail()
+
+    promises.append(Promise.resolve().then(cancel_and_fail))
+    return promises[0]
+
+
+def _cancelled_before_it_began(promise: Promise) -> Promise:
+    promise.cancel()
     return promise
 
 
@@ -599,28 +704,138 @@ FINISHED = {
     "each": lambda: Promise.each([1, 2], next_number_later),
 }
 
+# Work that fails in its first step, which is within the call that starts it where Tasks begin at once: whatever stood
+# below it is seen from the traceback.
+FAILED_AT_ONCE = {
+    "Promise()": lambda: Promise(fail_at_once()),
+    "Promise() of what cannot be awaited": lambda: Promise(Unawaitable()),
+    "Promise() of a Task": lambda: Promise(asyncio.create_task(fail_at_once())),
+    "Promise() of a Future that takes no callback": lambda: Promise(Deaf()),
+    "Promise() of a Future that does not tell its state": lambda: Promise(Unknown()),
+    "Promise() of a Future that does not tell its result": lambda: Promise(Mute()),
+    "Promise() of a chain()": lambda: Promise(chain(fail_at_once())),
+    "Promise() that is awaited by work": lambda: Promise(awaits_what_fails_at_once()),
+    "Promise() that is awaited by a Task": lambda: asyncio.create_task(awaits_what_fails_at_once()),
+    "Promise() that several wait for": lambda: _one_of_many(Promise(fail_at_once())),
+    "an executor that resolves": lambda: Promise(lambda resolve, reject: resolve(fail_at_once())),
+    "an executor that resolves with a promise": lambda: Promise(lambda resolve, _: resolve(Promise(fail_at_once()))),
+    "resolve()": lambda: _resolved_with(fail_at_once()),
+    "resolve() with a promise": lambda: _resolved_with(Promise(fail_at_once())),
+    "resolve() with what cannot be awaited": lambda: _resolved_with(Unawaitable()),
+    "resolve() with a Future that takes no callback": lambda: _resolved_with(Deaf()),
+    "resolve() with a Future that does not tell its state": lambda: _resolved_with(Unknown()),
+    "resolve() with a Future that does not tell its result": lambda: _resolved_with(Mute()),
+    "resolve() by the loop": _resolved_by_the_loop,
+    "Promise.resolve": lambda: Promise.resolve(fail_at_once()),
+    "Promise.try_": lambda: Promise.try_(fail_at_once, 1),
+    "Promise.from_thenable": lambda: Promise.from_thenable(Working()),
+    "a thenable of a thenable": lambda: Promise.from_thenable(Nested()),
+    "a thenable that is followed": lambda: Promise.resolve().then(lambda _: Nested()),
+    "a thenable that is awaited": lambda: awaiting(Nested()),
+    "then": lambda: Promise.resolve(1).then(fail_at_once),
+    "then of work": lambda: Promise(fail_at_once()).then(next_number),
+    "then with a sync function around": lambda: Promise.resolve(1).then(lambda _: fail_at_once()),
+    "then that returns a promise": lambda: Promise.resolve(1).then(lambda _: Promise(fail_at_once())),
+    "then that returns what cannot be awaited": lambda: Promise.resolve().then(lambda _: Unawaitable()),
+    "then that returns a Future that takes no callback": lambda: Promise.resolve().then(lambda _: Deaf()),
+    "then's second": lambda: Promise(fail_at_once()).then(None, fail_at_once),
+    "catch": lambda: Promise(fail_at_once()).catch(Failure, fail_at_once),
+    "finally_": lambda: Promise(fail_at_once()).finally_(fail_at_once),
+    "finally_ of a value": lambda: Promise.resolve().finally_(fail_at_once),
+    "tap": lambda: Promise.resolve(1).tap(fail_at_once),
+    "tap_catch": lambda: Promise(fail_at_once()).tap_catch(fail_at_once),
+    "spread": lambda: Promise.resolve((1, 2)).spread(fail_at_once),
+    "timeout": lambda: Promise(fail_at_once()).timeout(3600),
+    "timeout with a fallback": lambda: Promise(fail_at_once()).timeout(3600, fallback=1),
+    "shield": lambda: Promise(fail_at_once()).shield(),
+    "chain().then": lambda: chain(fail_at_once()).then(next_number),
+    "chain().catch": lambda: chain(chain(fail_at_once())).catch(KeyError, repr),
+    "chain().finally_": lambda: chain(next_number_later(1), fail_at_once()).finally_(int),
+    "pipe": lambda: pipe(fail_at_once, next_number)(1),
+    "pipe's second": lambda: pipe(next_number, fail_at_once)(1),
+    "promisify": lambda: promisify(fail_at_once)(1),
+    "Promise.all": lambda: Promise.all(fail_at_once(), hang()),
+    "Promise.all of a generator": lambda: Promise.all(fail_at_once(number) for number in range(3)),
+    "Promise.all of a promise": lambda: Promise.all(Promise(fail_at_once())),
+    "Promise.all of a Task": lambda: Promise.all(asyncio.create_task(fail_at_once())),
+    "Promise.all_keyed": lambda: Promise.all_keyed({"a": fail_at_once(), "b": hang()}),
+    "Promise.all_settled": lambda: Promise.all_settled(fail_at_once(), next_number_later(1)),
+    "Promise.any": lambda: Promise.any(fail_at_once(), fail_at_once()),
+    "Promise.race": lambda: Promise.race(fail_at_once(), hang()),
+    "Promise.some": lambda: Promise.some(1, fail_at_once(), fail_at_once()),
+    "Promise.as_completed": lambda: _taken(Promise.as_completed(fail_at_once(), next_number_later(1))),
+    "Promise.map": lambda: Promise.map([1, 2], fail_at_once),
+    "Promise.map of an async generator": lambda: Promise.map(fails_at_its_first(), next_number),
+    "Promise.map of an async generator that goes on": lambda: Promise.map(some_then_fail_later(), fail_at_once),
+    "Promise.map with an executor": lambda: Promise.map([1], next_number, executor=FullUp()),
+    "Promise.filter": lambda: Promise.filter([1, 2], fail_at_once, concurrency=1),
+    "Promise.reduce": lambda: Promise.reduce([1, 2], fail_at_once, 0),
+    "Promise.each": lambda: Promise.each([1, 2], fail_at_once),
+    "a stream of results": lambda: _taken(Promise.map([1, 2], fail_at_once, ordered=False)),
+    "a stream of an async generator": lambda: _taken(Promise.map(fails_at_its_first(), next_number, ordered=False)),
+    "Promise.submit": lambda: Promise.submit(FullUp(), next_number, 1),
+    "asyncio.gather of promises": lambda: asyncio.gather(Promise(fail_at_once()), Promise(fail_at_once())),
+    "work that cancels itself": lambda: Promise(is_cancelled_at_once()),
+    "a handler that is cancelled at once": lambda: Promise.resolve().then(is_cancelled_at_once),
+    "a handler that cancels itself and fails": _one_that_cancels_itself_and_fails,
+    "work that is cancelled before it begins": lambda: _cancelled_before_it_began(Promise(fail_at_once()).then(int)),
+    "work that fails when it is cancelled": lambda: _cancelled(Promise(fail_when_asked_to_end()).then(next_number)),
+    "a handler that fails when it is cancelled": lambda: _cancelled(Promise.resolve().then(fail_when_asked_to_end)),
+    "a cleanup that fails": lambda: _cancelled(Promise(hang()).finally_(fail_at_once)),
+    "a time limit after which work fails": lambda: Promise(fail_when_asked_to_end()).timeout(0),
+    "a loser that fails": lambda: Promise.race(fail_when_asked_to_end(), next_number_later(1)),
+}
+SCENES_THAT_END = FINISHED | {f"{name} that fails at once": scene for name, scene in FAILED_AT_ONCE.items()}
 
-# Tasks that fail in an eager first step: before these versions create_task() itself leaves a cycle (gh-128552).
-FAILS_AT_ONCE = (
-    FINISHED["an async handler that raises at once"],
-    FINISHED["an async effect that raises at once"],
-    _resolved_by_the_loop,
-)
-FACTORY_LEAKS = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
+
+async def _ended(scene: Callable[[], Awaitable]) -> list[weakref.ref]:
+    """Wait for what *scene* returns, and watch that, and what it raises."""
+    awaitable = scene()
+    watched = [weakref.ref(awaitable)]
+    try:
+        await awaitable
+    except (Exception, CancelledError) as error:
+        if isinstance(error, Failure):
+            watched.append(weakref.ref(error))
+    finally:
+        del awaitable
+    return watched
 
 
-@pytest.mark.parametrize("scene", FINISHED.values(), ids=FINISHED)
-async def test_a_finished_chain_leaves_nothing_for_the_cycle_collector(scene, loop_mode) -> None:
-    loop = asyncio.get_running_loop()
-    leaks = FACTORY_LEAKS and isinstance(loop, asyncio.BaseEventLoop) and loop.get_task_factory() is not None
-    if leaks and scene in FAILS_AT_ONCE:
-        pytest.skip("this Python's create_task() leaves a cycle of its own")
+def _uncollected() -> list[object]:
+    """Return what is left to the cycle collector."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return list(gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+async def _does_asyncio_leak() -> bool:
+    """Tell whether create_task() leaves a cycle of its own where the Task fails in its first step (gh-128552)."""
+    with without_collector():
+        await value_or_class(asyncio.create_task(fail_at_once()))
+        return bool(_uncollected())
+
+
+@pytest.mark.parametrize("scene", SCENES_THAT_END.values(), ids=SCENES_THAT_END)
+async def test_a_finished_chain_leaves_nothing_for_the_cycle_collector(scene, loop_mode, reports) -> None:
+    """Where a Task of plain asyncio leaves itself, its coroutine and its reason there, no promise is left with them."""
+    asyncio_leaks = await _does_asyncio_leak()
     await value_or_class(scene())
     await turns()
     with without_collector():
-        await value_or_class(scene())
+        watched = await _ended(scene)
         await turns()
-        assert 0 == gc.collect()
+        reports.clear()
+        alive = [thing() for thing in watched if thing() is not None]
+        left = _uncollected()
+        if asyncio_leaks:
+            alive, left = ([thing for thing in things if isinstance(thing, Promise)] for things in (alive, left))
+        assert [] == alive
+        assert [] == left
 
 
 class Thing:

@@ -14,8 +14,15 @@ __all__ = ["apart"]
 def _answers() -> Generator[Any, list[Any], None]:
     call = yield None
     while True:
-        # Nothing is left in the list, for the generator stands here, with its variables, until the next call.
-        call = yield call.pop()(*call.pop())
+        try:
+            while True:
+                # Nothing is left in the list, for the generator stands here, with its variables, until the next call.
+                call = yield call.pop()(*call.pop())
+        except GeneratorExit:
+            raise  # it is closed when the interpreter ends
+        except BaseException as error:
+            call.append(error)
+        call = yield None
 
 
 # Those that are at rest, and not closed: one that ends would have been called by somebody after all. There are as many
@@ -24,12 +31,15 @@ _idle: Final[list[Generator[Any, list[Any], None]]] = []
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return ``function(*arguments)``, whose frames do not lead to those of the caller once it has returned."""
+    """Return ``function(*arguments)``, whose frames do not lead to those of the caller once it has ended."""
     if _idle:
         answers = _idle.pop()
     else:
         answers = _answers()
         next(answers)
-    answer = answers.send([arguments, function])
+    call: list[Any] = [arguments, function]
+    answer = answers.send(call)
     _idle.append(answers)
-    return answer
+    if not call:
+        return answer
+    raise call.pop()

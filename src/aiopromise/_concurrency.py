@@ -208,7 +208,10 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         fail(promise, without_our_frames(error))
     else:
         Job(future, promise, explain).start()
-    return promise
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what the executor has raised
 
 
 def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:

@@ -47,6 +47,9 @@ __all__ = [
 # Looked up once, for a link is short.
 copy_context: Final = contextvars.copy_context
 
+_Future: Final = asyncio.Future
+_Task: Final = asyncio.Task
+
 # What `asyncio.gather` returns: the one Future that tells for whom it waits.
 _Gathering: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
@@ -158,7 +161,9 @@ def resolve_with(
         elif kind is Exactly:
             settle_exactly(promise, value)
         elif issubclass(kind, FUTURES):
-            _follow_future(promise, value, handler, context, cleanup)
+            # The methods of any other class may be the user's.
+            follow = _follow_future if kind is _Future or kind is _Task else _follow_apart
+            follow(promise, value, handler, context, cleanup)
         elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
             # To wait for itself, and drop what comes of that, is no wait.
             value.close()
@@ -194,19 +199,26 @@ def _follow_promise(promise: Core, other: Core, handler: Any, context: Context |
 def _follow_future(
     promise: Core, future: "asyncio.Future[Any]", handler: Any, context: Context | None, cleanup: bool
 ) -> None:
-    if future.done():
-        take_outcome(promise, future)
-    elif type(future) is _Gathering and _gathers(future, promise):
-        future.add_done_callback(_retrieve)
-        fail(promise, waits_for_itself(promise))
-    elif future.get_loop() is not promise._queue.loop:
-        fail(promise, foreign_loop(future, promise._queue.loop))
-    elif cleanup:
-        _run(promise, as_coroutine(future), handler, context, cleanup)
-    elif isinstance(future, TASKS):
-        wait_for(promise, future, promise._queue.works)
-    else:
-        wait_for(promise, future, None)
+    try:
+        if future.done():
+            take_outcome(promise, future)
+        elif type(future) is _Gathering and _gathers(future, promise):
+            future.add_done_callback(_retrieve)
+            fail(promise, waits_for_itself(promise))
+        elif future.get_loop() is not promise._queue.loop:
+            fail(promise, foreign_loop(future, promise._queue.loop))
+        elif cleanup:
+            _run(promise, as_coroutine(future), handler, context, cleanup)
+        elif isinstance(future, TASKS):
+            wait_for(promise, future, promise._queue.works)
+        else:
+            wait_for(promise, future, None)
+    finally:
+        del promise  # this frame is seen from the traceback of what a method of the user's has raised
+
+
+def _follow_apart(*arguments: Any) -> None:
+    apart(_follow_future, *arguments)
 
 
 def _gathers(future: Any, promise: Core) -> bool:
@@ -280,6 +292,7 @@ def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
     except BaseException:
         if keep is not None:
             keep.discard(promise)
+        del promise  # this frame is seen from the traceback of what a method of the user's has raised
         raise
 
 
@@ -308,6 +321,7 @@ def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
             leave(promise)
         if promise._state != FULFILLED and was_asked(future):
             promise._value.was_asked_for = True
+        del promise  # as above
     else:
         if type(value) is Exactly:
             settle_exactly(promise, value)

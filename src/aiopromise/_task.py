@@ -83,20 +83,11 @@ def is_awaitable(value: Any) -> bool:
 
 def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
     """Return what the task factory of *loop* makes of *coroutine*; the caller is not seen from what that raises."""
-    if loop.get_task_factory() is None:
-        return _created(loop, coroutine)
-    task: asyncio.Future[Any] = apart(_created, loop, coroutine)
-    return task
-
-
-def _created(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-    task = loop.create_task(coroutine)
+    eager = loop.get_task_factory() is not None  # it may be, at least
+    task: asyncio.Future[Any] = apart(loop.create_task, coroutine) if eager else loop.create_task(coroutine)
     if not asyncio.isfuture(task):
         raise not_a_task(task)
-    try:
-        return task
-    finally:
-        del task  # this frame is seen from the traceback of what an eager Task has raised
+    return task
 
 
 def begins_at_once(loop: asyncio.AbstractEventLoop) -> bool:
@@ -114,9 +105,11 @@ def start(
     is called in this one; the Task then copies it.
     """
     if loop.get_task_factory() is not None:
-        task = context.run(_created, loop, coroutine)
+        task: asyncio.Future[Any] = context.run(loop.create_task, coroutine)
         if isinstance(task, TASKS):
             task.set_name(name)
+        elif not asyncio.isfuture(task):
+            raise not_a_task(task)
         try:
             return task
         finally:
