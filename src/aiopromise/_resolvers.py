@@ -89,7 +89,6 @@ class Resolve(_Resolver, Generic[T_contra]):
             thenable.resolve(promise, value)
         else:
             resolve_with(promise, value)
-        del self, promise, value, thenable
 
 
 @final
