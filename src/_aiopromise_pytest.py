@@ -165,7 +165,7 @@ def _watch_if_imported(config: pytest.Config) -> None:
 def _watch(config: pytest.Config) -> Any:
     watch = config.pluginmanager.get_plugin(_WATCH)
     if watch is None:
-        from aiopromise._pytest_plugin import Watch
+        from aiopromise._pytest.plugin import Watch
 
         watch = Watch(config, is_checked, allowed_to_all(config), allowed_by)
         config.pluginmanager.register(watch, _WATCH)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 import pytest
 
 from aiopromise import Promise
-from aiopromise._rejection import Rejection
+from aiopromise._unhandled import Rejection
 from helpers import outcome, turns, value_or_class
 
 pytestmark = pytest.mark.usefixtures("loop_mode")

@@ -183,7 +183,7 @@ def internal_names() -> set[str]:
     """Return the names of all classes of the library that are none of its users'."""
     names = set()
     for module in pkgutil.iter_modules(aiopromise.__path__, "aiopromise."):
-        if module.name not in ("aiopromise._pytest_plugin", "aiopromise.__main__"):
+        if module.name not in ("aiopromise._pytest.plugin", "aiopromise.__main__"):
             names |= {
                 name
                 for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from aiopromise._recorder import recorders
-from aiopromise._rejection import listeners
+from aiopromise._instruments import recorders
+from aiopromise._unhandled import listeners
 
 pytest_plugins = ["pytester"]
 
@@ -803,7 +803,7 @@ def test_nothing_is_checked_where_nobody_has_asked_for_it(run: Run) -> None:
         LEFT
         + """
 import traceback
-from aiopromise._recorder import recorders
+from aiopromise._instruments import recorders
 
 @pytest.mark.aiopromise_allow("pending")
 async def test_what_is_allowed_switches_nothing_on(request):
@@ -880,7 +880,7 @@ def test_a_marked_test_does_not_answer_for_others(run: Run) -> None:
     result = run(
         """
 import traceback
-from aiopromise._recorder import recorders
+from aiopromise._instruments import recorders
 
 kept = []
 
@@ -966,7 +966,7 @@ def test_the_fixture_works_where_nothing_is_checked(run: Run) -> None:
     """It lists what is made, and fails nothing; nor is anything recorded in the next test."""
     result = run(
         """
-from aiopromise._recorder import recorders
+from aiopromise._instruments import recorders
 
 async def test_it(recorded_promises):
     promise = Promise(forever())

@@ -44,14 +44,14 @@ The rooms, in reading order; each imports only from those before it:
   start without importing it
 """
 
-from aiopromise import _core
 from aiopromise import _facade as _facade
 from aiopromise._chain import Chain, chain, pipe, promisify
-from aiopromise._convert import Thenable
-from aiopromise._outcome import Fulfilled, Rejected, Settled, all_fulfilled, is_fulfilled, is_rejected
+from aiopromise._engine import core
+from aiopromise._factories import Thenable
 from aiopromise._promise import Promise
-from aiopromise._rejection import UnhandledRejection, on_unhandled_rejection
 from aiopromise._resolvers import Reject, Resolve, Resolvers
+from aiopromise._settled import Fulfilled, Rejected, Settled, all_fulfilled, is_fulfilled, is_rejected
+from aiopromise._unhandled import UnhandledRejection, on_unhandled_rejection
 
 __all__ = [
     "Chain",
@@ -75,7 +75,7 @@ __all__ = [
 ]
 
 # Whether the engine of this build was compiled; see docs/builds.md.
-compiled = not _core.__file__.endswith((".py", ".pyc"))
+compiled = not core.__file__.endswith((".py", ".pyc"))
 
 # Users know these by the name of the package, and so should their tracebacks and their documentation.
 for _name in __all__:

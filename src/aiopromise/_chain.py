@@ -10,11 +10,11 @@ from functools import reduce, wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
-from aiopromise._convert import attempt
-from aiopromise._coroutine import Around, shown_as
+from aiopromise._engine.coroutines import Around, shown_as
+from aiopromise._engine.tasks import is_awaitable, name_of
 from aiopromise._errors import close_refused, needs_function, short
+from aiopromise._factories import attempt
 from aiopromise._promise import Promise, adopt, new_promise
-from aiopromise._task import is_awaitable, name_of
 
 __all__ = ["Chain", "chain", "pipe", "promisify"]
 

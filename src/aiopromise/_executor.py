@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from aiopromise._core import Core
+from aiopromise._engine.core import Core
+from aiopromise._engine.settle import raised
+from aiopromise._engine.state import PENDING
 from aiopromise._errors import is_async, is_coroutine, not_a_source, short
 from aiopromise._resolvers import Reject, Resolve
-from aiopromise._settle import raised
-from aiopromise._state import PENDING
 
 __all__ = ["check_executor", "execute"]
 

@@ -6,7 +6,8 @@ They are functions of later rooms than `Promise` itself, so they are hung on it 
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiopromise import _combinators, _concurrency, _convert
+from aiopromise import _factories
+from aiopromise._combinators import combinators, mapping
 from aiopromise._promise import Promise
 
 __all__ = ["FACTORIES"]
@@ -26,24 +27,24 @@ class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run t
 
 
 FACTORIES: Final[dict[str, Callable[..., Any]]] = {
-    "resolve": _convert.resolve,
-    "reject": _convert.reject,
-    "try_": _convert.try_,
-    "with_resolvers": _convert.with_resolvers,
-    "delay": _convert.delay,
-    "from_thenable": _convert.from_thenable,
-    "all": _combinators.all_,
-    "all_settled": _combinators.all_settled,
-    "any": _combinators.any_,
-    "race": _combinators.race,
-    "some": _combinators.some,
-    "all_keyed": _combinators.all_keyed,
-    "as_completed": _combinators.as_completed,
-    "map": _concurrency.map_,
-    "filter": _concurrency.filter_,
-    "reduce": _concurrency.reduce_,
-    "each": _concurrency.each,
-    "submit": _concurrency.submit,
+    "resolve": _factories.resolve,
+    "reject": _factories.reject,
+    "try_": _factories.try_,
+    "with_resolvers": _factories.with_resolvers,
+    "delay": _factories.delay,
+    "from_thenable": _factories.from_thenable,
+    "all": combinators.all_,
+    "all_settled": combinators.all_settled,
+    "any": combinators.any_,
+    "race": combinators.race,
+    "some": combinators.some,
+    "all_keyed": combinators.all_keyed,
+    "as_completed": combinators.as_completed,
+    "map": mapping.map_,
+    "filter": mapping.filter_,
+    "reduce": mapping.reduce_,
+    "each": mapping.each,
+    "submit": mapping.submit,
 }
 
 for name, factory in FACTORIES.items():

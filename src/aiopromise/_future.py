@@ -7,10 +7,10 @@ from contextvars import Context, copy_context
 from reprlib import recursive_repr
 from typing import Any, Self, cast, final
 
-from aiopromise._awaiter import AwaitableCore
+from aiopromise._engine.awaiter import AwaitableCore
+from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, REJECTED, Tie, subscribe, withdraw
+from aiopromise._engine.tasks import TASKS, name_of
 from aiopromise._errors import check_callback, check_result, short
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, Tie, subscribe, withdraw
-from aiopromise._task import TASKS, name_of
 
 __all__ = ["FutureLike"]
 

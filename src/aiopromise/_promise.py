@@ -5,20 +5,20 @@ import concurrent.futures
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar, final
 
-from aiopromise._cancellation import Shield, cancel
-from aiopromise._core import Core, link, resolve_with, take_outcome, wait_for
-from aiopromise._coroutine import as_coroutine
-from aiopromise._deadline import MISSING, Deadline
-from aiopromise._ending import queue_of
+from aiopromise._engine.cancellation import Shield, cancel
+from aiopromise._engine.core import Core, link, resolve_with, take_outcome, wait_for
+from aiopromise._engine.coroutines import as_coroutine
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.settle import broke_off
+from aiopromise._engine.state import begin, pending, subscribe
+from aiopromise._engine.tasks import FUTURES, is_awaitable, new_task
 from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
 from aiopromise._executor import check_executor, execute
+from aiopromise._executors import Job
 from aiopromise._future import FutureLike
-from aiopromise._handler import Effect, FinalEffect, Spread, checked
-from aiopromise._job import Job
-from aiopromise._queue import Queue
-from aiopromise._settle import broke_off
-from aiopromise._state import begin, pending, subscribe
-from aiopromise._task import FUTURES, is_awaitable, new_task
+from aiopromise._handlers import Effect, FinalEffect, Spread, checked
+from aiopromise._loops import queue_of
+from aiopromise._timeout import MISSING, Deadline
 
 __all__ = ["Promise", "adopt", "new_promise"]
 

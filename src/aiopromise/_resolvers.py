@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from aiopromise._core import Core, resolve_with
+from aiopromise._engine.core import Core, resolve_with
+from aiopromise._engine.settle import fail
+from aiopromise._engine.state import PENDING
 from aiopromise._errors import bad_reason, close_refused
-from aiopromise._settle import fail
-from aiopromise._state import PENDING
 
 __all__ = ["Reject", "Resolve", "Resolvers"]
 

@@ -6,10 +6,10 @@ from itertools import islice, takewhile
 from types import FrameType
 from typing import Any, Final
 
+from aiopromise._debug import Origin
+from aiopromise._engine.queue import Queue
 from aiopromise._errors import is_ours
-from aiopromise._origin import Origin
-from aiopromise._queue import Queue
-from aiopromise._recorder import recorders
+from aiopromise._instruments import recorders
 
 __all__ = ["called", "trace"]
 

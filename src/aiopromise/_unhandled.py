@@ -10,9 +10,9 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
+from aiopromise._debug import Origin
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
-from aiopromise._origin import Origin
-from aiopromise._recorder import recorders
+from aiopromise._instruments import recorders
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
 

@@ -5,12 +5,12 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
-from aiopromise._core import Core
-from aiopromise._coroutine import shown_as
+from aiopromise._engine.cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
+from aiopromise._engine.core import Core
+from aiopromise._engine.coroutines import shown_as
+from aiopromise._engine.settle import fail, raised, settle, settle_like
+from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 from aiopromise._errors import closed_loop
-from aiopromise._settle import fail, raised, settle, settle_like
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["MISSING", "Deadline"]
 

@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, final
 
-from aiopromise._coroutine import shown_as
-from aiopromise._ending import start_generator
-from aiopromise._group import Group
+from aiopromise._combinators.group import Group
+from aiopromise._engine.coroutines import shown_as
+from aiopromise._engine.settle import mark_handled, settle, settle_like
+from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Tie, pending
+from aiopromise._engine.tasks import Exactly, was_asked
+from aiopromise._loops import start_generator
 from aiopromise._promise import Promise
-from aiopromise._settle import mark_handled, settle, settle_like
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, State, Tie, pending
-from aiopromise._task import Exactly, was_asked
 
 __all__ = ["Incoming", "Iterated"]
 

@@ -6,6 +6,10 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Final
 
+from aiopromise._combinators.pool import Function, Pool, Progress
+from aiopromise._combinators.results import Filtered, Mapped, Reduced, Streamed
+from aiopromise._engine.settle import fail, without_our_frames
+from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import (
     add_note,
     check_callback,
@@ -17,12 +21,8 @@ from aiopromise._errors import (
     short,
     text_of,
 )
-from aiopromise._job import Job
-from aiopromise._pool import Function, Pool, Progress
+from aiopromise._executors import Job
 from aiopromise._promise import Promise, new_promise
-from aiopromise._results import Filtered, Mapped, Reduced, Streamed
-from aiopromise._settle import fail, without_our_frames
-from aiopromise._task import is_awaitable
 
 __all__ = ["each", "filter_", "map_", "reduce_", "submit"]
 

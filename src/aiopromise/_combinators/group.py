@@ -6,14 +6,9 @@ A group stops what it started itself, waits until that has ended, and lets go of
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
-from aiopromise._cancellation import Spared, ask_each
-from aiopromise._convert import resolve
-from aiopromise._core import leave_future, resolve_with, take_outcome
-from aiopromise._errors import add_note, is_coroutine, short
-from aiopromise._promise import Promise
-from aiopromise._recorder import recorders
-from aiopromise._rejection import Rejection
-from aiopromise._settle import (
+from aiopromise._engine.cancellation import Spared, ask_each
+from aiopromise._engine.core import leave_future, resolve_with, take_outcome
+from aiopromise._engine.settle import (
     cancelled_error,
     leave,
     mark_handled,
@@ -21,7 +16,7 @@ from aiopromise._settle import (
     stops,
     without_our_frames,
 )
-from aiopromise._state import (
+from aiopromise._engine.state import (
     CANCELLED,
     FULFILLED,
     PENDING,
@@ -33,7 +28,12 @@ from aiopromise._state import (
     subscribe,
     withdraw,
 )
-from aiopromise._task import FUTURES, Exactly
+from aiopromise._engine.tasks import FUTURES, Exactly
+from aiopromise._errors import add_note, is_coroutine, short
+from aiopromise._factories import resolve
+from aiopromise._instruments import recorders
+from aiopromise._promise import Promise
+from aiopromise._unhandled import Rejection
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
 

@@ -4,12 +4,12 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-from aiopromise._arrival import Incoming, Iterated
-from aiopromise._group import Group, Losers, Member, failure, outcome_of
-from aiopromise._outcome import Fulfilled, Rejected
+from aiopromise._combinators.group import Group, Losers, Member, failure, outcome_of
+from aiopromise._combinators.iteration import Incoming, Iterated
+from aiopromise._engine.state import FULFILLED, REJECTED
+from aiopromise._engine.tasks import Exactly
 from aiopromise._promise import Promise
-from aiopromise._state import FULFILLED, REJECTED
-from aiopromise._task import Exactly
+from aiopromise._settled import Fulfilled, Rejected
 
 __all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
 

@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from aiopromise._answers import All, AllSettled, AsCompleted, First, Make, Race, Some
+from aiopromise._combinators.group import Group, Losers
+from aiopromise._combinators.policies import All, AllSettled, AsCompleted, First, Make, Race, Some
+from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import check_count, close_refused, is_iterable, short
-from aiopromise._group import Group, Losers
 from aiopromise._promise import Promise, new_promise
-from aiopromise._task import is_awaitable
 
 __all__ = ["all_", "all_keyed", "all_settled", "any_", "as_completed", "race", "some"]
 

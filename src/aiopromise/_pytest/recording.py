@@ -9,17 +9,17 @@ from traceback import FrameSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from aiopromise._ending import known_queue
+from aiopromise._combinators.pool import Pool
+from aiopromise._debug import Origin
+from aiopromise._engine.state import PENDING, REJECTED
+from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
-from aiopromise._job import Job
-from aiopromise._maker import Maker
-from aiopromise._origin import Origin
-from aiopromise._pool import Pool
+from aiopromise._executors import Job
+from aiopromise._instruments import recorders
+from aiopromise._loops import known_queue
 from aiopromise._promise import Promise
-from aiopromise._recorder import recorders
-from aiopromise._rejection import Rejection, listeners
-from aiopromise._state import PENDING, REJECTED
-from aiopromise._task import TASKS
+from aiopromise._pytest.attribution import Maker
+from aiopromise._unhandled import Rejection, listeners
 
 __all__ = ["Leftover", "Recording"]
 

@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any, ClassVar, final
 
-from aiopromise._arrival import Incoming, Iterated
-from aiopromise._deadline import MISSING
-from aiopromise._pool import Function, Pool
+from aiopromise._combinators.iteration import Incoming, Iterated
+from aiopromise._combinators.pool import Function, Pool
 from aiopromise._promise import Promise
+from aiopromise._timeout import MISSING
 
 __all__ = ["Filtered", "Mapped", "Reduced", "Streamed"]
 

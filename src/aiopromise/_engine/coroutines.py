@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast, final
 
+from aiopromise._engine.tasks import FUTURES, TASKS, Exactly
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
-from aiopromise._task import FUTURES, TASKS, Exactly
 
 __all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "shown_as", "while_handling"]
 

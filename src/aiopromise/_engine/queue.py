@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, Final, Protocol, final
 
-from aiopromise._recorder import recorders
-from aiopromise._rejection import Rejection, announce
-from aiopromise._task import was_asked
+from aiopromise._engine.tasks import was_asked
+from aiopromise._instruments import recorders
+from aiopromise._unhandled import Rejection, announce
 
 __all__ = ["Queue", "Reaction"]
 

@@ -13,8 +13,8 @@ from inspect import CO_ITERABLE_COROUTINE
 from types import FunctionType, GeneratorType
 from typing import Any, Final, final
 
-from aiopromise._apart import apart
-from aiopromise._build import mypyc_attr
+from aiopromise._compat import mypyc_attr
+from aiopromise._engine.apart import apart
 from aiopromise._errors import not_a_task, short
 
 __all__ = [

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, final
 
-from aiopromise._core import Core
-from aiopromise._coroutine import shown_as
+from aiopromise._engine.core import Core
+from aiopromise._engine.coroutines import shown_as
+from aiopromise._engine.settle import broke_off, fail, settle
+from aiopromise._engine.state import FULFILLED, State, Tie
 from aiopromise._errors import args_of
-from aiopromise._settle import broke_off, fail, settle
-from aiopromise._state import FULFILLED, State, Tie
 
 __all__ = ["Job"]
 

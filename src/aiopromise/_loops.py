@@ -7,10 +7,10 @@ import warnings
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from aiopromise._cancellation import end
-from aiopromise._drain import run
-from aiopromise._queue import Queue
-from aiopromise._state import State
+from aiopromise._engine.cancellation import end
+from aiopromise._engine.drain import run
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.state import State
 
 __all__ = ["known_queue", "queue_of", "start_generator"]
 

@@ -3,10 +3,10 @@
 from asyncio import CancelledError
 from typing import Any
 
+from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Types
+from aiopromise._engine.tasks import Exactly
 from aiopromise._errors import is_ours, short, traceback_of
-from aiopromise._rejection import Cancellation, Rejection, listeners
-from aiopromise._state import CANCELLED, FULFILLED, PENDING, REJECTED, State, Types
-from aiopromise._task import Exactly
+from aiopromise._unhandled import Cancellation, Rejection, listeners
 
 __all__ = [
     "broke_off",

@@ -9,16 +9,16 @@ from contextvars import copy_context
 from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
-from aiopromise._cancellation import ask_each
-from aiopromise._core import link, resolve_with
-from aiopromise._coroutine import shown_as
+from aiopromise._combinators.group import Group, Member, Owned, outcome_of
+from aiopromise._engine.cancellation import ask_each
+from aiopromise._engine.core import link, resolve_with
+from aiopromise._engine.coroutines import shown_as
+from aiopromise._engine.settle import mark_handled, without_our_frames
+from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
+from aiopromise._engine.tasks import FUTURES, Exactly, name_of
 from aiopromise._errors import check_result, close_items, close_refused
-from aiopromise._group import Group, Member, Owned, outcome_of
 from aiopromise._promise import Promise
-from aiopromise._rejection import Rejection
-from aiopromise._settle import mark_handled, without_our_frames
-from aiopromise._state import FULFILLED, PENDING, State, pending, settled
-from aiopromise._task import FUTURES, Exactly, name_of
+from aiopromise._unhandled import Rejection
 
 __all__ = ["Function", "Pool", "Progress"]
 

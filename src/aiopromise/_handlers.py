@@ -2,9 +2,9 @@
 
 from typing import Any, final
 
-from aiopromise._coroutine import Keeping, while_handling
+from aiopromise._engine.coroutines import Keeping, while_handling
+from aiopromise._engine.tasks import Exactly, Handler, Wrapper, is_awaitable
 from aiopromise._errors import close_refused, needs_function, short
-from aiopromise._task import Exactly, Handler, Wrapper, is_awaitable
 
 __all__ = [
     "Effect",

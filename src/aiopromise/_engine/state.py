@@ -16,10 +16,10 @@ costs one object.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
-from aiopromise._build import mypyc_attr
+from aiopromise._compat import mypyc_attr
+from aiopromise._debug import Origin
+from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._errors import closed_loop
-from aiopromise._origin import Origin
-from aiopromise._queue import Queue, Reaction
 from aiopromise._trace import called, trace
 
 __all__ = [

@@ -5,13 +5,13 @@ from asyncio import CancelledError
 from collections.abc import Iterable
 from typing import Any, final
 
-from aiopromise._build import mypyc_attr
-from aiopromise._core import Core, leave_future, take_outcome
-from aiopromise._queue import Queue
-from aiopromise._rejection import Cancellation
-from aiopromise._settle import cancelled_error, fail, is_caught, settle, settle_like
-from aiopromise._state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
-from aiopromise._task import FUTURES, TASKS, was_asked
+from aiopromise._compat import mypyc_attr
+from aiopromise._engine.core import Core, leave_future, take_outcome
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.settle import cancelled_error, fail, is_caught, settle, settle_like
+from aiopromise._engine.state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
+from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
+from aiopromise._unhandled import Cancellation
 
 __all__ = [
     "Passage",

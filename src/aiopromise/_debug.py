@@ -9,9 +9,9 @@ from traceback import FrameSummary, StackSummary
 from types import MethodType
 from typing import Any, Final, Self, final
 
+from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note
-from aiopromise._handler import Effect, FinalEffect, Spread
-from aiopromise._task import name_of
+from aiopromise._handlers import Effect, FinalEffect, Spread
 
 __all__ = ["Links", "Origin"]
 

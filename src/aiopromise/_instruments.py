@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Protocol
 
-from aiopromise._origin import Origin
+from aiopromise._debug import Origin
 
 __all__ = ["Recorder", "recorders"]
 

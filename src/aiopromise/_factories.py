@@ -5,8 +5,11 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, final
 
-from aiopromise import _coroutine
-from aiopromise._core import resolve_with
+from aiopromise._engine import coroutines
+from aiopromise._engine.core import resolve_with
+from aiopromise._engine.settle import broke_off, fail, raised, settle, stops
+from aiopromise._engine.state import FULFILLED, Tie
+from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import (
     bad_reason,
     check_seconds,
@@ -18,9 +21,6 @@ from aiopromise._errors import (
 )
 from aiopromise._promise import Promise, adopt, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
-from aiopromise._settle import broke_off, fail, raised, settle, stops
-from aiopromise._state import FULFILLED, Tie
-from aiopromise._task import is_awaitable
 
 __all__ = ["Thenable", "attempt", "delay", "from_thenable", "reject", "resolve", "try_", "with_resolvers"]
 
@@ -233,7 +233,7 @@ def _follow(promise: Promise[Any], thenable: Any, before: dict[int, object]) -> 
         del promise  # as above
 
 
-_coroutine.following = resolve
+coroutines.following = resolve
 
 
 @final

@@ -7,11 +7,10 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any, Final, TypeVar
 
-from aiopromise._apart import apart
-from aiopromise._build import mypyc_attr
-from aiopromise._coroutine import Keeping, as_cleanup, as_coroutine
-from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
-from aiopromise._settle import (
+from aiopromise._compat import mypyc_attr
+from aiopromise._engine.apart import apart
+from aiopromise._engine.coroutines import Keeping, as_cleanup, as_coroutine
+from aiopromise._engine.settle import (
     broke_off,
     fail,
     is_caught,
@@ -22,7 +21,7 @@ from aiopromise._settle import (
     settle_like,
     stops,
 )
-from aiopromise._state import (
+from aiopromise._engine.state import (
     CANCELLED,
     FULFILLED,
     PENDING,
@@ -31,7 +30,8 @@ from aiopromise._state import (
     is_awaited_by,
     subscribe,
 )
-from aiopromise._task import FUTURES, TASKS, Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
+from aiopromise._engine.tasks import FUTURES, TASKS, Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
+from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
 from aiopromise._trace import trace
 
 __all__ = [

@@ -6,11 +6,11 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, final
 
-from aiopromise._deadline import MISSING
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.tasks import TASKS, name_of
 from aiopromise._errors import close_refused, short
 from aiopromise._promise import Promise
-from aiopromise._queue import Queue
-from aiopromise._task import TASKS, name_of
+from aiopromise._timeout import MISSING
 
 __all__ = [
     "Deferred",

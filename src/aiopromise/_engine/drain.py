@@ -4,8 +4,8 @@ import logging
 from time import monotonic
 from typing import Final
 
-from aiopromise._queue import Queue
-from aiopromise._state import PENDING, State
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.state import PENDING, State
 
 __all__ = ["run"]
 

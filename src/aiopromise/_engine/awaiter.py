@@ -10,12 +10,12 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, ClassVar, Final, final
 
-from aiopromise._build import mypyc_attr
-from aiopromise._cancellation import Passage, Spared, end, leave_request, running_tasks, take_back, task_to_ask
-from aiopromise._core import Core
-from aiopromise._coroutine import give
-from aiopromise._settle import cancelled_error
-from aiopromise._state import FULFILLED, PENDING, has_only, subscribe, withdraw
+from aiopromise._compat import mypyc_attr
+from aiopromise._engine.cancellation import Passage, Spared, end, leave_request, running_tasks, take_back, task_to_ask
+from aiopromise._engine.core import Core
+from aiopromise._engine.coroutines import give
+from aiopromise._engine.settle import cancelled_error
+from aiopromise._engine.state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["AwaitableCore"]
 

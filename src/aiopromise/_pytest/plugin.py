@@ -9,8 +9,8 @@ from typing import Any, Final, final
 
 import pytest
 
-from aiopromise._leftovers import Leftover, Recording
-from aiopromise._maker import others
+from aiopromise._pytest.attribution import others
+from aiopromise._pytest.recording import Leftover, Recording
 
 __all__ = ["Watch"]
 
