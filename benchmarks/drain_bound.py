@@ -2,14 +2,14 @@
 
     python -m benchmarks.drain_bound [--loop uvloop] [--seconds 2] [--tries 3]
 
-Runs the loads of latency.py under other bounds than those of `_queue` and `_drain`; needs the pure Python build.
+Runs the loads of latency.py under other bounds than those of `_engine/queue.py`; needs the pure Python build.
 """
 
 import argparse
 import asyncio
 import sys
 
-from aiopromise import _drain, _queue
+from aiopromise._engine import queue
 from benchmarks.loads import LOADS, Lateness, Load, measure, p99
 from benchmarks.measure import loop_factory
 
@@ -27,7 +27,7 @@ BOUNDS = [
 
 
 def under(bound: tuple[int, float], load: str, loop: str, seconds: float) -> Lateness:
-    _queue._MOST, _drain._SECONDS = bound
+    queue._MOST, queue._SECONDS = bound
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         return runner.run(measure(Load.promises, LOADS[load], seconds))
 

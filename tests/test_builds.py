@@ -21,7 +21,10 @@ from type_checkers import run
 
 ROOT = Path(__file__).parent.parent
 WHEEL = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-ENGINE = [Path(path).stem for path in WHEEL["hooks"]["mypyc"]["include"]]
+ENGINE = [
+    ".".join(Path(path).relative_to("src/aiopromise").with_suffix("").parts)
+    for path in WHEEL["hooks"]["mypyc"]["include"]
+]
 
 only_compiled = pytest.mark.skipif(not aiopromise.compiled, reason="this build is in Python")
 

@@ -81,7 +81,7 @@ LINKS = [
     (".then(<lambda>)", lambda: one().then(lambda value: value / 0)),
     (".then(parse, print)", lambda: one().then(parse, print)),
     (".then(print, parse)", lambda: failed().then(print, parse)),
-    (".catch(parse)", lambda: failed().then(None, parse)),
+    (".then(None, parse)", lambda: failed().then(None, parse)),
     (".catch(parse)", lambda: failed().catch(parse)),
     (".catch(fetch)", lambda: failed().catch(LookupError, fetch)),
     (".finally_(parse)", lambda: one().finally_(parse)),

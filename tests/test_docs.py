@@ -17,7 +17,12 @@ import aiopromise
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-MODULES = re.findall(r"^- `(\w+)`:", aiopromise.__doc__, flags=re.MULTILINE)
+SOURCE = ROOT / "src" / "aiopromise"
+MODULES = sorted(
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+    for path in SOURCE.rglob("*.py")
+    if not re.match("_pytest|_program|__main__|__init__", str(path.relative_to(SOURCE)))
+)
 
 
 class Block(NamedTuple):

@@ -29,7 +29,8 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from aiopromise import Fulfilled, Promise, Rejected, _drain, chain, on_unhandled_rejection
+from aiopromise import Fulfilled, Promise, Rejected, chain, on_unhandled_rejection
+from aiopromise._engine import queue
 from aiopromise.testing import settle
 from model import Model, Outcome
 
@@ -889,7 +890,7 @@ def check(program: list, mode: str = "plain", *, announces: bool = False) -> Non
 @pytest.fixture(autouse=True)
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A drain that gives way on a slow machine is right, but then another thing may be first."""
-    monkeypatch.setattr(_drain, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(queue, "monotonic", lambda: 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +18,38 @@ import aiopromise
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "aiopromise"
-ROOMS = re.findall(r"^- `(\w+)`:", aiopromise.__doc__, flags=re.MULTILINE)
-OF_THE_PROGRAM = {"__init__", "__main__"}
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SOURCE.rglob("*.py")
+}
+
+# The places of the package, modules and folders, from the bottom up. A place imports only from layers below its own.
+LAYERS = [
+    {"_compat", "_errors", "_instruments"},
+    {"_settled", "_unhandled"},
+    {"_engine"},
+    {"_debug", "_handlers", "_resolvers", "_timeout"},
+    {"_loops"},
+    {"_executors", "_factories", "_thenable"},
+    {"_combinators"},
+    {"_promise"},
+    {"_chain"},
+    {"__init__"},
+    {"_program", "_pytest", "testing"},
+    {"__main__"},
+]
+# What may not, though it stands on a higher layer.
+FORBIDDEN = {
+    "_engine": {"_settled"},
+    "__init__": {"testing", "_pytest"},
+}
 
 
 def test_all_is_what_can_be_imported_without_an_underscore() -> None:
     """`__all__` names what the package has, no more and no less."""
     # Those with @ are pytest's: it looks at the assertions of all that comes with a plugin.
     names = [name for name in vars(aiopromise) if not name.startswith(("_", "@"))]
-    modules = {path.stem for path in SOURCE.glob("*.py")}
+    modules = {path.stem for path in SOURCE.iterdir()}
     assert sorted(aiopromise.__all__) == sorted(set(names) - modules)
 
 
@@ -42,23 +68,34 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert aiopromise.__version__ == version("aiopromise") == stated
 
 
-def test_the_front_door_maps_every_room() -> None:
-    """The docstring of the package names each module once, and none that is not there."""
-    modules = {path.stem for path in SOURCE.glob("*.py")} - OF_THE_PROGRAM
-    assert sorted(ROOMS) == sorted(modules)
+def _place(module: str) -> str:
+    return module.partition(".")[0]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_from_rooms_before_it(room: str) -> None:
-    """Data flows one way: in the order of the map."""
-    before = ROOMS[: ROOMS.index(room)]
-    assert [name for name in _imports(SOURCE / f"{room}.py") if name not in before] == []
+def _layer(module: str) -> int:
+    [number] = [number for number, places in enumerate(LAYERS) if _place(module) in places]
+    return number
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.glob("*.py")), ids=lambda path: path.stem)
-def test_a_module_is_small_enough_to_be_read_in_one_go(path: Path) -> None:
-    """No module has more than 350 lines."""
-    assert len(path.read_text().splitlines()) <= 350
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_only_from_its_own_folder_and_from_layers_below(module: str) -> None:
+    """A reader who starts at the bottom never needs what comes later."""
+    others = [name for name in _imports(MODULES[module]) if _place(name) != _place(module)]
+    assert [] == [name for name in others if _layer(name) >= _layer(module)]
+    assert [] == [name for name in others if _place(name) in FORBIDDEN.get(_place(module), ())]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Within a folder neither."""
+    imports = {module: [name for name in _imports(path) if name in MODULES] for module, path in MODULES.items()}
+    assert list(TopologicalSorter(imports).static_order())
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"_loops"}))
+def test_only_the_loops_put_the_class_of_promises_the_tracer_and_the_queue_together(module: str) -> None:
+    """Everything else is handed its queue."""
+    calls = {node.func.id for node in _nodes(MODULES[module], ast.Call) if isinstance(node.func, ast.Name)}
+    assert set() == calls & {"Queue", "Tracer"}
 
 
 # Of pickle the library knows the exception alone, by which it sees that somebody else could not pickle.
@@ -110,12 +147,24 @@ def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
     assert {name.partition(".")[0] for name in shown.split()} <= expected
 
 
+def _nodes(path: Path, *kinds: type[ast.AST]) -> Iterator[Any]:
+    """Return the nodes of these kinds that are there at run time."""
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    for node in nodes:  # which grows
+        if isinstance(node, kinds):
+            yield node
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            nodes.extend(ast.iter_child_nodes(node))
+
+
 def _imports(path: Path) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiopromise"):
-            module = (node.module or "").partition(".")[2]
-            names += [module] if module else [alias.name for alias in node.names]
+    for node in _nodes(path, ast.ImportFrom):
+        if node.module == "aiopromise" or (node.module or "").startswith("aiopromise."):
+            module = node.module.partition(".")[2]
+            for alias in node.names:
+                full = f"{module}.{alias.name}".removeprefix(".")
+                names.append(full if full in MODULES else module or "__init__")
     return names
 
 

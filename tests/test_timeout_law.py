@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from aiopromise import Promise, _drain
+from aiopromise import Promise
+from aiopromise._engine import queue
 from conftest import MODES, eager_task_factory
 from helpers import turns
 
@@ -558,7 +559,7 @@ def runner(mode: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Runne
         loop = runner.get_loop()
         if mode == "eager":
             loop.set_task_factory(eager_task_factory)
-        monkeypatch.setattr(_drain, "monotonic", loop.time)
+        monkeypatch.setattr(queue, "monotonic", loop.time)
         yield runner
 
 

@@ -10,11 +10,13 @@ from functools import reduce, wraps
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
+from aiopromise._engine.core import start_or_follow
 from aiopromise._engine.coroutines import Around, shown_as
 from aiopromise._engine.tasks import is_awaitable, name_of
 from aiopromise._errors import close_refused, needs_function, short
 from aiopromise._factories import attempt
-from aiopromise._promise import Promise, adopt, new_promise
+from aiopromise._loops import new_promise
+from aiopromise._promise import Promise
 
 __all__ = ["Chain", "chain", "pipe", "promisify"]
 
@@ -72,7 +74,7 @@ class Chain(Around[T_co]):
         promise = new_promise(f"chain().{method}", self)
         child = link(promise)
         self._take()
-        adopt(promise, self)
+        start_or_follow(promise, self)
         return child
 
     def _take(self) -> None:

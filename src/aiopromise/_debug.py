@@ -1,22 +1,84 @@
-"""Where a promise was made, and where the links above it were attached: in debug mode.
+"""What is known in debug mode only: where a promise was made, where its links were attached, and what is slow.
 
-A failure then bears the name of its link.
+The queue of a loop is handed a `Tracer`; the engine knows no more of debug mode than that.
 """
 
+import logging
+import sys
+import traceback
 from asyncio import CancelledError
 from collections.abc import Iterable
+from itertools import islice, takewhile
+from time import monotonic
 from traceback import FrameSummary, StackSummary
-from types import MethodType
 from typing import Any, Final, Self, final
 
+from aiopromise._engine.queue import Queue, Reaction
+from aiopromise._engine.state import PENDING, State
 from aiopromise._engine.tasks import name_of
-from aiopromise._errors import add_note
-from aiopromise._handlers import Effect, FinalEffect, Spread
+from aiopromise._errors import add_note, is_ours
+from aiopromise._instruments import recorders
 
-__all__ = ["Links", "Origin"]
+__all__ = ["Links", "Origin", "Tracer"]
 
-# A chain without end must not keep all that it ever had.
-_MOST: Final = 16
+# A chain without end must not keep all the links that it ever had.
+_MOST_LINKS: Final = 16
+
+# How many frames are looked at: each promise keeps what is shown of them.
+_MOST_FRAMES: Final = 16
+
+logger = logging.getLogger("aiopromise")
+
+
+class Tracer:
+    """What a queue asks in debug mode, or where promises are recorded."""
+
+    def trace(self, promise: Any, call: str | None) -> "Origin | None":
+        """Tell the recorders of a new *promise*; return its origin, if that is wanted. *call* is the method's name."""
+        queue: Queue = promise._queue
+        origin = None
+        if queue.debug:
+            origin = Origin(_users_frames(queue))
+            if call is not None:
+                origin.attach(_link(call, promise), promise._upstream._origin)
+        for recorder in tuple(recorders):
+            origin = recorder.made(promise, origin)
+        return origin
+
+    def run(self, reaction: Reaction, queue: Queue) -> None:
+        """Run *reaction*, and log it if that takes as long as the loop calls slow."""
+        # A pending promise forgets its handlers as it calls them. Other names are made only where they are told.
+        name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
+        # An awaiter forgets the Task that goes on, and that is what takes long.
+        runs = getattr(getattr(reaction, "_wakeup", None), "__self__", reaction)
+        start = monotonic()
+        try:
+            reaction._react()
+        finally:
+            seconds = monotonic() - start
+            # No part of AbstractEventLoop: where there is none it is that of asyncio.
+            if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
+                logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
+            del reaction, runs
+
+
+def _users_frames(queue: Queue) -> StackSummary:
+    """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
+    stack = [*islice(traceback.walk_stack(sys._getframe(1)), _MOST_FRAMES)]
+    ours = [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)]
+    queue.check_thread(ours[-1])
+    users = [place for place in reversed(stack) if not is_ours(place[0])]
+    return StackSummary.extract(users, lookup_lines=False)
+
+
+def _link(method: str, promise: Any) -> str:
+    """Return the link that *promise* is as the user wrote it, with the names of its handlers."""
+    handlers = [promise._on_fulfilled, promise._on_rejected]
+    while handlers and handlers[-1] is None:
+        handlers.pop()
+    if method != "then":
+        handlers = [handler for handler in handlers if handler is not None][:1]
+    return f".{method}({', '.join('None' if handler is None else name_of(handler) for handler in handlers)})"
 
 
 @final
@@ -43,19 +105,10 @@ class Origin(StackSummary):
         # Who watches over the promise.
         self.recording: object = None
 
-    @classmethod
-    def of(cls, promise: Any, frames: Iterable[FrameSummary]) -> Self:
-        """Return that of a new *promise*, which hangs on nothing, or on the promise that it is a link of."""
-        origin = cls(frames)
-        source = promise._upstream
-        if source is not None:
-            origin.attach(_call(promise._on_fulfilled, promise._on_rejected), source._origin)
-        return origin
-
     def attach(self, call: str, above: "Origin | None") -> None:
         """Know that the promise is a link below another: *call* is what the user wrote, *above* where that was made."""
         self.call = call
-        self.above = () if above is None else above.links()[-_MOST:]
+        self.above = () if above is None else above.links()[-_MOST_LINKS:]
 
     def with_call(self, call: str) -> Self:
         """Return that of a promise which was made later for the same line: *call* is what the user wrote there."""
@@ -80,20 +133,3 @@ class Origin(StackSummary):
         """Return what the report of a rejection that nobody handled says of the promise."""
         links = self.links()
         return {"source_traceback": self} | ({"links": links} if len(links) > 1 else {})
-
-
-def _call(on_fulfilled: Any, on_rejected: Any) -> str:
-    """Return the link with these handlers as the user wrote it; ``.then(None, f)`` as the ``.catch(f)`` that it is."""
-    handler = on_rejected if on_fulfilled is None else on_fulfilled
-    kind = type(handler.__self__) if type(handler) is MethodType else type(handler)
-    if kind is FinalEffect:
-        method = "finally_"
-    elif kind is Spread:
-        method = "spread"
-    elif kind is Effect:
-        method = "tap_catch" if on_fulfilled is None else "tap"
-    elif on_fulfilled is not None and on_rejected is not None:
-        return f".then({name_of(on_fulfilled)}, {name_of(on_rejected)})"
-    else:
-        method = "then" if on_rejected is None else "catch"
-    return f".{method}({'' if handler is None else name_of(handler)})"

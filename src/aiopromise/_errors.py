@@ -7,6 +7,7 @@ import asyncio
 import math
 import operator
 import reprlib
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -18,6 +19,7 @@ __all__ = [
     "add_note",
     "args_of",
     "bad_reason",
+    "called",
     "check_callback",
     "check_count",
     "check_result",
@@ -47,7 +49,10 @@ _LONGEST = 80
 _CONTAINERS = (list, tuple, set, frozenset, dict, deque)
 _AT_HAND: Final[tuple[type, ...]] = (*_CONTAINERS, *(type(iter(kind())) for kind in _CONTAINERS))
 
-_PACKAGE = __name__.rpartition(".")[0]
+_PACKAGE: Final = __name__.rpartition(".")[0]
+_PREFIX: Final = f"{_PACKAGE}."
+# What `python -m aiopromise` runs is a user of the library.
+_PROGRAM: Final = f"{_PACKAGE}._program."
 
 _reprs = reprlib.Repr()
 _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
@@ -56,7 +61,19 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
 def is_ours(frame: FrameType) -> bool:
     """Tell whether *frame* is one of the library, and no user's: by its module, for a frozen one has no file."""
     module = frame.f_globals.get("__name__")
-    return isinstance(module, str) and module.rpartition(".")[0] == _PACKAGE
+    if not isinstance(module, str) or module.startswith(_PROGRAM):
+        return False
+    return module == _PACKAGE or module.startswith(_PREFIX)
+
+
+def called() -> str:
+    """Return the name of the function of the library that the user's code has called."""
+    frame: FrameType | None = sys._getframe(1)
+    name = ""
+    while frame is not None and is_ours(frame):
+        name = frame.f_code.co_name
+        frame = frame.f_back
+    return name
 
 
 def short(value: object) -> str:

@@ -1,18 +1,26 @@
-"""A `concurrent.futures.Future` as the upstream of a promise: a job that runs in another thread or process."""
+"""Jobs in another thread or process: `submit()`, and the future of an executor as the upstream of a promise."""
 
 import asyncio
 import concurrent.futures
+import re
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, final
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final, final
 
-from aiopromise._engine.core import Core
+from aiopromise._engine.core import Core, broke_off, fail, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.settle import broke_off, fail, settle
 from aiopromise._engine.state import FULFILLED, State, Tie
-from aiopromise._errors import args_of
+from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
+from aiopromise._loops import new_promise
 
-__all__ = ["Job"]
+if TYPE_CHECKING:
+    from aiopromise._promise import Promise
+
+__all__ = ["Job", "check_submit", "submit"]
+
+_CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
 
 @final
@@ -89,3 +97,76 @@ class Job(Tie):
         if error is not None and not issubclass(type(error), asyncio.CancelledError):
             message = "a job failed when nobody waited for it any more"
             self._promise._queue.loop.call_exception_handler({"message": message, "exception": error})
+
+
+def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]":
+    """Return a promise for what *fn* gives in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, elsewhere.
+
+    The executor is anything with the interface of `concurrent.futures.Executor`: threads, processes, or a Dask cluster
+    (``Client.get_executor()``). The value of the call, its exception with the traceback from there, and its
+    cancellation settle the promise. Context variables do not travel.
+
+    Raises:
+        TypeError: *executor* has no ``submit()``, or *fn* is not a function, or a coroutine function: nothing there
+            would await it.
+        RuntimeError: no event loop is running.
+
+    Cancellation:
+        Cancels the executor's future. A call that runs already cannot be stopped, and is not waited for; what it
+        fails with then goes to the loop's exception handler.
+
+    Example:
+        >>> import asyncio
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     with ThreadPoolExecutor() as threads:
+        ...         return await Promise.submit(threads, pow, 2, 10)
+        >>> asyncio.run(main())
+        1024
+    """
+    check_submit("submit", executor, fn, *args, *kwargs.values())
+    promise: Promise[Any] = new_promise("Promise.submit", executor, fn, *args, **kwargs)
+    explain = partial(_explain, executor, fn, args)
+    try:
+        future = executor.submit(fn, *args, **kwargs)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        explain(error)
+        fail(promise, without_our_frames(error))
+    else:
+        Job(future, promise, explain).start()
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what the executor has raised
+
+
+def check_submit(call: str, executor: Any, fn: Any, *others: Any) -> None:
+    """Raise unless *fn* can be called in *executor*."""
+    if not callable(fn):
+        raise needs_function(f"Promise.{call}", fn, *others)
+    if not callable(getattr(executor, "submit", None)):
+        message = f"Promise.{call}() needs an executor with submit(), got {short(executor)}"
+    elif iscoroutinefunction(fn):
+        message = f"Promise.{call}() needs a plain function for an executor, got the coroutine function {short(fn)}"
+    else:
+        return
+    for refused in others:
+        close_refused(refused)
+    raise TypeError(message)
+
+
+def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
+    """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
+    from pickle import PicklingError
+
+    # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
+    if issubclass(type(error), PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
+        call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
+        add_note(
+            error,
+            f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
+            "Write the function at the top of a module, and give it plain values.",
+        )

@@ -1,12 +1,16 @@
-"""Handlers: what may be one, and those of the library, which stand around one of the user's."""
+"""Handlers and done callbacks of the library: each stands around a function of the user's."""
 
+from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Any, final
 
+from aiopromise._engine.core import Core
 from aiopromise._engine.coroutines import Keeping, while_handling
-from aiopromise._engine.tasks import Exactly, Handler, Wrapper, is_awaitable
-from aiopromise._errors import close_refused, needs_function, short
+from aiopromise._engine.tasks import Exactly, Handler, Wrapper, is_awaitable, name_of
+from aiopromise._errors import check_result, close_refused, needs_function, short
 
 __all__ = [
+    "DoneCallback",
     "Effect",
     "FinalEffect",
     "Spread",
@@ -52,6 +56,33 @@ class FinalEffect(Effect):
 def _after(result: Any, outcome: Exactly) -> Any:
     """Return what settles a promise with *outcome*, after the *result* of an effect if that can be awaited."""
     return Keeping(result, outcome) if is_awaitable(result) else outcome
+
+
+@final
+class DoneCallback:
+    """One callback of `add_done_callback()`."""
+
+    __slots__ = ("callback", "context", "promise")
+
+    def __init__(self, promise: Core, callback: Callable[[Any], object], context: Context | None) -> None:
+        self.promise = promise
+        self.callback = callback
+        self.context = copy_context() if context is None else context
+
+    def _react(self) -> None:
+        try:
+            result = self.context.run(self.callback, self.promise)
+            if result is not None:
+                check_result(".add_done_callback", self.callback, result)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self.promise._queue.loop.call_exception_handler(
+                {"message": f"a done callback failed: {self!r}", "exception": error, "future": self.promise}
+            )
+
+    def __repr__(self) -> str:
+        return f"<done callback {name_of(self.callback)} of {self.promise!r}>"
 
 
 def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:

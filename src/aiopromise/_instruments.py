@@ -2,15 +2,13 @@
 
 from typing import Any, Final, Protocol
 
-from aiopromise._debug import Origin
-
 __all__ = ["Recorder", "recorders"]
 
 
 class Recorder(Protocol):
     """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
 
-    def made(self, promise: Any, origin: Origin | None) -> Origin | None:
+    def made(self, promise: Any, origin: Any) -> Any:
         """Be told of a new promise; return where it was made, if that is not known yet."""
 
     def lost(self, rejection: Any) -> None:

@@ -7,26 +7,50 @@ import warnings
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from aiopromise._debug import Tracer
 from aiopromise._engine.cancellation import end
-from aiopromise._engine.drain import run
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.state import State
+from aiopromise._engine.state import State, pending
+from aiopromise._errors import needs_loop
 
-__all__ = ["known_queue", "queue_of", "start_generator"]
+__all__ = ["known_queue", "new_promise", "running_queue", "start_generator", "use_promise_class"]
 
 # Of this copy of the library: one that was imported before, and purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
 
 
-def queue_of(loop: asyncio.AbstractEventLoop, kind: type[State]) -> Queue:
-    """Return the queue of *loop*, made on first use for promises of class *kind*.
+# What a promise is: its class is defined above everything that makes one.
+_promise_class: type[State] = State
+
+
+def use_promise_class(promise_class: type[State]) -> None:
+    """Make promises of that class, on the loops that have had none yet."""
+    global _promise_class  # noqa: PLW0603  # it is set once, when the package is imported
+    _promise_class = promise_class
+
+
+def new_promise(call: str, *arguments: Any, **named: Any) -> Any:
+    """Return a pending promise on the running loop; the call is what the user wrote, should there be none."""
+    return pending(running_queue(call, *arguments, **named))
+
+
+def running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
+    """Return the queue of the running loop."""
+    loop = asyncio._get_running_loop()
+    if loop is not None:
+        return queue_of(loop)
+    raise needs_loop(call, *arguments, **named)
+
+
+def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
+    """Return the queue of *loop*, made on first use.
 
     It is kept as an attribute of the loop, for it must live as long: the queue refers to the loop, so a weak
     dictionary of queues would never let go of it.
     """
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = Queue(loop, kind, run, _guarded)
+        queue = Queue(loop, _promise_class, Tracer(), _guarded)
         setattr(loop, _ATTRIBUTE, queue)
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()

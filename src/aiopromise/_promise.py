@@ -2,33 +2,66 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeVar, final
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
+from contextvars import Context
+from reprlib import recursive_repr
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast, final
 
+from aiopromise import _executors, _factories, _thenable
+from aiopromise._combinators import combinators, mapping
+from aiopromise._engine.awaiter import wait
 from aiopromise._engine.cancellation import Shield, cancel
-from aiopromise._engine.core import Core, link, resolve_with, take_outcome, wait_for
-from aiopromise._engine.coroutines import as_coroutine
-from aiopromise._engine.queue import Queue
-from aiopromise._engine.settle import broke_off
-from aiopromise._engine.state import begin, pending, subscribe
-from aiopromise._engine.tasks import FUTURES, is_awaitable, new_task
-from aiopromise._errors import check_seconds, close_refused, needs_function, needs_loop, short
-from aiopromise._executor import check_executor, execute
+from aiopromise._engine.core import Core, link, start_or_follow
+from aiopromise._engine.coroutines import give
+from aiopromise._engine.state import (
+    CANCELLED,
+    FULFILLED,
+    PENDING,
+    REJECTED,
+    Tie,
+    begin,
+    pending,
+    subscribe,
+    withdraw,
+)
+from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
+from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
 from aiopromise._executors import Job
-from aiopromise._future import FutureLike
-from aiopromise._handlers import Effect, FinalEffect, Spread, checked
-from aiopromise._loops import queue_of
+from aiopromise._handlers import DoneCallback, Effect, FinalEffect, Spread, checked
+from aiopromise._loops import running_queue, use_promise_class
+from aiopromise._resolvers import check_executor, execute
 from aiopromise._timeout import MISSING, Deadline
 
-__all__ = ["Promise", "adopt", "new_promise"]
+__all__ = ["Promise"]
 
 T_co = TypeVar("T_co", covariant=True)
 
 Handler = Callable[[Any], Any]
 
+_STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
+
+
+class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run time in 3.11
+    """A static method that an instance does not have, for there it would silently make another promise."""
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        function.__name__ = name
+        function.__qualname__ = f"Promise.{name}"
+        super().__init__(function)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
+        if instance is None:
+            return self.__func__
+        name = self.__func__.__name__
+        raise AttributeError(
+            f"a promise has no method {name}()\n\n"
+            f"You wrote promise.{name}(...), which would make another promise. Write Promise.{name}(...)"
+        )
+
 
 @final
-class Promise(FutureLike, Awaitable[T_co]):
+class Promise(Core, Awaitable[T_co]):
     """Make a promise of an awaitable, or of an executor that is called now.
 
     - An awaitable is started (a coroutine, as `asyncio.create_task` does) or followed (a Task, a Future, another
@@ -59,16 +92,19 @@ class Promise(FutureLike, Awaitable[T_co]):
 
     __slots__ = ("__weakref__",)
 
+    # asyncio takes for a Future what has this attribute; only an Awaiter ever sets it.
+    _asyncio_future_blocking: ClassVar[bool] = False
+
     def __init__(self, source: Any, /) -> None:
         if issubclass(type(source), concurrent.futures.Future):
-            begin(self, _running_queue("Promise", source))
+            begin(self, running_queue("Promise", source))
             Job(source, self).start()
         elif is_awaitable(source):
-            begin(self, _running_queue("Promise", source))
-            adopt(self, source)
+            begin(self, running_queue("Promise", source))
+            start_or_follow(self, source)
         else:
             check_executor(source)
-            begin(self, _running_queue("Promise", source))
+            begin(self, running_queue("Promise", source))
             execute(self, source)
             del self, source  # this frame is seen from the traceback of what an executor has raised
 
@@ -107,7 +143,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             raise needs_function(".then", on_fulfilled, on_rejected)
         if on_rejected is not None and not callable(on_rejected):
             raise needs_function(".then", on_rejected)
-        return link(self, on_fulfilled, on_rejected)
+        return link(self, "then", on_fulfilled, on_rejected)
 
     def catch(self, *types_and_handler: Any) -> "Promise[Any]":
         """Return a promise for what the handler makes of the reason; a value passes through.
@@ -133,7 +169,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             0
         """
         types, handler = checked("catch", types_and_handler)
-        return link(self, None, handler, types)
+        return link(self, "catch", None, handler, types)
 
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
         """Return a promise for the same outcome, after *on_settled* was called, and awaited, whatever it was.
@@ -160,7 +196,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         if not callable(on_settled):
             raise needs_function(".finally_", on_settled)
         effect = FinalEffect(on_settled)
-        return link(self, effect.on_fulfilled, effect.on_rejected, BaseException)
+        return link(self, "finally_", effect.on_fulfilled, effect.on_rejected, BaseException)
 
     def tap(self, on_fulfilled: Callable[[T_co], object], /) -> "Promise[T_co]":
         """Return a promise for the same value, after *on_fulfilled* was called with it, and awaited.
@@ -184,7 +220,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         if not callable(on_fulfilled):
             raise needs_function(".tap", on_fulfilled)
-        return link(self, Effect(on_fulfilled).on_fulfilled, None)
+        return link(self, "tap", Effect(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
         """Return a promise for the same outcome, after the handler was called with the reason, and awaited.
@@ -208,7 +244,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             0
         """
         types, handler = checked("tap_catch", types_and_handler)
-        return link(self, None, Effect(handler).on_rejected, types)
+        return link(self, "tap_catch", None, Effect(handler).on_rejected, types)
 
     def spread(self, on_fulfilled: Callable[..., Any], /) -> "Promise[Any]":
         """Return a promise for ``on_fulfilled(*value)``: the elements of a tuple become arguments.
@@ -231,7 +267,7 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         if not callable(on_fulfilled):
             raise needs_function(".spread", on_fulfilled)
-        return link(self, Spread(on_fulfilled), None)
+        return link(self, "spread", Spread(on_fulfilled), None)
 
     def timeout(self, seconds: float | None, *, fallback: Any = MISSING) -> "Promise[Any]":
         """Return a promise for the same outcome if it comes within *seconds*, and else reject with `TimeoutError`.
@@ -259,7 +295,7 @@ class Promise(FutureLike, Awaitable[T_co]):
             close_refused(fallback)
             raise TypeError(f"timeout(fallback=) needs a plain value, got {short(fallback)}")
         if seconds is None:
-            return link(self, None, None)
+            return link(self, "timeout", None, None)
         check_seconds("timeout", seconds)
         promise: Promise[Any] = pending(self._queue)
         Deadline(self, promise, seconds, fallback).start()
@@ -314,37 +350,207 @@ class Promise(FutureLike, Awaitable[T_co]):
         """
         return cancel(self, msg)
 
+    # What a Future has, and asyncio calls.
 
-def new_promise(call: str, *arguments: Any, **named: Any) -> "Promise[Any]":
-    """Return a pending promise on the running loop; the call is what the user wrote, should there be none."""
-    promise: Promise[Any] = pending(_running_queue(call, *arguments, **named))
-    return promise
+    def done(self) -> bool:
+        """Return True once the promise has settled: fulfilled, rejected or cancelled.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return Promise.resolve(1).done(), Promise.delay(1).done()
+            >>> asyncio.run(main())
+            (True, False)
+        """
+        return self._state != PENDING
+
+    def cancelled(self) -> bool:
+        """Return True if the promise ended by cancellation.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return Promise.reject(asyncio.CancelledError()).cancelled()
+            >>> asyncio.run(main())
+            True
+        """
+        return self._state == CANCELLED
+
+    def result(self) -> Any:
+        """Return the value, or raise the reason.
+
+        Whoever asks a rejected promise answers for the rejection.
+
+        Raises:
+            asyncio.InvalidStateError: the promise is pending; write ``await promise``.
+            asyncio.CancelledError: the promise was cancelled.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return Promise.resolve(42).result()
+            >>> asyncio.run(main())
+            42
+        """
+        if self._state == FULFILLED:
+            return self._value
+        raise self._reason("result")
+
+    def exception(self) -> BaseException | None:
+        """Return the reason of a rejected promise, and None for a fulfilled one.
+
+        Whoever asks a rejected promise answers for the rejection.
+
+        Raises:
+            asyncio.InvalidStateError: the promise is pending; write ``await promise``.
+            asyncio.CancelledError: the promise was cancelled.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return Promise.reject(ValueError("no")).exception()
+            >>> asyncio.run(main())
+            ValueError('no')
+        """
+        if self._state == FULFILLED:
+            return None
+        reason = self._reason("exception")
+        if self._state == REJECTED:
+            return reason
+        raise reason
+
+    def _reason(self, call: str) -> BaseException:
+        if self._state == PENDING:
+            return asyncio.InvalidStateError(f"{call}() came before the end of {self!r}")
+        reason: BaseException = self._value.take(self)
+        return reason
+
+    def add_done_callback(self, callback: Callable[[Self], object], /, *, context: Context | None = None) -> None:
+        """Call *callback* with this promise once it has settled, in its turn among the handlers.
+
+        The callback runs in *context*, or in a copy of the current one. It is a consumer of the promise, but does
+        not answer for a rejection. What it raises goes to the loop's exception handler.
+
+        Raises:
+            TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     Promise.resolve(42).add_done_callback(print)
+            >>> asyncio.run(main())
+            <Promise fulfilled 42>
+        """
+        check_callback(".add_done_callback", callback)
+        if self._queue.debug:
+            self._queue.check_thread("add_done_callback")
+        subscribe(self, DoneCallback(self, callback, context))
+
+    def remove_done_callback(self, callback: Callable[[Self], object], /) -> int:
+        """Remove all registrations of *callback*, and return how many there were.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     promise = Promise.delay(0.01)
+            ...     promise.add_done_callback(print)
+            ...     return promise.remove_done_callback(print)
+            >>> asyncio.run(main())
+            1
+        """
+        if self._queue.debug:
+            self._queue.check_thread("remove_done_callback")
+        reactions = list(self._reactions) if type(self._reactions) is dict else [self._reactions]
+        matching = [one for one in reactions if isinstance(one, DoneCallback) and one.callback == callback]
+        for reaction in matching:
+            withdraw(self, reaction)
+        return len(matching)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop on which the promise was made.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return Promise.resolve().get_loop() is asyncio.get_running_loop()
+            >>> asyncio.run(main())
+            True
+        """
+        return self._queue.loop
+
+    # Two names that asyncio reads of a cancelled Future: `gather()` would hang without them.
+
+    def _make_cancelled_error(self) -> BaseException:
+        reason: BaseException = self._value.take(self)
+        return reason
+
+    @property
+    def _cancel_message(self) -> Any:
+        args = self._value.args if self._state == CANCELLED else ()
+        return args[0] if args else None
+
+    @recursive_repr("<Promise ...>")
+    def __repr__(self) -> str:
+        state = _STATES[self._state]
+        if self._state == FULFILLED:
+            return f"<Promise {state} {short(self._value)}>"
+        if self._state == REJECTED:
+            return f"<Promise {state} {short(self._value.reason)}>"
+        return f"<Promise {state}{self._waiting_for()}>"
+
+    def _waiting_for(self) -> str:
+        upstream = self._upstream
+        names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
+        if names:
+            return f", waiting to call {' or '.join(dict.fromkeys(names))}"
+        if isinstance(upstream, TASKS):
+            return f", running {upstream.get_name()}"
+        if upstream is None:
+            return ""
+        if isinstance(upstream, Tie):
+            return f", following {upstream!r}"
+        if isinstance(upstream, Core | asyncio.Future):
+            return f", following a {type(upstream).__name__}"
+        # A coroutine in its first step.
+        return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"
+
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        iterator: Generator[Any, Any, T_co] = give(self._value) if self._state == FULFILLED else wait(self)
+        return iterator
+
+    # Other ways to make a promise; each is explained in the module that it comes from.
+
+    resolve = ClassOnly("resolve", _factories.resolve)
+    reject = ClassOnly("reject", _factories.reject)
+    try_ = ClassOnly("try_", _factories.try_)
+    with_resolvers = ClassOnly("with_resolvers", _factories.with_resolvers)
+    delay = ClassOnly("delay", _factories.delay)
+    from_thenable = ClassOnly("from_thenable", _thenable.from_thenable)
+    submit = ClassOnly("submit", _executors.submit)
+
+    all = ClassOnly("all", combinators.all_)
+    all_settled = ClassOnly("all_settled", combinators.all_settled)
+    all_keyed = ClassOnly("all_keyed", combinators.all_keyed)
+    any = ClassOnly("any", combinators.any_)
+    race = ClassOnly("race", combinators.race)
+    some = ClassOnly("some", combinators.some)
+    as_completed = ClassOnly("as_completed", combinators.as_completed)
+
+    map = ClassOnly("map", mapping.map_)
+    filter = ClassOnly("filter", mapping.filter_)
+    reduce = ClassOnly("reduce", mapping.reduce_)
+    each = ClassOnly("each", mapping.each)
 
 
-def adopt(promise: "Promise[Any]", awaitable: Any) -> None:
-    """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
-    if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
-        resolve_with(promise, awaitable)
-        return
-    queue = promise._queue
-    coroutine = as_coroutine(awaitable)
-    try:
-        task = new_task(queue.loop, coroutine)
-    except BaseException:
-        coroutine.close()
-        raise
-    try:
-        if task.done():
-            take_outcome(promise, task)
-        else:
-            wait_for(promise, task, queue.works)
-    except BaseException as error:
-        if broke_off(promise, error):
-            raise
+use_promise_class(Promise)
 
-
-def _running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
-    loop = asyncio._get_running_loop()
-    if loop is not None:
-        return queue_of(loop, Promise)
-    raise needs_loop(call, *arguments, **named)
+# asyncio shows the callbacks of a Task by their names; of a compiled one it shows the class of the promise anyway.
+with suppress(AttributeError):
+    cast(Any, Core._on_done).__qualname__ = "Promise._on_done"

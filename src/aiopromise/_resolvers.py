@@ -1,15 +1,14 @@
-"""The two functions that settle a promise from outside, from any thread."""
+"""The two functions that settle a promise from outside, from any thread; and the call of an executor with them."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from aiopromise._engine.core import Core, resolve_with
-from aiopromise._engine.settle import fail
+from aiopromise._engine.core import Core, fail, raised, resolve_with
 from aiopromise._engine.state import PENDING
-from aiopromise._errors import bad_reason, close_refused
+from aiopromise._errors import bad_reason, close_refused, is_async, is_coroutine, not_a_source, short
 
-__all__ = ["Reject", "Resolve", "Resolvers"]
+__all__ = ["Reject", "Resolve", "Resolvers", "check_executor", "execute"]
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -138,3 +137,39 @@ class Resolvers(NamedTuple):
     promise: Any
     resolve: Resolve[Any]
     reject: Reject
+
+
+def check_executor(source: Any) -> None:
+    """Raise `TypeError` unless *source* can be called as an executor."""
+    if not callable(source):
+        raise not_a_source(source)
+    if is_async(source):
+        raise TypeError(_coroutine_function(source))
+
+
+def execute(promise: Core, executor: Callable[..., object]) -> None:
+    """Call *executor* with the resolvers of *promise*."""
+    resolve, reject = Resolve[Any](promise), Reject(promise)
+    try:
+        result = executor(resolve, reject)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        reject.release()
+        if resolve.release() is not None:
+            raised(promise, error)
+        del promise, executor, resolve, reject  # this frame is seen from the traceback
+        return
+    if is_coroutine(result):
+        result.close()
+        raise TypeError(_coroutine_function(executor))
+    if promise._state == PENDING:
+        promise._queue.watch(promise)
+
+
+def _coroutine_function(executor: object) -> str:
+    name = getattr(executor, "__name__", short(executor))
+    return (
+        f"Promise() needs an executor that is no coroutine function, got {short(executor)}\n\n"
+        f"You wrote Promise({name}). Write Promise({name}(...)) to make a promise of its result"
+    )

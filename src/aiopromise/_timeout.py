@@ -6,9 +6,8 @@ from contextvars import Context
 from typing import Any, Final, final
 
 from aiopromise._engine.cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
-from aiopromise._engine.core import Core
+from aiopromise._engine.core import Core, fail, raised, settle, settle_like
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.settle import fail, raised, settle, settle_like
 from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 from aiopromise._errors import closed_loop
 

@@ -10,7 +10,6 @@ from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
-from aiopromise._debug import Origin
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
 from aiopromise._instruments import recorders
 
@@ -133,7 +132,7 @@ class Rejection:
         self,
         reason: BaseException,
         loop: asyncio.AbstractEventLoop | None,
-        origin: Origin | None = None,
+        origin: Any = None,
     ) -> None:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.

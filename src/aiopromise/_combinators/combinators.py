@@ -1,20 +1,23 @@
 """Many promises in, one out."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiopromise._combinators.group import Group, Losers
 from aiopromise._combinators.policies import All, AllSettled, AsCompleted, First, Make, Race, Some
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import check_count, close_refused, is_iterable, short
-from aiopromise._promise import Promise, new_promise
+from aiopromise._loops import new_promise
+
+if TYPE_CHECKING:
+    from aiopromise._promise import Promise
 
 __all__ = ["all_", "all_keyed", "all_settled", "any_", "as_completed", "race", "some"]
 
 GroupT = TypeVar("GroupT", bound=Group)
 
 
-def all_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for the values of all *awaitables*, in their order: a tuple, or for one iterable a list.
 
     The first rejection rejects it, with the same exception; a cancelled one cancels it (ECMA-262 27.2.4.1).
@@ -44,7 +47,7 @@ def all_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
     return _combine("all", awaitables, losers, All)
 
 
-def all_settled(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for how each of *awaitables* ended: `Fulfilled` or `Rejected`, in a tuple or a list.
 
     It is never rejected by them. One that was cancelled is ``Rejected(CancelledError())`` (ECMA-262 27.2.4.2).
@@ -66,7 +69,7 @@ def all_settled(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
     return _combine("all_settled", awaitables, losers, AllSettled)
 
 
-def race(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise that settles as the first of *awaitables* that settles (ECMA-262 27.2.4.5).
 
     The rest are losers, as in `Promise.all`. Without any it is rejected with `ValueError`.
@@ -88,7 +91,7 @@ def race(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
     return _combine("race", awaitables, losers, Race)
 
 
-def any_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
+def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for the value of the first of *awaitables* that is fulfilled (ECMA-262 27.2.4.3).
 
     When all have failed it is rejected with an `ExceptionGroup` of their reasons, in their order, without those
@@ -111,7 +114,7 @@ def any_(*awaitables: Any, losers: Losers = None) -> Promise[Any]:
     return _combine("any", awaitables, losers, First)
 
 
-def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]:
+def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for a list of the first *count* values of *awaitables*, in the order in which they came.
 
     As soon as too many have failed it is rejected with an `ExceptionGroup`, as `Promise.any` is; with `ValueError`
@@ -138,10 +141,10 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> Promise[Any]
         raise
     items, _ = _arguments("some", awaitables)
     typed = (count, *awaitables)
-    return _grouped("some", typed, items, losers, Some, number).promise
+    return _promise_of(_grouped("some", typed, items, losers, Some, number))
 
 
-def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
+def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for a dict with the value of each awaitable in the mapping, by its key.
 
     Otherwise as `Promise.all`.
@@ -175,10 +178,10 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> Promise[Any]:
     def make(found: Iterable[Any]) -> dict[Any, Any]:
         return dict(zip(keys, found, strict=True))
 
-    return _grouped("all_keyed", (awaitables,), values(), losers, All, make).promise
+    return _promise_of(_grouped("all_keyed", (awaitables,), values(), losers, All, make))
 
 
-def as_completed(*awaitables: Any, losers: Losers = None) -> AsyncGenerator[tuple[int, Promise[Any]], None]:
+def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tuple[int, Promise[Any]], None]":
     """Return an async iterator over *awaitables* as they settle: which one it was, and its promise, settled.
 
     Each item is a pair: the place among the arguments, or in the one iterable, counted from 0; and a settled promise,
@@ -207,9 +210,14 @@ def as_completed(*awaitables: Any, losers: Losers = None) -> AsyncGenerator[tupl
     return _grouped("as_completed", awaitables, items, losers, AsCompleted).stream()
 
 
-def _combine(name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[..., Group]) -> Promise[Any]:
+def _combine(name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[..., Group]) -> "Promise[Any]":
     items, make = _arguments(name, awaitables)
-    return _grouped(name, awaitables, items, losers, kind, make).promise
+    return _promise_of(_grouped(name, awaitables, items, losers, kind, make))
+
+
+def _promise_of(group: Group) -> "Promise[Any]":
+    promise: Promise[Any] = group.promise
+    return promise
 
 
 def _grouped(

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
 from aiopromise._engine.cancellation import Spared, ask_each
-from aiopromise._engine.core import leave_future, resolve_with, take_outcome
-from aiopromise._engine.settle import (
+from aiopromise._engine.core import (
+    Core,
     cancelled_error,
     leave,
+    leave_future,
     mark_handled,
+    resolve_with,
     settle_exactly,
     stops,
+    take_outcome,
     without_our_frames,
 )
 from aiopromise._engine.state import (
@@ -32,7 +35,6 @@ from aiopromise._engine.tasks import FUTURES, Exactly
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._factories import resolve
 from aiopromise._instruments import recorders
-from aiopromise._promise import Promise
 from aiopromise._unhandled import Rejection
 
 __all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
@@ -48,7 +50,7 @@ class Member:
 
     __slots__ = ("group", "index", "is_asked", "promise")
 
-    def __init__(self, group: "Group", index: int, promise: Promise[Any]) -> None:
+    def __init__(self, group: "Group", index: int, promise: Core) -> None:
         self.group = group
         self.index = index
         self.promise = promise
@@ -59,7 +61,7 @@ class Member:
         return repr(self.group)
 
     @property
-    def target(self) -> Promise[Any]:
+    def target(self) -> Any:
         return self.group.promise
 
     def let_go(self) -> None:
@@ -110,10 +112,10 @@ class Group(Tie):
 
     has_many_sources: ClassVar[bool] = True
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers) -> None:
+    def __init__(self, method: str, promise: Core, losers: Losers) -> None:
         # What the user has called.
         self._method = method
-        self.promise = promise
+        self.promise: Any = promise
         promise._upstream = self
         self._losers = losers
         # Those that are still waited for; of those that have arrived nothing is kept.
@@ -131,7 +133,7 @@ class Group(Tie):
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; what iterating them raises is the answer."""
-        started: dict[int, tuple[object, Promise[Any]]] = {}
+        started: dict[int, tuple[object, Core]] = {}
         count = 0
         try:
             for item in items:
@@ -197,11 +199,11 @@ class Group(Tie):
     def _close(self) -> None:
         """Close what the members came from; may wait for a last one."""
 
-    def _join(self, index: int, item: Any, started: dict[int, tuple[object, Promise[Any]]]) -> None:
+    def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
         kind = type(item)
-        if kind is Promise and item._queue is self.promise._queue:
+        if issubclass(kind, Core) and item._queue is self.promise._queue:
             self._add(Member(self, index, item))
-        elif kind is Promise:
+        elif issubclass(kind, Core):
             self._add(Outside(self, index, self._followed(item)))
         elif id(item) in started:
             # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
@@ -213,8 +215,8 @@ class Group(Tie):
         else:
             self._add(Owned(self, index, resolve(item)))
 
-    def _followed(self, foreign: Promise[Any]) -> Promise[Any]:
-        follower: Promise[Any] = pending(self.promise._queue)
+    def _followed(self, foreign: Core) -> Core:
+        follower: Core = pending(self.promise._queue)
         resolve_with(follower, foreign)
         return follower
 
@@ -331,7 +333,7 @@ def failure(reason: BaseException) -> Exactly:
     return Exactly(False, reason)
 
 
-def outcome_of(promise: Promise[Any]) -> Exactly:
+def outcome_of(promise: Core) -> Exactly:
     """Return how the settled *promise* ended, and take its rejection."""
     if promise._state == FULFILLED:
         return Exactly(True, promise._value)

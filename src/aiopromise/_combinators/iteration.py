@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator
 from typing import Any, final
 
 from aiopromise._combinators.group import Group
+from aiopromise._engine.core import mark_handled, settle, settle_like
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.settle import mark_handled, settle, settle_like
 from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Tie, pending
 from aiopromise._engine.tasks import Exactly, was_asked
 from aiopromise._loops import start_generator
-from aiopromise._promise import Promise
 
 __all__ = ["Incoming", "Iterated"]
 
@@ -24,7 +23,7 @@ class Arrival(Tie):
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self.promise: Promise[None] = pending(group.promise._queue)
+        self.promise: Any = pending(group.promise._queue)
         self.promise._upstream = self
 
     def __repr__(self) -> str:

@@ -1,17 +1,14 @@
 """Many items through one function, so many at a time."""
 
-import re
 from collections.abc import AsyncIterable, Callable
 from functools import partial
-from inspect import iscoroutinefunction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._combinators.pool import Function, Pool, Progress
-from aiopromise._combinators.results import Filtered, Mapped, Reduced, Streamed
-from aiopromise._engine.settle import fail, without_our_frames
+from aiopromise._engine.core import Core
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import (
-    add_note,
     check_callback,
     check_count,
     close_items,
@@ -19,14 +16,15 @@ from aiopromise._errors import (
     is_iterable,
     needs_function,
     short,
-    text_of,
 )
-from aiopromise._executors import Job
-from aiopromise._promise import Promise, new_promise
+from aiopromise._executors import check_submit, submit
+from aiopromise._loops import new_promise
+from aiopromise._timeout import MISSING
 
-__all__ = ["each", "filter_", "map_", "reduce_", "submit"]
+if TYPE_CHECKING:
+    from aiopromise._promise import Promise
 
-_CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
+__all__ = ["each", "filter_", "map_", "reduce_"]
 
 
 def map_(
@@ -83,13 +81,13 @@ def map_(
         4
     """
     if ordered:
-        return _run(Mapped, "map", items, fn, concurrency, on_progress, executor).promise
+        return _run(Mapped, "map", items, fn, concurrency, on_progress, executor)
     return _pool(Streamed, "map", items, fn, concurrency, on_progress, executor).stream()
 
 
 def filter_(
     items: Any, fn: Function, /, *, concurrency: int | None = None, on_progress: Progress | None = None
-) -> Promise[Any]:
+) -> "Promise[Any]":
     """Return a promise for the list of those *items* for which *fn* gives something true, in their order.
 
     Otherwise as `Promise.map`.
@@ -110,12 +108,12 @@ def filter_(
         >>> asyncio.run(main())
         [0, 2, 4]
     """
-    return _run(Filtered, "filter", items, fn, concurrency, on_progress).promise
+    return _run(Filtered, "filter", items, fn, concurrency, on_progress)
 
 
 def each(
     items: Any, fn: Function, /, *, concurrency: int | None = 1, on_progress: Progress | None = None
-) -> Promise[Any]:
+) -> "Promise[Any]":
     """Return a promise for None, after *fn* was called with each of *items*, one after another.
 
     What *fn* returns is awaited and dropped: nothing grows with the number of items. Otherwise as `Promise.map`.
@@ -135,10 +133,10 @@ def each(
         a
         b
     """
-    return _run(Pool, "each", items, fn, concurrency, on_progress).promise
+    return _run(Pool, "each", items, fn, concurrency, on_progress)
 
 
-def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> Promise[Any]:
+def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Promise[Any]":
     """Return a promise for ``fn(...fn(fn(initial, item1), item2)..., itemN)``, each call awaited before the next.
 
     The items are as for `Promise.map`; without any the value is *initial*.
@@ -166,81 +164,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> Promi
         close_refused(initial)
         close_items(items)
         raise
-    reduced.begin()
-    return reduced.promise
-
-
-def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Promise[Any]:
-    """Return a promise for what *fn* gives in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, elsewhere.
-
-    The executor is anything with the interface of `concurrent.futures.Executor`: threads, processes, or a Dask cluster
-    (``Client.get_executor()``). The value of the call, its exception with the traceback from there, and its
-    cancellation settle the promise. Context variables do not travel.
-
-    Raises:
-        TypeError: *executor* has no ``submit()``, or *fn* is not a function, or a coroutine function: nothing there
-            would await it.
-        RuntimeError: no event loop is running.
-
-    Cancellation:
-        Cancels the executor's future. A call that runs already cannot be stopped, and is not waited for; what it
-        fails with then goes to the loop's exception handler.
-
-    Example:
-        >>> import asyncio
-        >>> from concurrent.futures import ThreadPoolExecutor
-        >>> from aiopromise import Promise
-        >>> async def main():
-        ...     with ThreadPoolExecutor() as threads:
-        ...         return await Promise.submit(threads, pow, 2, 10)
-        >>> asyncio.run(main())
-        1024
-    """
-    check_executor("submit", executor, fn, *args, *kwargs.values())
-    promise = new_promise("Promise.submit", executor, fn, *args, **kwargs)
-    explain = partial(_explain, executor, fn, args)
-    try:
-        future = executor.submit(fn, *args, **kwargs)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        explain(error)
-        fail(promise, without_our_frames(error))
-    else:
-        Job(future, promise, explain).start()
-    try:
-        return promise
-    finally:
-        del promise  # this frame is seen from the traceback of what the executor has raised
-
-
-def check_executor(call: str, executor: Any, fn: Any, *others: Any) -> None:
-    """Raise unless *fn* can be called in *executor*."""
-    if not callable(fn):
-        raise needs_function(f"Promise.{call}", fn, *others)
-    if not callable(getattr(executor, "submit", None)):
-        message = f"Promise.{call}() needs an executor with submit(), got {short(executor)}"
-    elif iscoroutinefunction(fn):
-        message = f"Promise.{call}() needs a plain function for an executor, got the coroutine function {short(fn)}"
-    else:
-        return
-    for refused in others:
-        close_refused(refused)
-    raise TypeError(message)
-
-
-def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
-    """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
-    from pickle import PicklingError
-
-    # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
-    if issubclass(type(error), PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
-        call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
-        add_note(
-            error,
-            f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
-            "Write the function at the top of a module, and give it plain values.",
-        )
+    return _begun(reduced)
 
 
 def _check(call: str, items: Any, fn: Any) -> None:
@@ -262,7 +186,7 @@ def _pool(
 ) -> Any:
     try:
         if executor is not None:
-            check_executor(call, executor, fn)
+            check_submit(call, executor, fn)
             fn = partial(submit, executor, fn)
         _check(call, items, fn)
         limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
@@ -274,12 +198,115 @@ def _pool(
         raise
 
 
-def _run(*arguments: Any) -> "Pool":
-    pool: Pool = _pool(*arguments)
+def _run(*arguments: Any) -> "Promise[Any]":
+    return _begun(_pool(*arguments))
+
+
+def _begun(pool: Pool) -> "Promise[Any]":
     pool.begin()
-    return pool
+    promise: Promise[Any] = pool.promise
+    return promise
 
 
 def _is_plain(items: Any) -> bool:
     # A Future has an __iter__, which is its __await__.
     return is_iterable(items) and not is_awaitable(items)
+
+
+# What becomes of the results: a list of them, a choice of the items, one value, an iterator.
+
+
+@final
+class Mapped(Pool):
+    """All results."""
+
+    __slots__ = ("_found",)
+
+    method: ClassVar[str] = "map"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._found: list[Any] = []
+
+    def _begun(self, item: Any) -> None:
+        self._found.append(None)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._found[index] = value
+
+    def _answer(self) -> list[Any]:
+        return self._found
+
+
+@final
+class Filtered(Pool):
+    """The items whose result is true."""
+
+    __slots__ = ("_found",)
+
+    method: ClassVar[str] = "filter"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._found: list[Any] = []
+
+    def _begun(self, item: Any) -> None:
+        self._found.append(item)
+
+    def _came(self, index: int, value: Any) -> None:
+        try:
+            if not value:
+                self._found[index] = MISSING
+        finally:
+            del self
+
+    def _answer(self) -> list[Any]:
+        return [item for item in self._found if item is not MISSING]
+
+
+@final
+class Reduced(Pool):
+    """The result of the last call, where each was given the result of the one before it."""
+
+    __slots__ = ("_total",)
+
+    method: ClassVar[str] = "reduce"
+
+    def __init__(self, promise: Core, items: Any, fn: Function, initial: Any) -> None:
+        super().__init__(promise, items, fn, 1, None)
+        self._total = initial
+
+    def _handler(self) -> Function:
+        return partial(self._fn, self._total)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._total = value
+
+    def _answer(self) -> Any:
+        return self._total
+
+
+@final
+class Streamed(Iterated, Pool):
+    """Results as they come, for an async iterator."""
+
+    __slots__ = ("_incoming",)
+
+    method: ClassVar[str] = "map"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._incoming = Incoming()
+
+    def _iterated(self) -> None:
+        self.begin()
+
+    def _handed_on(self, result: Any) -> Any:
+        self._do(self._take)
+        return result
+
+    def _room(self) -> float:
+        return super()._room() - len(self._incoming.results)
+
+    def _came(self, index: int, value: Any) -> None:
+        self._incoming.add(value)

@@ -6,9 +6,9 @@ from typing import Any, final
 
 from aiopromise._combinators.group import Group, Losers, Member, failure, outcome_of
 from aiopromise._combinators.iteration import Incoming, Iterated
+from aiopromise._engine.core import Core
 from aiopromise._engine.state import FULFILLED, REJECTED
 from aiopromise._engine.tasks import Exactly
-from aiopromise._promise import Promise
 from aiopromise._settled import Fulfilled, Rejected
 
 __all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
@@ -21,7 +21,7 @@ class All(Group):
 
     __slots__ = ("_found", "_make")
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+    def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
         super().__init__(method, promise, losers)
         self._make = make
         self._found: list[Any] = []
@@ -60,7 +60,7 @@ class Race(Group):
 
     __slots__ = ()
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+    def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
         super().__init__(method, promise, losers)
 
     def _started(self, count: int) -> None:
@@ -76,7 +76,7 @@ class Some(Group):
 
     __slots__ = ("_count", "_reasons", "_total", "_values")
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers, count: int) -> None:
+    def __init__(self, method: str, promise: Core, losers: Losers, count: int) -> None:
         super().__init__(method, promise, losers)
         self._count = count
         self._total = 0
@@ -121,7 +121,7 @@ class First(Some):
 
     __slots__ = ()
 
-    def __init__(self, method: str, promise: Promise[Any], losers: Losers, make: Make) -> None:
+    def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
         super().__init__(method, promise, losers, 1)
 
     def _answer(self) -> Any:
@@ -141,7 +141,7 @@ class AsCompleted(Iterated):
         super().__init__(*arguments)
         self._incoming = Incoming()
 
-    def _handed_on(self, result: Member) -> tuple[int, Promise[Any]]:
+    def _handed_on(self, result: Member) -> tuple[int, Core]:
         promise = result.promise
         if promise._state == REJECTED:
             promise._value.hand_on()

@@ -11,13 +11,11 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._combinators.group import Group, Member, Owned, outcome_of
 from aiopromise._engine.cancellation import ask_each
-from aiopromise._engine.core import link, resolve_with
+from aiopromise._engine.core import Core, link, mark_handled, resolve_with, without_our_frames
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.settle import mark_handled, without_our_frames
 from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
 from aiopromise._engine.tasks import FUTURES, Exactly, name_of
 from aiopromise._errors import check_result, close_items, close_refused
-from aiopromise._promise import Promise
 from aiopromise._unhandled import Rejection
 
 __all__ = ["Function", "Pool", "Progress"]
@@ -55,7 +53,7 @@ class Pool(Group):
     method: ClassVar[str] = "each"
 
     def __init__(
-        self, promise: Promise[Any], items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
+        self, promise: Core, items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
     ) -> None:
         super().__init__(self.method, promise, None)
         self._items = items
@@ -176,7 +174,7 @@ class Pool(Group):
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
         source = settled(self.promise._queue, FULFILLED, item)
-        called = link(source, self._handler(), None)
+        called = link(source, self.method, self._handler(), None)
         if called._origin is not None and self.promise._origin is not None:
             # It was made by the loop; the user knows the line that has asked for all of them.
             called._origin = self.promise._origin.with_call(repr(self))
@@ -243,7 +241,7 @@ class Pool(Group):
         finally:
             del self, generator
 
-    def _close_reader(self, promise: Promise[Any]) -> None:
+    def _close_reader(self, promise: Core) -> None:
         task = promise._upstream
         closing = Owned(self, 0, promise)
         mark_handled(promise)

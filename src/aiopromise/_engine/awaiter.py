@@ -8,16 +8,13 @@ import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
-from aiopromise._compat import mypyc_attr
 from aiopromise._engine.cancellation import Passage, Spared, end, leave_request, running_tasks, take_back, task_to_ask
-from aiopromise._engine.core import Core
-from aiopromise._engine.coroutines import give
-from aiopromise._engine.settle import cancelled_error
+from aiopromise._engine.core import Core, cancelled_error
 from aiopromise._engine.state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
-__all__ = ["AwaitableCore"]
+__all__ = ["wait"]
 
 
 # A Task that is asked to end asks the next one within that call, and so on; after so many it is left to a later turn.
@@ -172,24 +169,15 @@ def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]
     return future
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class AwaitableCore(Core):
-    """A promise that can be awaited."""
+def wait(promise: Core) -> Any:
+    """Return the iterator that `await` of *promise*, which is not fulfilled, takes."""
+    if promise._state != PENDING:
+        return _failed_future(promise, promise._value.take(promise)).__await__()
+    if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):
+        raise RuntimeError(f"a Task cannot await the promise of its own result: {promise!r}")
+    return Awaiter(promise)
 
-    __slots__ = ()
 
-    # asyncio takes for a Future what has this attribute; only an Awaiter ever sets it.
-    _asyncio_future_blocking: ClassVar[bool] = False
-
-    def __await__(self) -> Any:
-        if self._state == FULFILLED:
-            return give(self._value)
-        if self._state != PENDING:
-            return _failed_future(self, self._value.take(self)).__await__()
-        if self._upstream is not None and self._is_result_of(asyncio.current_task()):
-            raise RuntimeError(f"a Task cannot await the promise of its own result: {self!r}")
-        return Awaiter(self)
-
-    def _is_result_of(self, task: asyncio.Task[Any] | None) -> bool:
-        upstream = self._upstream
-        return upstream is task or (task is not None and upstream is task.get_coro())
+def _is_result_of(promise: Core, task: "asyncio.Task[Any] | None") -> bool:
+    upstream = promise._upstream
+    return upstream is task or (task is not None and upstream is task.get_coro())

@@ -6,9 +6,17 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from aiopromise._compat import mypyc_attr
-from aiopromise._engine.core import Core, leave_future, take_outcome
+from aiopromise._engine.core import (
+    Core,
+    cancelled_error,
+    fail,
+    is_caught,
+    leave_future,
+    settle,
+    settle_like,
+    take_outcome,
+)
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.settle import cancelled_error, fail, is_caught, settle, settle_like
 from aiopromise._engine.state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
 from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
 from aiopromise._unhandled import Cancellation

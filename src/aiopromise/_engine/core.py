@@ -1,7 +1,8 @@
-"""How a promise reacts to the outcome of another, and how it follows one."""
+"""How a promise settles, how it reacts to the outcome of another, and how it follows one."""
 
 import asyncio
 import contextvars
+from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType
@@ -10,37 +11,50 @@ from typing import Any, Final, TypeVar
 from aiopromise._compat import mypyc_attr
 from aiopromise._engine.apart import apart
 from aiopromise._engine.coroutines import Keeping, as_cleanup, as_coroutine
-from aiopromise._engine.settle import (
-    broke_off,
-    fail,
-    is_caught,
-    leave,
-    raised,
-    settle,
-    settle_exactly,
-    settle_like,
-    stops,
-)
 from aiopromise._engine.state import (
     CANCELLED,
     FULFILLED,
     PENDING,
+    REJECTED,
     State,
     Types,
     is_awaited_by,
     subscribe,
 )
-from aiopromise._engine.tasks import FUTURES, TASKS, Exactly, begins_at_once, is_awaitable, name_of, start, was_asked
-from aiopromise._errors import close_refused, foreign_loop, short, waits_for_itself
-from aiopromise._trace import trace
+from aiopromise._engine.tasks import (
+    FUTURES,
+    TASKS,
+    Exactly,
+    begins_at_once,
+    is_awaitable,
+    name_of,
+    new_task,
+    start,
+    was_asked,
+)
+from aiopromise._errors import close_refused, foreign_loop, is_ours, short, traceback_of, waits_for_itself
+from aiopromise._unhandled import Cancellation, Rejection, listeners
 
 __all__ = [
     "Core",
+    "broke_off",
+    "cancelled_error",
+    "fail",
+    "is_caught",
+    "leave",
     "leave_future",
     "link",
+    "mark_handled",
+    "raised",
     "resolve_with",
+    "settle",
+    "settle_exactly",
+    "settle_like",
+    "start_or_follow",
+    "stops",
     "take_outcome",
     "wait_for",
+    "without_our_frames",
 ]
 
 
@@ -52,6 +66,123 @@ _Task: Final = asyncio.Task
 
 # What `asyncio.gather` returns: the one Future that tells for whom it waits.
 _Gathering: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
+
+
+def without_our_frames(error: BaseException) -> BaseException:
+    """Let the traceback of *error* begin in the user's code."""
+    frames = traceback_of(error)
+    while frames is not None and is_ours(frames.tb_frame):
+        frames = frames.tb_next
+    # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses; nor a method of its own.
+    return BaseException.with_traceback(error, frames)
+
+
+def cancelled_error(message: Any) -> CancelledError:
+    """Return the error that `Task.cancel(message)` would raise."""
+    return CancelledError() if message is None else CancelledError(message)
+
+
+def is_caught(reason: BaseException, types: Types) -> bool:
+    """Tell whether *reason* is one of *types*: of its class, as `except` does, unless that of the types is to tell."""
+    if issubclass(type(reason), types):
+        return True
+    if type(types) is tuple:
+        return any(type(one) is not type and isinstance(reason, one) for one in types)
+    return type(types) is not type and isinstance(reason, types)
+
+
+def settle(promise: State, state: int, value: Any) -> None:
+    """End the wait of all consumers; *value* is the value, or the Rejection."""
+    promise._state = state
+    promise._value = value
+    promise._upstream = None
+    reactions = promise._reactions
+    if reactions is not None:
+        promise._reactions = None
+        if type(reactions) is dict:
+            promise._queue.extend(reactions)
+        else:
+            promise._queue.push(reactions)
+
+
+def settle_like(promise: State, source: State) -> None:
+    """Settle as *source* did, and answer for its reason."""
+    if source._state == REJECTED:
+        reason = source._value.take(source)
+        fail(promise, reason)
+        if promise._origin is not None and promise._origin.follows:
+            promise._origin.add_note(reason)
+        if source._value.has_left:
+            leave(promise)
+    else:
+        settle(promise, source._state, source._value)
+
+
+def settle_exactly(promise: State, outcome: Exactly) -> None:
+    """Settle as a handler of the library says, and follow nothing."""
+    if outcome.fulfilled:
+        settle(promise, FULFILLED, outcome.value)
+    else:
+        fail(promise, outcome.value)
+
+
+def fail(promise: State, reason: BaseException) -> None:
+    """Reject, or be cancelled if that is what *reason* says.
+
+    As `except` does, this asks no code of the exception, which may fail: not for its class either.
+    """
+    kind = type(reason)
+    if issubclass(kind, CancelledError):
+        settle(promise, CANCELLED, Cancellation(reason))
+        return
+    if issubclass(kind, StopIteration):
+        # No coroutine can raise it: it would look like a return (PEP 479).
+        error = RuntimeError(f"a promise cannot be rejected with {short(reason)}")
+        error.__cause__ = reason
+        reason = error
+    rejection = Rejection(reason, None if promise._is_handled else promise._queue.loop, promise._origin)
+    if listeners and not promise._is_handled:
+        promise._queue.suspect(promise, rejection)
+    settle(promise, REJECTED, rejection)
+
+
+def raised(promise: State, error: BaseException) -> None:
+    """Reject with what a handler raised; its traceback begins in the handler."""
+    was_pending = promise._state == PENDING
+    if was_pending:
+        fail(promise, without_our_frames(error))
+    if promise._origin is not None:
+        promise._origin.add_note(error)
+    if not was_pending:
+        message = "a handler failed after it had cancelled its own promise"
+        promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
+
+
+def stops(error: BaseException) -> bool:
+    """Tell whether *error* stops the program: it leaves the loop, as it would from a Task."""
+    return issubclass(type(error), (KeyboardInterrupt, SystemExit))
+
+
+def broke_off(promise: State, error: BaseException) -> bool:
+    """Settle with what came instead of an outcome; True: it is to leave the loop, too."""
+    raised(promise, error)
+    if not stops(error):
+        return False
+    leave(promise)
+    return True
+
+
+def leave(promise: State) -> None:
+    """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
+    if promise._state == REJECTED:
+        promise._value.leave()
+
+
+def mark_handled(promise: State) -> None:
+    """Answer for a rejection of *promise*, whether it has come already or is still to come."""
+    promise._is_handled = True
+    if promise._state == REJECTED:
+        promise._value.take(promise)
 
 
 CoreT = TypeVar("CoreT", bound="Core")
@@ -121,11 +252,12 @@ class Core(State):
 
 def link(
     promise: CoreT,
+    method: str,
     on_fulfilled: Callable[[Any], Any] | None,
     on_rejected: Callable[[Any], Any] | None,
     catches: Types = Exception,
 ) -> CoreT:
-    """Return a child whose handlers are called with the outcome of *promise*."""
+    """Return a child whose handlers are called with the outcome of *promise*; *method* is the one that was called."""
     queue = promise._queue
     child: CoreT = queue.new(queue.kind)
     child._state = PENDING
@@ -138,7 +270,7 @@ def link(
     child._catches = catches
     child._context = copy_context()
     child._is_handled = False
-    child._origin = trace(child) if queue.traced else None
+    child._origin = queue.tracer.trace(child, method) if queue.traced else None
     subscribe(promise, child)
     return child
 
@@ -294,6 +426,28 @@ def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
             keep.discard(promise)
         del promise  # this frame is seen from the traceback of what a method of the user's has raised
         raise
+
+
+def start_or_follow(promise: Core, awaitable: Any) -> None:
+    """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
+    if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
+        resolve_with(promise, awaitable)
+        return
+    queue = promise._queue
+    coroutine = as_coroutine(awaitable)
+    try:
+        task = new_task(queue.loop, coroutine)
+    except BaseException:
+        coroutine.close()
+        raise
+    try:
+        if task.done():
+            take_outcome(promise, task)
+        else:
+            wait_for(promise, task, queue.works)
+    except BaseException as error:
+        if broke_off(promise, error):
+            raise
 
 
 def leave_future(promise: Core) -> None:

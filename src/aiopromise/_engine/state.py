@@ -17,10 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from aiopromise._compat import mypyc_attr
-from aiopromise._debug import Origin
 from aiopromise._engine.queue import Queue, Reaction
-from aiopromise._errors import closed_loop
-from aiopromise._trace import called, trace
+from aiopromise._errors import called, closed_loop
 
 __all__ = [
     "CANCELLED",
@@ -80,7 +78,7 @@ class State:
     _is_handled: (
         bool  # a rejection is the library's to answer for, whatever becomes of it (ECMA-262, [[PromiseIsHandled]])
     )
-    _origin: Origin | None  # where the promise was made; in debug mode, or if recorded
+    _origin: Any  # where the promise was made; in debug mode, or if recorded
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -123,7 +121,7 @@ def begin(promise: State, queue: Queue) -> None:
     promise._catches = Exception
     promise._context = None
     promise._is_handled = False
-    promise._origin = trace(promise) if queue.traced else None
+    promise._origin = queue.tracer.trace(promise, None) if queue.traced else None
 
 
 def settled(queue: Queue, state: int, value: Any) -> Any:

@@ -1,0 +1,151 @@
+"""Objects that settle through a ``then(resolve, reject)`` of their own: `Thenable`, and `Promise.from_thenable()`."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from aiopromise._engine.core import Core, fail, raised, resolve_with, settle, stops
+from aiopromise._engine.state import FULFILLED, Tie
+from aiopromise._errors import is_coroutine, resolves_with_itself, short
+from aiopromise._loops import new_promise
+from aiopromise._resolvers import Reject, Resolve
+
+if TYPE_CHECKING:
+    from aiopromise._promise import Promise
+
+__all__ = ["Thenable", "from_thenable"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+def from_thenable(thenable: Any, /) -> "Promise[Any]":
+    """Return a promise that settles as *thenable* says through its ``then(resolve, reject)``.
+
+    The attribute ``then`` is read once, now, and called in a later turn of the queue, with a fresh pair of
+    resolvers of which the first call counts. What it raises before that rejects; what it raises after is ignored.
+    Where ``then`` is not callable the promise is fulfilled with the object itself (ECMA-262 27.2.1.3.2 and 27.2.2.2;
+    Promises/A+ 2.3.3).
+
+    Raises:
+        RuntimeError: no event loop is running.
+
+    Cancellation:
+        Ends the promise at once; a thenable has no way to hear of it.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> class Deferred:
+        ...     def then(self, resolve, reject):
+        ...         resolve("from elsewhere")
+        >>> async def main():
+        ...     return await Promise.from_thenable(Deferred())
+        >>> asyncio.run(main())
+        'from elsewhere'
+    """
+    promise: Promise[Any] = new_promise("Promise.from_thenable", thenable)
+    _follow(promise, thenable, {})
+    try:
+        return promise
+    finally:
+        del promise  # this frame is seen from the traceback of what the attribute has raised
+
+
+def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
+    """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved."""
+    before[id(thenable)] = thenable
+    try:
+        then = thenable.then
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raised(promise, error)
+    else:
+        if callable(then):
+            promise._upstream = Adoption(promise, then, before)
+            promise._queue.watch(promise)
+            promise._queue.push(promise._upstream)
+        else:
+            settle(promise, FULFILLED, thenable)
+    finally:
+        del promise  # as above
+
+
+@final
+class Adoption(Tie):
+    """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
+
+    __slots__ = ("_followed", "_promise", "_then")
+
+    def __init__(self, promise: Core, then: Callable[..., object], followed: dict[int, object]) -> None:
+        self._promise = promise
+        self._then = then
+        # All thenables that the promise has followed, by their id: one resolved with the next.
+        self._followed = followed
+
+    def __repr__(self) -> str:
+        return "Promise.from_thenable(...)"
+
+    def resolve(self, promise: Core, value: Any) -> None:
+        """Resolve *promise* with what the thenable has given: another one is followed in its place."""
+        promise._upstream = None
+        if not _is_thenable(value):
+            resolve_with(promise, value)
+        elif id(value) in self._followed:
+            fail(promise, resolves_with_itself(value))
+        else:
+            _follow(promise, value, self._followed)
+
+    def _react(self) -> None:
+        promise = self._promise
+        if promise._upstream is not self:
+            return  # cancelled before its turn
+        resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
+        try:
+            result = self._then(resolve, reject)
+            if is_coroutine(result):
+                result.close()
+                raise TypeError(f"then() of a thenable must not be async: {short(self._then)}")
+        except BaseException as error:
+            reject.release()
+            if resolve.release() is not None:
+                promise._upstream = None
+                raised(promise, error)
+            del self, promise, resolve, reject  # this frame is seen from the traceback
+            if stops(error):
+                raise
+
+
+def _is_thenable(value: Any) -> bool:
+    try:
+        return type(value).__await__ is Thenable.__await__
+    except Exception:
+        return False  # its class has none, or cannot be asked
+
+
+class Thenable(Awaitable[T_co]):
+    """Base class for objects that settle through a ``then(resolve, reject)`` of their own.
+
+    What inherits from it can be awaited, and is followed wherever an awaitable is, as `Promise.from_thenable` does.
+    An object that merely has an attribute ``then`` is an ordinary value.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise, Thenable
+        >>> class Greeting(Thenable):
+        ...     def then(self, resolve, reject, /):
+        ...         resolve("hello")
+        >>> async def main():
+        ...     return await Promise.resolve().then(lambda _: Greeting()), await Greeting()
+        >>> asyncio.run(main())
+        ('hello', 'hello')
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def then(self, resolve: Resolve[Any], reject: Reject, /) -> object:
+        """Call one of the two, now or later."""
+
+    def __await__(self) -> Any:
+        return from_thenable(self).__await__()

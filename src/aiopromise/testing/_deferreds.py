@@ -1,0 +1,120 @@
+"""Promises that end when, and as, the test says."""
+
+from typing import Any, Generic, TypeVar, final
+
+from aiopromise._errors import close_refused, short
+from aiopromise._promise import Promise
+
+__all__ = ["Deferred", "DeferredFunction"]
+
+T = TypeVar("T")
+
+
+@final
+class Deferred(Generic[T]):
+    """A promise that ends when, and as, the test says; and the arguments of the call that it stands for.
+
+    It is `Promise.with_resolvers()` for tests: a second call of ``resolve`` or ``reject``, or one after the promise
+    was cancelled, is a mistake there, and not ignored.
+
+    Raises:
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise.testing import Deferred, settle
+        >>> async def main():
+        ...     answer = Deferred()
+        ...     answer.promise.then(print)
+        ...     await settle()
+        ...     print("nothing yet")
+        ...     answer.resolve(42)
+        ...     await settle()
+        >>> asyncio.run(main())
+        nothing yet
+        42
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Make the promise; the arguments are kept for the test to look at."""
+        self.args = args
+        self.kwargs = kwargs
+        self.promise: Promise[T]
+        self.promise, self._resolve, self._reject = Promise.with_resolvers()
+        self._is_resolved = False
+
+    def resolve(self, value: Any = None, /) -> None:
+        """Fulfil the promise with *value*, or let it follow an awaitable.
+
+        Raises:
+            RuntimeError: it has been resolved, rejected or cancelled already.
+        """
+        self._decide("resolve", value)
+        self._resolve(value)
+
+    def reject(self, reason: BaseException, /) -> None:
+        """Reject the promise with *reason*.
+
+        Raises:
+            TypeError: *reason* is not an exception instance.
+            RuntimeError: it has been resolved, rejected or cancelled already.
+        """
+        self._decide("reject", reason)
+        self._reject(reason)
+
+    def _decide(self, call: str, argument: object) -> None:
+        if self._is_resolved or self.promise.done():
+            close_refused(argument)
+            state = "is resolved" if self._is_resolved else "has ended"
+            raise RuntimeError(f"{call}({short(argument)}) came too late: the deferred {state} already: {self!r}")
+        self._is_resolved = call == "resolve" or isinstance(argument, BaseException)
+
+    def __repr__(self) -> str:
+        """Show the arguments, and how the promise stands."""
+        words = [*map(short, self.args), *(f"{key}={short(value)}" for key, value in self.kwargs.items())]
+        return f"<Deferred({', '.join(words)}) of {self.promise!r}>"
+
+
+@final
+class DeferredFunction(Generic[T]):
+    """A stand-in for a function that gives a promise, each call of which ends when, and as, the test says.
+
+    ``calls`` has a `Deferred` for each call, in order, with its ``args`` and ``kwargs``. Put it where the code under
+    test expects a function that it awaits, and see how often, with what and how many at a time it is called.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> from aiopromise.testing import DeferredFunction, settle
+        >>> async def main():
+        ...     fetch = DeferredFunction()
+        ...     pages = Promise.map(["a", "b", "c"], fetch, concurrency=2)
+        ...     await settle()
+        ...     print([call.args for call in fetch.calls])
+        ...     fetch.calls[1].resolve("page b")
+        ...     await settle()
+        ...     print([call.args for call in fetch.calls])
+        ...     pages.cancel()
+        ...     await settle()
+        ...     print([call.promise.cancelled() for call in fetch.calls])
+        >>> asyncio.run(main())
+        [('a',), ('b',)]
+        [('a',), ('b',), ('c',)]
+        [True, False, True]
+    """
+
+    def __init__(self, name: str = "deferred_function", /) -> None:
+        """Make a function that has not been called."""
+        # Reprs of promises, and the names of Tasks, show it.
+        self.__name__ = name
+        self.calls: list[Deferred[T]] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Promise[T]:
+        """Record the call, and return the promise of its deferred."""
+        deferred: Deferred[T] = Deferred(*args, **kwargs)
+        self.calls.append(deferred)
+        return deferred.promise
+
+    def __repr__(self) -> str:
+        """Show how often it was called."""
+        return f"<DeferredFunction {self.__name__} with {len(self.calls)} calls>"

@@ -1,0 +1,118 @@
+"""`settle()`: the running loop turns until nothing is left to do but to wait."""
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.tasks import TASKS, name_of
+
+__all__ = ["settle"]
+
+_TURNS: Final = 1000
+
+# Each would be the other's something to do.
+_settling: Final[weakref.WeakSet[asyncio.AbstractEventLoop]] = weakref.WeakSet()
+
+
+async def settle(*, turns: int = _TURNS) -> None:
+    """Let the running loop turn until nothing is left to do but to wait.
+
+    All handlers that are due have run then, and every Task stands at an ``await`` that only time, another thread, a
+    peer or the test itself can end. Nobody sleeps: timers that are due and I/O that is ready are served, but no
+    other is waited for.
+
+    Raises:
+        RuntimeError: after so many *turns* there is still something to do, which is named; or another settle() runs.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> from aiopromise.testing import settle
+        >>> async def double(number):
+        ...     await asyncio.sleep(0)
+        ...     return number * 2
+        >>> async def main():
+        ...     doubled = Promise.resolve(1).then(double).then(double)
+        ...     await settle()
+        ...     return doubled
+        >>> asyncio.run(main())
+        <Promise fulfilled 4>
+    """
+    loop = asyncio.get_running_loop()
+    if loop in _settling:
+        raise RuntimeError(
+            "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
+        )
+    _settling.add(loop)
+    idleness = _idleness_of(loop)
+    quiet = 0
+    try:
+        for _ in range(turns):
+            idleness.begin_turn()
+            await asyncio.sleep(0)
+            quiet = 0 if idleness.due() else quiet + 1
+            # The turn after a quiet one has asked for I/O and timers that are ready by now.
+            if quiet == 2:
+                return
+        names = ", ".join(dict.fromkeys(_describe(callback, args) for callback, args in idleness.due()))
+    finally:
+        idleness.close()
+        _settling.discard(loop)
+    raise RuntimeError(
+        f"settle() has let the loop turn {turns} times, and there is still something to do: {names or 'I/O'}\n\n"
+        "If it does end, write settle(turns=...) with more of them; if it polls, let it wait for an event instead"
+    )
+
+
+class _Ready:
+    """What the loops of asyncio have to do: they keep it in a queue that can be looked at."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+
+    def begin_turn(self) -> None:
+        """Start to watch; nothing to do."""
+
+    def due(self) -> list[Any]:
+        """Return what is to be called in the next turn, each with its arguments."""
+        return [(handle._callback, handle._args) for handle in self._loop._ready if not handle.cancelled()]
+
+    def close(self) -> None:
+        """Stop to watch; nothing to do."""
+
+
+class _Calls:
+    """What any other loop has to do, uvloop for one: what it was asked to call soon since this turn began."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._calls: list[Any] = []
+        # Tasks and futures ask the instance, so that nothing but this loop is changed, until close().
+        loop.call_soon = self._call_soon
+
+    def begin_turn(self) -> None:
+        self._calls.clear()
+
+    def due(self) -> list[Any]:
+        # The first call is the one that goes on with settle() itself.
+        return self._calls[1:]
+
+    def close(self) -> None:
+        vars(self._loop).pop("call_soon", None)
+
+    def _call_soon(self, callback: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        self._calls.append((callback, args))
+        return type(self._loop).call_soon(self._loop, callback, *args, **kwargs)
+
+
+def _idleness_of(loop: asyncio.AbstractEventLoop) -> _Ready | _Calls:
+    return _Ready(loop) if hasattr(loop, "_ready") else _Calls(loop)
+
+
+def _describe(callback: Any, args: tuple[Any, ...]) -> str:
+    if args and isinstance(args[0], Queue) and args[0].items:
+        return repr(args[0].items[0])
+    owner = getattr(callback, "__self__", None)
+    return repr(owner) if isinstance(owner, TASKS) else name_of(callback)
