@@ -386,13 +386,13 @@ async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that(monkeypat
     """By a signal handler, in the middle of the library; as with a Future that has ended already."""
     promise, _, reject = Promise.with_resolvers()
     task = asyncio.create_task(awaiting(promise))
-    take = Rejection.take
+    retrieve = Rejection.retrieve
 
     def interrupted(rejection: Rejection, consumer: object) -> BaseException:
         task.cancel()
-        return take(rejection, consumer)
+        return retrieve(rejection, consumer)
 
-    monkeypatch.setattr(Rejection, "take", interrupted)
+    monkeypatch.setattr(Rejection, "retrieve", interrupted)
     await turns()
     reject(ValueError())
     assert "CancelledError()" == await outcome(task)

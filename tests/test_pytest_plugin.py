@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 from aiopromise._unhandled import listeners
 
 pytest_plugins = ["pytester"]
@@ -728,10 +728,10 @@ def test_a_run_that_is_broken_off_leaves_no_recording_on(pytester: pytest.Pytest
         def test_it():
             raise KeyboardInterrupt
     """)
-    before = [*recorders]
+    before = [*instruments]
     result = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:asyncio", "--aiopromise", no_reraise_ctrlc=True)
     assert pytest.ExitCode.INTERRUPTED == result.ret
-    assert before == recorders
+    assert before == instruments
 
 
 def test_markers_add_up_and_one_without_kinds_is_for_all(run: Run) -> None:
@@ -803,11 +803,11 @@ def test_nothing_is_checked_where_nobody_has_asked_for_it(run: Run) -> None:
         LEFT
         + """
 import traceback
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 
 @pytest.mark.aiopromise_allow("pending")
 async def test_what_is_allowed_switches_nothing_on(request):
-    assert [] == recorders
+    assert [] == instruments
     assert "looking" not in [frame.name for frame in traceback.extract_stack()]
     assert not request.config.pluginmanager.has_plugin("aiopromise-watch")
     assert not request.config.pluginmanager.has_plugin("aiopromise-start")
@@ -880,7 +880,7 @@ def test_a_marked_test_does_not_answer_for_others(run: Run) -> None:
     result = run(
         """
 import traceback
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 
 kept = []
 
@@ -912,7 +912,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_sets_up(server):
     kept.append(asyncio.create_task(poll()))
     await asyncio.sleep(0.01)
-    assert [] == recorders
+    assert [] == instruments
     assert "looking" not in [frame.name for frame in traceback.extract_stack()]
 
 @pytest.mark.aiopromise
@@ -925,7 +925,7 @@ async def test_leaves_one(server):
     Promise(forever())
 
 async def test_after():
-    assert [] == recorders
+    assert [] == instruments
     Promise(forever())
 """,
         OFF,
@@ -966,7 +966,7 @@ def test_the_fixture_works_where_nothing_is_checked(run: Run) -> None:
     """It lists what is made, and fails nothing; nor is anything recorded in the next test."""
     result = run(
         """
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 
 async def test_it(recorded_promises):
     promise = Promise(forever())
@@ -977,7 +977,7 @@ async def test_fails(recorded_promises):
     assert 0
 
 async def test_next():
-    assert [] == recorders
+    assert [] == instruments
     Promise(forever())
 """,
         OFF,

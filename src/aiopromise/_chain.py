@@ -11,7 +11,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeVar, final
 
 from aiopromise._engine.core import start_or_follow
-from aiopromise._engine.coroutines import Around, shown_as
+from aiopromise._engine.coroutines import CoroutineWrapper, shown_as
 from aiopromise._engine.tasks import is_awaitable, name_of
 from aiopromise._errors import close_refused, needs_function, short
 from aiopromise._factories import attempt
@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @final
-class Chain(Around[T_co]):
+class Chain(CoroutineWrapper[T_co]):
     """What `chain()` returns: a coroutine, and the beginning of a promise."""
 
     __slots__ = ("__weakref__", "_has_owner", "_steps")

@@ -17,7 +17,7 @@ from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import PENDING, State
 from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note, is_ours
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 
 __all__ = ["Links", "Origin", "Tracer"]
 
@@ -34,15 +34,15 @@ class Tracer:
     """What a queue asks in debug mode, or where promises are recorded."""
 
     def trace(self, promise: Any, call: str | None) -> "Origin | None":
-        """Tell the recorders of a new *promise*; return its origin, if that is wanted. *call* is the method's name."""
+        """Tell the instruments of a new *promise*, and return its origin, if wanted; *call* is the method's name."""
         queue: Queue = promise._queue
         origin = None
         if queue.debug:
             origin = Origin(_users_frames(queue))
             if call is not None:
                 origin.attach(_link(call, promise), promise._upstream._origin)
-        for recorder in tuple(recorders):
-            origin = recorder.made(promise, origin)
+        for instrument in tuple(instruments):
+            origin = instrument.promise_created(promise, origin)
         return origin
 
     def run(self, reaction: Reaction, queue: Queue) -> None:

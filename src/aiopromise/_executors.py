@@ -9,22 +9,22 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, final
 
-from aiopromise._engine.core import Core, broke_off, fail, settle, without_our_frames
+from aiopromise._engine.core import Core, broke_off, reject, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import FULFILLED, State, Tie
+from aiopromise._engine.state import FULFILLED, State, Upstream
 from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
 from aiopromise._loops import new_promise
 
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
-__all__ = ["Job", "check_submit", "submit"]
+__all__ = ["ExecutorFuture", "check_submit", "submit"]
 
 _CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
 
 @final
-class Job(Tie):
+class ExecutorFuture(Upstream):
     """Settles its promise, on the loop of that, with the outcome of a future that knows no loop."""
 
     __slots__ = ("_explain", "_future", "_promise")
@@ -53,7 +53,7 @@ class Job(Tie):
             if broke_off(self._promise, error):
                 raise
 
-    def stop(self, promise: State, message: Any) -> tuple[()]:
+    def cancel(self, promise: State, message: Any) -> tuple[()]:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
         self._future.cancel()
         del self._future
@@ -76,7 +76,7 @@ class Job(Tie):
             if (error := self._failure(future)) is None:
                 settle(self._promise, FULFILLED, future.result())
             else:
-                fail(self._promise, error)
+                reject(self._promise, error)
         except BaseException as error:
             if broke_off(self._promise, error):
                 raise
@@ -134,9 +134,9 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         raise
     except BaseException as error:
         explain(error)
-        fail(promise, without_our_frames(error))
+        reject(promise, without_our_frames(error))
     else:
-        Job(future, promise, explain).start()
+        ExecutorFuture(future, promise, explain).start()
     try:
         return promise
     finally:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiopromise._engine import coroutines
-from aiopromise._engine.core import Core, broke_off, fail, raised, settle, start_or_follow
+from aiopromise._engine.core import Core, broke_off, reject_raised, settle, start_or_follow
+from aiopromise._engine.core import reject as reject_promise
 from aiopromise._engine.state import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import bad_reason, check_seconds, close_refused, needs_function, short
@@ -69,7 +70,7 @@ def reject(reason: BaseException, /) -> "Promise[Any]":
     if not issubclass(type(reason), BaseException):
         raise bad_reason("Promise.reject", reason)
     promise: Promise[Any] = new_promise("Promise.reject", reason)
-    fail(promise, reason)
+    reject_promise(promise, reason)
     return promise
 
 
@@ -105,7 +106,7 @@ def attempt(
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        raised(promise, error)
+        reject_raised(promise, error)
     else:
         if follows:
             start_or_follow(promise, value)

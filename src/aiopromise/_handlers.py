@@ -5,15 +5,15 @@ from contextvars import Context, copy_context
 from typing import Any, final
 
 from aiopromise._engine.core import Core
-from aiopromise._engine.coroutines import Keeping, while_handling
-from aiopromise._engine.tasks import Exactly, Handler, Wrapper, is_awaitable, name_of
+from aiopromise._engine.coroutines import TapCoroutine, while_handling
+from aiopromise._engine.tasks import Handler, Outcome, Wrapper, is_awaitable, name_of
 from aiopromise._errors import check_result, close_refused, needs_function, short
 
 __all__ = [
     "DoneCallback",
-    "Effect",
-    "FinalEffect",
+    "Finally",
     "Spread",
+    "Tap",
     "checked",
 ]
 
@@ -28,23 +28,23 @@ class Spread(Wrapper):
         return self.handler(*value)
 
 
-class Effect(Wrapper):
+class Tap(Wrapper):
     """A handler that is called, and awaited, for its effect: the outcome that came goes on as it came."""
 
     __slots__ = ()
 
     def on_fulfilled(self, value: Any) -> Any:
-        return _after(self._call(value), Exactly(True, value))
+        return _after(self._call(value), Outcome(True, value))
 
     def on_rejected(self, reason: BaseException) -> Any:
-        return _after(while_handling(reason, self._call, reason), Exactly(False, reason))
+        return _after(while_handling(reason, self._call, reason), Outcome(False, reason))
 
     def _call(self, outcome: Any) -> Any:
         return self.handler(outcome)
 
 
 @final
-class FinalEffect(Effect):
+class Finally(Tap):
     """An effect that is not told of the outcome."""
 
     __slots__ = ()
@@ -53,9 +53,9 @@ class FinalEffect(Effect):
         return self.handler()
 
 
-def _after(result: Any, outcome: Exactly) -> Any:
+def _after(result: Any, outcome: Outcome) -> Any:
     """Return what settles a promise with *outcome*, after the *result* of an effect if that can be awaited."""
-    return Keeping(result, outcome) if is_awaitable(result) else outcome
+    return TapCoroutine(result, outcome) if is_awaitable(result) else outcome
 
 
 @final

@@ -2,20 +2,20 @@
 
 from typing import Any, Final, Protocol
 
-__all__ = ["Recorder", "recorders"]
+__all__ = ["Instrument", "instruments"]
 
 
-class Recorder(Protocol):
+class Instrument(Protocol):
     """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
 
-    def made(self, promise: Any, origin: Any) -> Any:
+    def promise_created(self, promise: Any, origin: Any) -> Any:
         """Be told of a new promise; return where it was made, if that is not known yet."""
 
-    def lost(self, rejection: Any) -> None:
+    def rejection_unhandled(self, rejection: Any) -> None:
         """Be told of a rejection that dies and that nobody has handled."""
 
-    def left(self, promise: Any, loser: Any) -> None:
+    def loser_abandoned(self, promise: Any, loser: Any) -> None:
         """Be told that *promise* has its answer and leaves the promise *loser* running."""
 
 
-recorders: Final[list[Recorder]] = []
+instruments: Final[list[Instrument]] = []

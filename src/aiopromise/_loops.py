@@ -112,12 +112,12 @@ async def _finish(queue: Queue) -> None:
     asked: set[Any] = set()
     # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
     # cleanups have ended.
-    await _ask(queue, queue.pending_roots(), asked)
+    await _cancel_and_wait(queue, queue.pending_roots(), asked)
     while unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
-        await _ask(queue, unasked, asked)
+        await _cancel_and_wait(queue, unasked, asked)
 
 
-async def _ask(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
+async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
     asked.update(unasked)
     for promise in unasked:
         end(promise, None)

@@ -19,7 +19,7 @@ from aiopromise._engine.state import (
     FULFILLED,
     PENDING,
     REJECTED,
-    Tie,
+    Upstream,
     begin,
     pending,
     subscribe,
@@ -27,8 +27,8 @@ from aiopromise._engine.state import (
 )
 from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
 from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
-from aiopromise._executors import Job
-from aiopromise._handlers import DoneCallback, Effect, FinalEffect, Spread, checked
+from aiopromise._executors import ExecutorFuture
+from aiopromise._handlers import DoneCallback, Finally, Spread, Tap, checked
 from aiopromise._loops import running_queue, use_promise_class
 from aiopromise._resolvers import check_executor, execute
 from aiopromise._timeout import MISSING, Deadline
@@ -98,7 +98,7 @@ class Promise(Core, Awaitable[T_co]):
     def __init__(self, source: Any, /) -> None:
         if issubclass(type(source), concurrent.futures.Future):
             begin(self, running_queue("Promise", source))
-            Job(source, self).start()
+            ExecutorFuture(source, self).start()
         elif is_awaitable(source):
             begin(self, running_queue("Promise", source))
             start_or_follow(self, source)
@@ -195,7 +195,7 @@ class Promise(Core, Awaitable[T_co]):
         """
         if not callable(on_settled):
             raise needs_function(".finally_", on_settled)
-        effect = FinalEffect(on_settled)
+        effect = Finally(on_settled)
         return link(self, "finally_", effect.on_fulfilled, effect.on_rejected, BaseException)
 
     def tap(self, on_fulfilled: Callable[[T_co], object], /) -> "Promise[T_co]":
@@ -220,7 +220,7 @@ class Promise(Core, Awaitable[T_co]):
         """
         if not callable(on_fulfilled):
             raise needs_function(".tap", on_fulfilled)
-        return link(self, "tap", Effect(on_fulfilled).on_fulfilled, None)
+        return link(self, "tap", Tap(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
         """Return a promise for the same outcome, after the handler was called with the reason, and awaited.
@@ -244,7 +244,7 @@ class Promise(Core, Awaitable[T_co]):
             0
         """
         types, handler = checked("tap_catch", types_and_handler)
-        return link(self, "tap_catch", None, Effect(handler).on_rejected, types)
+        return link(self, "tap_catch", None, Tap(handler).on_rejected, types)
 
     def spread(self, on_fulfilled: Callable[..., Any], /) -> "Promise[Any]":
         """Return a promise for ``on_fulfilled(*value)``: the elements of a tuple become arguments.
@@ -426,7 +426,7 @@ class Promise(Core, Awaitable[T_co]):
     def _reason(self, call: str) -> BaseException:
         if self._state == PENDING:
             return asyncio.InvalidStateError(f"{call}() came before the end of {self!r}")
-        reason: BaseException = self._value.take(self)
+        reason: BaseException = self._value.retrieve(self)
         return reason
 
     def add_done_callback(self, callback: Callable[[Self], object], /, *, context: Context | None = None) -> None:
@@ -488,7 +488,7 @@ class Promise(Core, Awaitable[T_co]):
     # Two names that asyncio reads of a cancelled Future: `gather()` would hang without them.
 
     def _make_cancelled_error(self) -> BaseException:
-        reason: BaseException = self._value.take(self)
+        reason: BaseException = self._value.retrieve(self)
         return reason
 
     @property
@@ -514,7 +514,7 @@ class Promise(Core, Awaitable[T_co]):
             return f", running {upstream.get_name()}"
         if upstream is None:
             return ""
-        if isinstance(upstream, Tie):
+        if isinstance(upstream, Upstream):
             return f", following {upstream!r}"
         if isinstance(upstream, Core | asyncio.Future):
             return f", following a {type(upstream).__name__}"

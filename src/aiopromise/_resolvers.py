@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from aiopromise._engine.core import Core, fail, raised, resolve_with
+from aiopromise._engine.core import Core, reject, reject_raised, resolve_with
 from aiopromise._engine.state import PENDING
 from aiopromise._errors import bad_reason, close_refused, is_async, is_coroutine, not_a_source, short
 
@@ -128,7 +128,7 @@ class Reject(_Resolver):
     def _decide(self, reason: BaseException) -> None:
         promise = self.release()
         if promise is not None:
-            fail(promise, reason)
+            reject(promise, reason)
 
 
 class Resolvers(NamedTuple):
@@ -157,7 +157,7 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
     except BaseException as error:
         reject.release()
         if resolve.release() is not None:
-            raised(promise, error)
+            reject_raised(promise, error)
         del promise, executor, resolve, reject  # this frame is seen from the traceback
         return
     if is_coroutine(result):

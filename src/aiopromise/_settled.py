@@ -11,7 +11,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class _Outcome:
+class _Settled:
     __slots__ = ("_content",)
 
     def __init__(self, content: Any, /) -> None:
@@ -28,7 +28,7 @@ class _Outcome:
 
 
 @final
-class Fulfilled(_Outcome, Generic[T_co]):
+class Fulfilled(_Settled, Generic[T_co]):
     """A promise was fulfilled with *value*.
 
     Example:
@@ -62,7 +62,7 @@ class Fulfilled(_Outcome, Generic[T_co]):
 
 
 @final
-class Rejected(_Outcome):
+class Rejected(_Settled):
     """A promise was rejected with *reason*; for a cancelled one that is an `asyncio.CancelledError`.
 
     Example:

@@ -4,8 +4,8 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from aiopromise._engine.core import Core, fail, raised, resolve_with, settle, stops
-from aiopromise._engine.state import FULFILLED, Tie
+from aiopromise._engine.core import Core, reject, reject_raised, resolve_with, settle, stops
+from aiopromise._engine.state import FULFILLED, Upstream
 from aiopromise._errors import is_coroutine, resolves_with_itself, short
 from aiopromise._loops import new_promise
 from aiopromise._resolvers import Reject, Resolve
@@ -59,10 +59,10 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        raised(promise, error)
+        reject_raised(promise, error)
     else:
         if callable(then):
-            promise._upstream = Adoption(promise, then, before)
+            promise._upstream = ThenableJob(promise, then, before)
             promise._queue.watch(promise)
             promise._queue.push(promise._upstream)
         else:
@@ -72,7 +72,7 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
 
 
 @final
-class Adoption(Tie):
+class ThenableJob(Upstream):
     """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
 
     __slots__ = ("_followed", "_promise", "_then")
@@ -92,7 +92,7 @@ class Adoption(Tie):
         if not _is_thenable(value):
             resolve_with(promise, value)
         elif id(value) in self._followed:
-            fail(promise, resolves_with_itself(value))
+            reject(promise, resolves_with_itself(value))
         else:
             _follow(promise, value, self._followed)
 
@@ -110,7 +110,7 @@ class Adoption(Tie):
             reject.release()
             if resolve.release() is not None:
                 promise._upstream = None
-                raised(promise, error)
+                reject_raised(promise, error)
             del self, promise, resolve, reject  # this frame is seen from the traceback
             if stops(error):
                 raise

@@ -5,8 +5,8 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._engine.cancellation import Passage, Spared, end, running_tasks, take_back, task_to_ask
-from aiopromise._engine.core import Core, fail, raised, settle, settle_like
+from aiopromise._engine.cancellation import Passage, Spared, end, retract, running_tasks, task_to_ask
+from aiopromise._engine.core import Core, adopt_state, reject, reject_raised, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
 from aiopromise._errors import closed_loop
@@ -36,7 +36,7 @@ class Deadline(Passage):
         task.cancel()                           <-- meanwhile: the end is CancelledError, and no TimeoutError
     """
 
-    __slots__ = ("_fallback", "_has_expired", "_has_left", "_seconds", "_timer")
+    __slots__ = ("_fallback", "_has_expired", "_is_withdrawn", "_seconds", "_timer")
 
     def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
         self.source = source
@@ -46,7 +46,7 @@ class Deadline(Passage):
         self._fallback = fallback
         self._has_expired = False
         # Whether it waits no more, neither for an outcome nor for a cleanup.
-        self._has_left = False
+        self._is_withdrawn = False
         # None where it is over, too.
         self._timer: asyncio.Handle | None = None
 
@@ -63,7 +63,7 @@ class Deadline(Passage):
             if queue.loop.is_closed():
                 raise closed_loop("timeout", source)
             # As `await` of it, which waits for nothing: neither a timer nor a request can come in between.
-            settle_like(target, source)
+            adopt_state(target, source)
         elif self._seconds <= 0:
             self._timer = queue.loop.call_soon(self._expire, context=Context())
         else:
@@ -72,8 +72,8 @@ class Deadline(Passage):
             target._upstream = self
             subscribe(source, self)
 
-    def leave(self) -> None:
-        super().leave()
+    def detach(self) -> None:
+        super().detach()
         self._stop()
 
     @shown_as("Promise.timeout")
@@ -90,19 +90,19 @@ class Deadline(Passage):
                 return
             tasks = running_tasks(source)
         # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
-        self._has_left = True
+        self._is_withdrawn = True
         source._queue.loop.call_soon(self._withdraw, tasks, passages, context=Context())
         for task in tasks:
             task.cancel()
 
     @shown_as("Promise.timeout")
     def _withdraw(self, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
-        take_back(passages)
+        retract(passages)
         source, target = self.source, self.target
         if target._upstream is not self:
             return
         if has_only(source, self):
-            self._has_left = False  # what comes of the request is the outcome
+            self._is_withdrawn = False  # what comes of the request is the outcome
             end(source, None, Spared(source._queue, asked))
         elif source._state == PENDING:
             withdraw(source, self)
@@ -114,21 +114,21 @@ class Deadline(Passage):
             return  # it was cancelled when this was in the queue
         self._stop()
         if source._state == CANCELLED and self._has_expired:
-            self._cancelled(source._value.take(source))
-        elif self._has_left:
+            self._cancelled(source._value.retrieve(source))
+        elif self._is_withdrawn:
             self._cancelled(CancelledError())
         else:
-            settle_like(target, source)
+            adopt_state(target, source)
 
     def _cancelled(self, reason: CancelledError) -> None:
         if self.requests:
-            fail(self.target, reason)
+            reject(self.target, reason)
         elif self._fallback is not MISSING:
             settle(self.target, FULFILLED, self._fallback)
         else:
             error = TimeoutError(f"no outcome within {self._seconds} seconds")
             error.__cause__ = reason
-            raised(self.target, error)
+            reject_raised(self.target, error)
 
     def _stop(self) -> None:
         if self._timer is not None:

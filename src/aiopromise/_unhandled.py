@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, final
 
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
 
@@ -101,12 +101,12 @@ class Cancellation:
 
     @property
     def reason(self) -> BaseException:
-        """The error that `take()` will return: look at it, but do not raise it."""
+        """The error that `retrieve()` will return: look at it, but do not raise it."""
         if self._error is None:
             self._error = asyncio.CancelledError(*self.args)
         return self._error
 
-    def take(self, promise: object) -> BaseException:
+    def retrieve(self, promise: object) -> BaseException:
         """Return the error to raise."""
         error, self._error = self.reason, None
         return error
@@ -122,7 +122,7 @@ class Rejection:
         "_loop",
         "_origin",
         "_told",
-        "has_left",
+        "propagated",
         "reason",
         "traceback",
         "was_asked_for",
@@ -146,16 +146,16 @@ class Rejection:
         # The listeners to whom it was announced, until somebody took it.
         self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
         # Whether it has left the loop, too: KeyboardInterrupt and SystemExit do where they are raised.
-        self.has_left = False
+        self.propagated = False
         # Whether it is that of a Task that somebody had asked to end.
         self.was_asked_for = False
 
-    def leave(self) -> None:
+    def mark_propagated(self) -> None:
         """Report nothing: whoever ran the loop has got the reason."""
-        self.has_left = True
+        self.propagated = True
         self._loop = None
 
-    def take(self, promise: object) -> BaseException:
+    def retrieve(self, promise: object) -> BaseException:
         """Return the reason to somebody who answers for it from now on."""
         if self._told:
             self._told = ()
@@ -184,8 +184,8 @@ class Rejection:
         if self._is_withheld:
             return
         if self._loop is not None or self._told:
-            for recorder in recorders:
-                recorder.lost(self)
+            for instrument in instruments:
+                instrument.rejection_unhandled(self)
         if self._loop is not None:
             self.report(self._loop, {})
 
@@ -200,9 +200,9 @@ class Rejection:
         loop.call_exception_handler(report | more)
 
 
-def announce(suspects: list[tuple[Any, Rejection]]) -> None:
-    """Tell the listeners of every suspect that nobody has taken by now."""
-    for promise, rejection in suspects:
+def announce(unhandled: list[tuple[Any, Rejection]]) -> None:
+    """Tell the listeners of every rejection that nobody has taken by now."""
+    for promise, rejection in unhandled:
         rejection.announce_unless_taken(promise)
 
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 from aiopromise._engine.cancellation import Spared, ask_each
 from aiopromise._engine.core import (
     Core,
+    adopt_outcome,
     cancelled_error,
-    leave,
-    leave_future,
+    detach_future,
     mark_handled,
+    mark_propagated,
     resolve_with,
-    settle_exactly,
+    settle_with,
     stops,
-    take_outcome,
     without_our_frames,
 )
 from aiopromise._engine.state import (
@@ -25,19 +25,19 @@ from aiopromise._engine.state import (
     PENDING,
     REJECTED,
     State,
-    Tie,
+    Upstream,
     has_only,
     pending,
     subscribe,
     withdraw,
 )
-from aiopromise._engine.tasks import FUTURES, Exactly
+from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._factories import resolve
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 from aiopromise._unhandled import Rejection
 
-__all__ = ["Group", "Losers", "Member", "Owned", "failure", "outcome_of"]
+__all__ = ["Group", "Input", "Losers", "OwnedInput", "failure", "outcome_of"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
 
@@ -45,7 +45,7 @@ Losers: TypeAlias = Literal["cancel", "keep"] | None
 _MOST_NAMED: Final = 5
 
 
-class Member:
+class Input:
     """A promise of the caller's that a group waits for."""
 
     __slots__ = ("group", "index", "is_asked", "promise")
@@ -64,7 +64,7 @@ class Member:
     def target(self) -> Any:
         return self.group.promise
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """Stop waiting for the promise, and leave it alone."""
         withdraw(self.promise, self)
 
@@ -78,7 +78,7 @@ class Member:
 
 
 @final
-class Owned(Member):
+class OwnedInput(Input):
     """A promise of what the group started itself."""
 
     __slots__ = ()
@@ -88,27 +88,27 @@ class Owned(Member):
 
 
 @final
-class Outside(Member):
+class ForeignInput(Input):
     """A Task or Future of the caller's, and the promise that follows it for this group alone."""
 
     __slots__ = ()
 
-    def let_go(self) -> None:
-        super().let_go()
+    def detach(self) -> None:
+        super().detach()
         future = self.promise._upstream
         if isinstance(future, FUTURES) and future.done() and self.promise._is_handled:
-            take_outcome(self.promise, future)  # it has ended in this very turn
+            adopt_outcome(self.promise, future)  # it has ended in this very turn
         else:
-            leave_future(self.promise)
+            detach_future(self.promise)
 
     def is_last(self) -> bool:
         return False
 
 
-class Group(Tie):
+class Group(Upstream):
     """The upstream of a promise that hangs on several others."""
 
-    __slots__ = ("_has_left", "_late", "_losers", "_members", "_method", "_outcome", "_was_one_asked", "promise")
+    __slots__ = ("_inputs", "_late", "_losers", "_method", "_outcome", "_propagates", "_was_one_asked", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
@@ -119,14 +119,14 @@ class Group(Tie):
         promise._upstream = self
         self._losers = losers
         # Those that are still waited for; of those that have arrived nothing is kept.
-        self._members: dict[Member, None] = {}
+        self._inputs: dict[Input, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
-        self._outcome: Exactly | None = None
+        self._outcome: Outcome | None = None
         self._was_one_asked = False
         # Why others have failed since then.
         self._late: list[BaseException] = []
         # Whether that is the reason for which the loop, or the caller, is left, too.
-        self._has_left = False
+        self._propagates = False
 
     def __repr__(self) -> str:
         return f"Promise.{self._method}(...)"
@@ -148,25 +148,25 @@ class Group(Tie):
             del self, items
 
     def wanted_alone(self) -> list[State]:
-        return [member.promise for member in tuple(self._members) if member.is_last()]
+        return [input_.promise for input_ in tuple(self._inputs) if input_.is_last()]
 
-    def stop(self, promise: State, message: Any) -> list[State]:
+    def cancel(self, promise: State, message: Any) -> list[State]:
         self._answer_request(message)
-        for member in tuple(self._members):
-            if type(member) is Owned:
-                mark_handled(member.promise)
-            elif not member.is_last():
-                del self._members[member]
-                member.let_go()
-                if type(member) is not Member:
-                    mark_handled(member.promise)  # nobody else has it: what it follows speaks for itself
-        return _promises_of(self._members)
+        for input_ in tuple(self._inputs):
+            if type(input_) is OwnedInput:
+                mark_handled(input_.promise)
+            elif not input_.is_last():
+                del self._inputs[input_]
+                input_.detach()
+                if type(input_) is not Input:
+                    mark_handled(input_.promise)  # nobody else has it: what it follows speaks for itself
+        return _promises_of(self._inputs)
 
-    def stop_losers(self, message: Any) -> list[State]:
+    def cancel_losers(self, message: Any) -> list[State]:
         """Be told of a request that came to the iterator over the results: it is left early, and says so at the end."""
         self._answer_request(message)
-        self._let_go_of_losers()
-        return _promises_of(self._members)
+        self._detach_losers()
+        return _promises_of(self._inputs)
 
     def _answer_request(self, message: Any) -> None:
         error = cancelled_error(message)
@@ -178,84 +178,84 @@ class Group(Tie):
         #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
         self._outcome = failure(error)
 
-    def is_stopping(self) -> bool:
-        for member in tuple(self._members):
-            member.is_asked = member.promise._state == PENDING
-            if not member.is_asked:
-                del self._members[member]
-                self._came_late(member)
-        if not self._members:
+    def is_cancelling(self) -> bool:
+        for input_ in tuple(self._inputs):
+            input_.is_asked = input_.promise._state == PENDING
+            if not input_.is_asked:
+                del self._inputs[input_]
+                self._came_late(input_)
+        if not self._inputs:
             self._close()
-        return bool(self._members)
+        return bool(self._inputs)
 
     def _started(self, count: int) -> None:
         """Be told how many there are."""
         raise NotImplementedError
 
-    def _arrived(self, member: Member) -> None:
+    def _arrived(self, input_: Input) -> None:
         """Be told that one has settled, before there is an answer."""
         raise NotImplementedError
 
     def _close(self) -> None:
-        """Close what the members came from; may wait for a last one."""
+        """Close what the inputs came from; may wait for a last one."""
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
         kind = type(item)
         if issubclass(kind, Core) and item._queue is self.promise._queue:
-            self._add(Member(self, index, item))
+            self._add(Input(self, index, item))
         elif issubclass(kind, Core):
-            self._add(Outside(self, index, self._followed(item)))
+            self._add(ForeignInput(self, index, self._followed(item)))
         elif id(item) in started:
             # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
-            self._add(Member(self, index, started[id(item)][1]))
+            self._add(Input(self, index, started[id(item)][1]))
         elif issubclass(kind, FUTURES) or is_coroutine(item):
             started[id(item)] = item, resolve(item)
-            member = Owned if is_coroutine(item) else Outside
-            self._add(member(self, index, started[id(item)][1]))
+            input_ = OwnedInput if is_coroutine(item) else ForeignInput
+            self._add(input_(self, index, started[id(item)][1]))
         else:
-            self._add(Owned(self, index, resolve(item)))
+            self._add(OwnedInput(self, index, resolve(item)))
 
     def _followed(self, foreign: Core) -> Core:
         follower: Core = pending(self.promise._queue)
         resolve_with(follower, foreign)
         return follower
 
-    def _add(self, member: Member) -> None:
-        self._members[member] = None
-        subscribe(member.promise, member)
+    def _add(self, input_: Input) -> None:
+        self._inputs[input_] = None
+        subscribe(input_.promise, input_)
 
-    def _heard(self, member: Member) -> None:
-        if member not in self._members:
+    def _heard(self, input_: Input) -> None:
+        if input_ not in self._inputs:
             return  # it was let go when it was in the queue already
-        del self._members[member]
+        del self._inputs[input_]
         # It may have asked itself; else it was somebody who asks all Tasks, as asyncio.run() does at its end.
-        if type(member) is Owned and member.promise._state == CANCELLED and member.promise._value.was_asked_for:
+        if type(input_) is OwnedInput and input_.promise._state == CANCELLED and input_.promise._value.was_asked_for:
             self._was_one_asked = True
         try:
             if self._outcome is None:
-                self._arrived(member)
+                self._arrived(input_)
             else:
-                self._came_late(member)
+                self._came_late(input_)
                 self._end()
         except BaseException as error:
             if self._outcome is not None or self._failed(error):
                 raise
         finally:
-            del self, member  # this frame is seen from the traceback of what code of the user's has raised there
+            del self, input_  # this frame is seen from the traceback of what code of the user's has raised there
 
-    def _came_late(self, member: Member) -> None:
+    def _came_late(self, input_: Input) -> None:
         """Be told that one has ended after the answer: how is nobody's business, as with `asyncio.gather`.
 
         But what a coroutine has raised because it was stopped is a fault in its cleanup, of which somebody has to
         hear; a promise of the caller's, that was asked to end, tells by itself.
         """
-        if member.promise._state != REJECTED:
+        if input_.promise._state != REJECTED:
             return
-        rejection = member.promise._value
-        if not (member.is_asked or rejection.was_asked_for):
-            mark_handled(member.promise)
+        rejection = input_.promise._value
+        if not (input_.is_asked or rejection.was_asked_for):
+            mark_handled(input_.promise)
             self._late.append(rejection.reason)
-        elif type(member) is Owned or (type(member) is Outside and member.is_asked):
+        elif type(input_) is OwnedInput or (type(input_) is ForeignInput and input_.is_asked):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:
@@ -270,34 +270,34 @@ class Group(Tie):
 
     def _failed(self, error: BaseException) -> bool:
         """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
-        self._has_left = stops(error)
+        self._propagates = stops(error)
         self._conclude(failure(without_our_frames(error)))
-        return self._has_left
+        return self._propagates
 
-    def _conclude(self, outcome: Exactly) -> None:
+    def _conclude(self, outcome: Outcome) -> None:
         """Settle with *outcome*, once the losers have ended that are to be stopped."""
         if self._outcome is not None:
             return
         self._outcome = outcome
-        self._let_go_of_losers()
-        ask_each(_promises_of(self._members), None, self.spared())
-        for member in self._members:
-            member.is_asked = member.promise._state == PENDING
+        self._detach_losers()
+        ask_each(_promises_of(self._inputs), None, self.spared())
+        for input_ in self._inputs:
+            input_.is_asked = input_.promise._state == PENDING
         self._end()
 
-    def _let_go_of_losers(self) -> None:
+    def _detach_losers(self) -> None:
         # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
-        for member in tuple(self._members):
-            if self._losers != "cancel" or type(member) is not Member:
-                mark_handled(member.promise)
-            if not self._stops(member):
-                for recorder in recorders:
-                    recorder.left(self.promise, member.promise)
-                del self._members[member]
-                member.let_go()
-                if member.promise._state == REJECTED:
+        for input_ in tuple(self._inputs):
+            if self._losers != "cancel" or type(input_) is not Input:
+                mark_handled(input_.promise)
+            if not self._stops(input_):
+                for instrument in instruments:
+                    instrument.loser_abandoned(self.promise, input_.promise)
+                del self._inputs[input_]
+                input_.detach()
+                if input_.promise._state == REJECTED:
                     # In this very turn; had it come later, nobody would ask whether it was stopped, and by whom.
-                    self._late.append(member.promise._value.reason)
+                    self._late.append(input_.promise._value.reason)
 
     def spared(self) -> Spared | None:
         """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
@@ -305,36 +305,36 @@ class Group(Tie):
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""
-        return _promises_of(member for member in tuple(self._members) if self._stops(member))
+        return _promises_of(input_ for input_ in tuple(self._inputs) if self._stops(input_))
 
-    def _stops(self, member: Member) -> bool:
-        return self._losers == "cancel" or (self._losers is None and isinstance(member, Owned))
+    def _stops(self, input_: Input) -> bool:
+        return self._losers == "cancel" or (self._losers is None and isinstance(input_, OwnedInput))
 
     def _end(self) -> None:
         try:
-            if not self._members:
+            if not self._inputs:
                 self._close()
         finally:  # a KeyboardInterrupt may leave the generator of the items
-            if not self._members and self._outcome is not None and self.promise._upstream is self:
+            if not self._inputs and self._outcome is not None and self.promise._upstream is self:
                 if not self._outcome.fulfilled:
                     self._note_late(self._outcome.value)
-                settle_exactly(self.promise, self._outcome)
-                if self._has_left:
-                    leave(self.promise)
+                settle_with(self.promise, self._outcome)
+                if self._propagates:
+                    mark_propagated(self.promise)
 
 
-def _promises_of(members: Iterable[Member]) -> list[State]:
+def _promises_of(inputs: Iterable[Input]) -> list[State]:
     """Return each promise once: one that is several of the inputs is to be asked once, too."""
-    return list(dict.fromkeys(member.promise for member in members))
+    return list(dict.fromkeys(input_.promise for input_ in inputs))
 
 
-def failure(reason: BaseException) -> Exactly:
+def failure(reason: BaseException) -> Outcome:
     """Return the outcome of being rejected, or cancelled, with *reason*."""
-    return Exactly(False, reason)
+    return Outcome(False, reason)
 
 
-def outcome_of(promise: Core) -> Exactly:
+def outcome_of(promise: Core) -> Outcome:
     """Return how the settled *promise* ended, and take its rejection."""
     if promise._state == FULFILLED:
-        return Exactly(True, promise._value)
-    return failure(promise._value.take(promise))
+        return Outcome(True, promise._value)
+    return failure(promise._value.retrieve(promise))

@@ -6,17 +6,17 @@ from collections.abc import AsyncGenerator
 from typing import Any, final
 
 from aiopromise._combinators.group import Group
-from aiopromise._engine.core import mark_handled, settle, settle_like
+from aiopromise._engine.core import adopt_state, mark_handled, settle
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Tie, pending
-from aiopromise._engine.tasks import Exactly, was_asked
+from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Upstream, pending
+from aiopromise._engine.tasks import Outcome, was_asked
 from aiopromise._loops import start_generator
 
 __all__ = ["Incoming", "Iterated"]
 
 
 @final
-class Arrival(Tie):
+class Arrival(Upstream):
     """What the iterator over the results of a group waits for; a request to end that comes to it is the group's."""
 
     __slots__ = ("_group", "promise")
@@ -32,18 +32,18 @@ class Arrival(Tie):
     def come(self) -> None:
         """Let the iterator look at what there is."""
         if self.promise._state == PENDING and self._group.promise._state == CANCELLED:
-            settle_like(self.promise, self._group.promise)
+            adopt_state(self.promise, self._group.promise)
         elif self.promise._state == PENDING:
             settle(self.promise, FULFILLED, None)
 
     def wanted_alone(self) -> list[State]:
         return self._group.losers()
 
-    def stop(self, promise: State, message: Any) -> list[State]:
-        return self._group.stop_losers(message)
+    def cancel(self, promise: State, message: Any) -> list[State]:
+        return self._group.cancel_losers(message)
 
-    def is_stopping(self) -> bool:
-        if not self._group.is_stopping():
+    def is_cancelling(self) -> bool:
+        if not self._group.is_cancelling():
             self._group._end()
         return True
 
@@ -100,14 +100,14 @@ class Iterated(Group):
                         incoming.arrival = Arrival(self)
                         await incoming.arrival.promise
             except BaseException as error:
-                await self._leave(error)
+                await self._close_early(error)
                 raise
             await self.promise
         finally:
             incoming.arrival = None
             del self, incoming  # this frame is seen from the traceback of a failure
 
-    async def _leave(self, error: BaseException) -> None:
+    async def _close_early(self, error: BaseException) -> None:
         """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
 
         A failure that came meanwhile is raised unless it would take the place of a request to end:
@@ -115,7 +115,7 @@ class Iterated(Group):
             async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
                 await something()    <-- cancelled here, which closes the iterator
         """
-        self._conclude(Exactly(True, None))
+        self._conclude(Outcome(True, None))
         try:
             await self.promise
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):

@@ -231,7 +231,7 @@ class Mapped(Pool):
     def _begun(self, item: Any) -> None:
         self._found.append(None)
 
-    def _came(self, index: int, value: Any) -> None:
+    def _on_result(self, index: int, value: Any) -> None:
         self._found[index] = value
 
     def _answer(self) -> list[Any]:
@@ -253,7 +253,7 @@ class Filtered(Pool):
     def _begun(self, item: Any) -> None:
         self._found.append(item)
 
-    def _came(self, index: int, value: Any) -> None:
+    def _on_result(self, index: int, value: Any) -> None:
         try:
             if not value:
                 self._found[index] = MISSING
@@ -279,7 +279,7 @@ class Reduced(Pool):
     def _handler(self) -> Function:
         return partial(self._fn, self._total)
 
-    def _came(self, index: int, value: Any) -> None:
+    def _on_result(self, index: int, value: Any) -> None:
         self._total = value
 
     def _answer(self) -> Any:
@@ -302,11 +302,11 @@ class Streamed(Iterated, Pool):
         self.begin()
 
     def _handed_on(self, result: Any) -> Any:
-        self._do(self._take)
+        self._do(self._start_calls)
         return result
 
-    def _room(self) -> float:
-        return super()._room() - len(self._incoming.results)
+    def _free_slots(self) -> float:
+        return super()._free_slots() - len(self._incoming.results)
 
-    def _came(self, index: int, value: Any) -> None:
+    def _on_result(self, index: int, value: Any) -> None:
         self._incoming.add(value)

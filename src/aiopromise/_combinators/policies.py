@@ -4,11 +4,11 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-from aiopromise._combinators.group import Group, Losers, Member, failure, outcome_of
+from aiopromise._combinators.group import Group, Input, Losers, failure, outcome_of
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._engine.core import Core
 from aiopromise._engine.state import FULFILLED, REJECTED
-from aiopromise._engine.tasks import Exactly
+from aiopromise._engine.tasks import Outcome
 from aiopromise._settled import Fulfilled, Rejected
 
 __all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
@@ -30,16 +30,16 @@ class All(Group):
         self._found = [None] * count
         self._conclude_if_complete()
 
-    def _arrived(self, member: Member) -> None:
-        if member.promise._state == FULFILLED:
-            self._found[member.index] = member.promise._value
+    def _arrived(self, input_: Input) -> None:
+        if input_.promise._state == FULFILLED:
+            self._found[input_.index] = input_.promise._value
             self._conclude_if_complete()
         else:
-            self._conclude(outcome_of(member.promise))
+            self._conclude(outcome_of(input_.promise))
 
     def _conclude_if_complete(self) -> None:
-        if not self._members:
-            self._conclude(Exactly(True, self._make(self._found)))
+        if not self._inputs:
+            self._conclude(Outcome(True, self._make(self._found)))
 
 
 @final
@@ -48,9 +48,9 @@ class AllSettled(All):
 
     __slots__ = ()
 
-    def _arrived(self, member: Member) -> None:
-        outcome = outcome_of(member.promise)
-        self._found[member.index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
+    def _arrived(self, input_: Input) -> None:
+        outcome = outcome_of(input_.promise)
+        self._found[input_.index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
         self._conclude_if_complete()
 
 
@@ -67,8 +67,8 @@ class Race(Group):
         if count == 0:
             self._conclude(failure(ValueError("Promise.race() needs at least one awaitable: it would never settle")))
 
-    def _arrived(self, member: Member) -> None:
-        self._conclude(outcome_of(member.promise))
+    def _arrived(self, input_: Input) -> None:
+        self._conclude(outcome_of(input_.promise))
 
 
 class Some(Group):
@@ -88,15 +88,15 @@ class Some(Group):
         if count < self._count:
             self._conclude(failure(self._too_few()))
 
-    def _arrived(self, member: Member) -> None:
-        outcome = outcome_of(member.promise)
+    def _arrived(self, input_: Input) -> None:
+        outcome = outcome_of(input_.promise)
         if outcome.fulfilled:
             self._values.append(outcome.value)
         else:
-            self._reasons[member.index] = outcome.value
+            self._reasons[input_.index] = outcome.value
         if len(self._values) == self._count:
-            self._conclude(Exactly(True, self._answer()))
-        elif len(self._values) + len(self._members) < self._count:
+            self._conclude(Outcome(True, self._answer()))
+        elif len(self._values) + len(self._inputs) < self._count:
             self._conclude(failure(self._reason()))
 
     def _answer(self) -> Any:
@@ -141,7 +141,7 @@ class AsCompleted(Iterated):
         super().__init__(*arguments)
         self._incoming = Incoming()
 
-    def _handed_on(self, result: Member) -> tuple[int, Core]:
+    def _handed_on(self, result: Input) -> tuple[int, Core]:
         promise = result.promise
         if promise._state == REJECTED:
             promise._value.hand_on()
@@ -149,11 +149,11 @@ class AsCompleted(Iterated):
 
     def _started(self, count: int) -> None:
         if count == 0:
-            self._conclude(Exactly(True, None))
+            self._conclude(Outcome(True, None))
 
-    def _arrived(self, member: Member) -> None:
-        if member.promise._state == REJECTED:
-            member.promise._value.withhold()
-        self._incoming.add(member)
-        if not self._members:
-            self._conclude(Exactly(True, None))
+    def _arrived(self, input_: Input) -> None:
+        if input_.promise._state == REJECTED:
+            input_.promise._value.withhold()
+        self._incoming.add(input_)
+        if not self._inputs:
+            self._conclude(Outcome(True, None))

@@ -9,12 +9,12 @@ from contextvars import copy_context
 from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
-from aiopromise._combinators.group import Group, Member, Owned, outcome_of
+from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, link, mark_handled, resolve_with, without_our_frames
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
-from aiopromise._engine.tasks import FUTURES, Exactly, name_of
+from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._unhandled import Rejection
 
@@ -107,7 +107,7 @@ class Pool(Group):
                 resolve_with(self._reader.promise, reading, self._items)
             else:
                 self._iterator = iter(self._items)
-                self._take()
+                self._start_calls()
         finally:
             del self
 
@@ -123,7 +123,7 @@ class Pool(Group):
                     yield "rest of the batch"   <-- it stands here when it is closed
         """
         try:
-            while await self._has_room():
+            while await self._has_free_slot():
                 self._is_reading = True
                 try:
                     item = await anext(iterator)
@@ -137,17 +137,17 @@ class Pool(Group):
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
 
-    async def _has_room(self) -> bool:
+    async def _has_free_slot(self) -> bool:
         """Wait until one more call may begin, or return False if none will."""
-        while not self._is_closing and (self._outcome is not None or self._room() <= 0):
+        while not self._is_closing and (self._outcome is not None or self._free_slots() <= 0):
             self._vacancy.clear()
             await self._vacancy.wait()
         return not self._is_closing
 
-    def _take(self) -> None:
+    def _start_calls(self) -> None:
         """Take as many items as there is room for."""
         self._vacancy.set()
-        while self._iterator is not None and self._outcome is None and self._room() > 0:
+        while self._iterator is not None and self._outcome is None and self._free_slots() > 0:
             try:
                 item = next(self._iterator)
             except StopIteration:
@@ -157,15 +157,15 @@ class Pool(Group):
                 raise
             else:
                 self._call(item)
-        if self._members:
+        if self._inputs:
             return
         if self._outcome is not None:
             self._close()  # of a generator that has cancelled all this itself, and could not be closed in the middle
         elif self._iterator is None:
-            self._conclude(Exactly(True, self._answer()))
+            self._conclude(Outcome(True, self._answer()))
 
-    def _room(self) -> float:
-        return self._limit - len(self._members) + (self._reader is not None)
+    def _free_slots(self) -> float:
+        return self._limit - len(self._inputs) + (self._reader is not None)
 
     def _call(self, item: Any) -> None:
         if self._outcome is not None:
@@ -178,43 +178,43 @@ class Pool(Group):
         if called._origin is not None and self.promise._origin is not None:
             # It was made by the loop; the user knows the line that has asked for all of them.
             called._origin = self.promise._origin.with_call(repr(self))
-        self._add(Owned(self, index, called))
+        self._add(OwnedInput(self, index, called))
 
-    def _arrived(self, member: Member) -> None:
-        outcome = outcome_of(member.promise)
+    def _arrived(self, input_: Input) -> None:
+        outcome = outcome_of(input_.promise)
         if not outcome.fulfilled:
             self._conclude(outcome)
-        elif member is self._reader:
-            self._do(self._take)
+        elif input_ is self._reader:
+            self._do(self._start_calls)
         else:
             self._done += 1
-            self._do(self._go_on, member.index, outcome.value)
-        del self, member
+            self._do(self._go_on, input_.index, outcome.value)
+        del self, input_
 
     def _go_on(self, index: int, value: Any) -> None:
         try:
-            self._came(index, value)
+            self._on_result(index, value)
             if self._on_progress is not None:
                 total = len(self._items) if hasattr(type(self._items), "__len__") else None
                 result = self._on_progress(self._done, total)
                 if result is not None:
                     check_result(f"Promise.{self.method}(on_progress=)", self._on_progress, result)
-            self._take()
+            self._start_calls()
         finally:
             del self
 
-    def stop(self, promise: State, message: Any) -> list[State]:
+    def cancel(self, promise: State, message: Any) -> list[State]:
         self._close_uncalled()
-        return super().stop(promise, message)
+        return super().cancel(promise, message)
 
-    def _conclude(self, outcome: Exactly) -> None:
+    def _conclude(self, outcome: Outcome) -> None:
         if self._outcome is None:
             self._close_uncalled()
         super()._conclude(outcome)
 
     def _close_uncalled(self) -> None:
         """Close the coroutines among the items whose call was still to be made, and is about to be cancelled."""
-        calls = [member.promise for member in self._members if member.promise._on_fulfilled is not None]
+        calls = [input_.promise for input_ in self._inputs if input_.promise._on_fulfilled is not None]
         close_items([call._upstream._value for call in calls])
 
     def _close(self) -> None:
@@ -243,7 +243,7 @@ class Pool(Group):
 
     def _close_reader(self, promise: Core) -> None:
         task = promise._upstream
-        closing = Owned(self, 0, promise)
+        closing = OwnedInput(self, 0, promise)
         mark_handled(promise)
         self._is_closing = True
         self._vacancy.set()
@@ -253,7 +253,7 @@ class Pool(Group):
             ask_each((promise,), None, self.spared())
         closing.is_asked = promise._state == PENDING
         if not closing.is_asked:
-            del self._members[closing]
+            del self._inputs[closing]
             self._came_late(closing)
 
     def _handler(self) -> Function:
@@ -262,7 +262,7 @@ class Pool(Group):
     def _begun(self, item: Any) -> None:
         """Be told of the item of a call that begins."""
 
-    def _came(self, index: int, value: Any) -> None:
+    def _on_result(self, index: int, value: Any) -> None:
         """Be told what a call has given."""
 
     def _answer(self) -> Any:
@@ -270,12 +270,12 @@ class Pool(Group):
 
 
 @final
-class Reader(Member):
+class Reader(Input):
     """The Task that reads an async iterator; left alone until the calls have ended, which may use what it holds."""
 
     __slots__ = ()
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         pass
 
     def is_last(self) -> bool:

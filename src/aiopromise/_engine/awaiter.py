@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, final
 
-from aiopromise._engine.cancellation import Passage, Spared, end, leave_request, running_tasks, take_back, task_to_ask
+from aiopromise._engine.cancellation import Passage, Spared, end, retract, running_tasks, store_request, task_to_ask
 from aiopromise._engine.core import Core, cancelled_error
 from aiopromise._engine.state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
@@ -48,7 +48,7 @@ class Awaiter:
         if promise._state == FULFILLED:
             raise StopIteration(promise._value)
         if promise._state != PENDING:
-            raise promise._value.take(promise)
+            raise promise._value.retrieve(promise)
         if self._wakeup is not None:
             raise RuntimeError(f"await of {promise!r} was resumed by something else than its Task")
         self._asyncio_future_blocking = True
@@ -68,8 +68,8 @@ class Awaiter:
 
         Two Tasks that await the same promise:
 
-            one = create_task(wait_for(promise))
-            two = create_task(wait_for(promise))
+            one = create_task(follow_future(promise))
+            two = create_task(follow_future(promise))
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
 
@@ -101,7 +101,7 @@ class Awaiter:
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
         """
         task, passages = task_to_ask(self._promise)
-        if task is None and leave_request(self._promise, message):
+        if task is None and store_request(self._promise, message):
             self._error = None  # what comes of the request is for this Task
             return
         tasks = running_tasks(self._promise) if task is None else [task]
@@ -112,7 +112,7 @@ class Awaiter:
             # Tasks that await each other: the request has come round, and this is where it ends.
             if handle is not None:
                 handle.cancel()
-            self._later(_leave)
+            self._later(_give_up)
         elif task is not None:
             self._error = None  # what comes of the request is for this Task
 
@@ -135,7 +135,7 @@ class Awaiter:
 
     def _failed(self) -> "asyncio.Future[Any]":
         promise = self._promise
-        error = self._error if self._error is not None else promise._value.take(promise)
+        error = self._error if self._error is not None else promise._value.retrieve(promise)
         return _failed_future(promise, error)
 
     def __repr__(self) -> str:
@@ -146,16 +146,16 @@ class Awaiter:
 
 
 def _withdraw(awaiter: Awaiter, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
-    take_back(passages)  # the request comes now, or not at all, where somebody else wants the promise since
+    retract(passages)  # the request comes now, or not at all, where somebody else wants the promise since
     awaiter._is_ring = False  # one that was asked twice is none
     promise = awaiter._promise
     if has_only(promise, awaiter) and end(promise, message, Spared(promise._queue, asked)) and not awaiter._is_ring:
         awaiter._error = None  # what comes of the request is for this Task
     else:
-        _leave(awaiter)
+        _give_up(awaiter)
 
 
-def _leave(awaiter: Awaiter) -> None:
+def _give_up(awaiter: Awaiter) -> None:
     promise = awaiter._promise
     if promise._state == PENDING:
         withdraw(promise, awaiter)
@@ -172,7 +172,7 @@ def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]
 def wait(promise: Core) -> Any:
     """Return the iterator that `await` of *promise*, which is not fulfilled, takes."""
     if promise._state != PENDING:
-        return _failed_future(promise, promise._value.take(promise)).__await__()
+        return _failed_future(promise, promise._value.retrieve(promise)).__await__()
     if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):
         raise RuntimeError(f"a Task cannot await the promise of its own result: {promise!r}")
     return Awaiter(promise)

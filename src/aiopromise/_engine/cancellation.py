@@ -8,16 +8,16 @@ from typing import Any, final
 from aiopromise._compat import mypyc_attr
 from aiopromise._engine.core import (
     Core,
+    adopt_outcome,
+    adopt_state,
     cancelled_error,
-    fail,
+    detach_future,
     is_caught,
-    leave_future,
+    reject,
     settle,
-    settle_like,
-    take_outcome,
 )
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.state import CANCELLED, PENDING, State, Tie, has_only, settled, withdraw
+from aiopromise._engine.state import CANCELLED, PENDING, State, Upstream, has_only, settled, withdraw
 from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
 from aiopromise._unhandled import Cancellation
 
@@ -28,9 +28,9 @@ __all__ = [
     "ask_each",
     "cancel",
     "end",
-    "leave_request",
+    "retract",
     "running_tasks",
-    "take_back",
+    "store_request",
     "task_to_ask",
 ]
 
@@ -74,7 +74,7 @@ def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
     path, upstream, passages = _climb(promise)
-    if isinstance(upstream, Tie):
+    if isinstance(upstream, Upstream):
         ask_each((promise,), message, spared)
         return True
     _tell(passages)
@@ -85,7 +85,7 @@ def end(promise: Core, message: Any, spared: Spared | None = None) -> bool:
     """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with."""
     if promise._state == PENDING:
         path, upstream, passages = _climb(promise)
-        if not isinstance(upstream, Tie):
+        if not isinstance(upstream, Upstream):
             _tell(passages)
             return _ask_or_fail(path, upstream, message, spared)
     return cancel(promise, message, spared)
@@ -94,26 +94,26 @@ def end(promise: Core, message: Any, spared: Spared | None = None) -> bool:
 def ask_each(promises: Iterable[State], message: Any, spared: Spared | None = None) -> None:
     """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked.
 
-    A tie may lead to promises that hang on ties, 5,000 on top of each other, so there is no recursion:
+    An upstream may lead to promises with upstreams of their own, 5,000 deep, so there is no recursion:
 
         several = Promise.all(Promise.race(work(), timer), other)
         several.cancel()    <-- asked are work(), timer and other; race ends after the first two, then all
     """
     path: list[Core] = []
-    tie: Tie | None = None
-    stack = [(path, tie, iter(promises))]
+    asked: Upstream | None = None
+    stack = [(path, asked, iter(promises))]
     while stack:
-        path, tie, sources = stack[-1]
+        path, asked, sources = stack[-1]
         source: Any = next(sources, None)
         if source is None:
             stack.pop()
-            if tie is not None and not tie.is_stopping():
+            if asked is not None and not asked.is_cancelling():
                 _interrupt(path, cancelled_error(message))
         elif source._state == PENDING:
             path, upstream, passages = _climb(source)
             _tell(passages)
-            if isinstance(upstream, Tie):
-                stack.append((path, upstream, iter(upstream.stop(path[-1], message))))
+            if isinstance(upstream, Upstream):
+                stack.append((path, upstream, iter(upstream.cancel(path[-1], message))))
             else:
                 _ask_or_fail(path, upstream, message, spared)
 
@@ -124,26 +124,26 @@ def _ask_or_fail(path: list[Core], upstream: Any, message: Any, spared: Spared |
         return _ask(path, upstream, message, spared)
     except Exception as error:
         # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
-        leave_future(top)
-        fail(top, error)
+        detach_future(top)
+        reject(top, error)
         return True
 
 
 def _ask(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -> bool:
-    """Ask *upstream*, which is no tie; return False where the promise, the first of *path*, had its outcome already."""
+    """Ask *upstream*: a future, a promise or nothing. False: the first of *path* had its outcome already."""
     top = path.pop()
     if isinstance(upstream, FUTURES):
         if not upstream.done() and (spared is None or not spared.has(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
-        take_outcome(top, upstream)
+        adopt_outcome(top, upstream)
         if not path:
             return top._state == CANCELLED
     elif upstream is None or isinstance(upstream, Core):
         path.append(top)
     else:
-        _leave_request(top, message)
+        _store_request(top, message)
         return True
     _interrupt(path, cancelled_error(message))
     return True
@@ -156,14 +156,14 @@ def task_to_ask(promise: Core) -> "tuple[asyncio.Task[Any] | None, list[Passage]
     return upstream if isinstance(upstream, TASKS) and not upstream.done() else None, passages
 
 
-def take_back(passages: "list[Passage]") -> None:
+def retract(passages: "list[Passage]") -> None:
     """Tell them that the request that was to come does not."""
     for passage in passages:
         passage.requests -= 1
 
 
 def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
-    """Return the Tasks that a request to end *promise* would reach through ties; nothing is changed by asking.
+    """Return the Tasks that a request to end *promise* would reach through an `Upstream`; nothing is changed by asking.
 
     They come in the order in which `ask_each()` asks them.
     """
@@ -171,23 +171,23 @@ def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
     promises: list[Any] = [promise]
     while promises:
         upstream: Any = _climb(promises.pop())[1]
-        if isinstance(upstream, Tie):
+        if isinstance(upstream, Upstream):
             promises.extend(reversed(upstream.wanted_alone()))
         elif isinstance(upstream, TASKS) and not upstream.done():
             tasks.append(upstream)
     return tasks
 
 
-def leave_request(promise: Core, message: Any) -> bool:
+def store_request(promise: Core, message: Any) -> bool:
     """Tell whether a request to end *promise* would reach a coroutine in its first step, and leave it there if so."""
     path, upstream, _ = _climb(promise)
-    if upstream is None or isinstance(upstream, (*FUTURES, Tie, Core)):
+    if upstream is None or isinstance(upstream, (*FUTURES, Upstream, Core)):
         return False
-    _leave_request(path[-1], message)
+    _store_request(path[-1], message)
     return True
 
 
-def _leave_request(promise: Core, message: Any) -> None:
+def _store_request(promise: Core, message: Any) -> None:
     promise._value = cancelled_error(message)  # `_core` takes it up when the step is over
 
 
@@ -219,7 +219,7 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     """Cancel the links of *path*, its last one first, down to one whose handler is for cancellations."""
     while path:
         link = path.pop()
-        queued = _let_go(link)
+        queued = _detach(link)
         if link._on_rejected is not None and _may_catch(link, error):
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
@@ -236,19 +236,19 @@ def _may_catch(link: Core, error: CancelledError) -> bool:
         return True  # it is rejected with that when it is asked again in its turn
 
 
-def _let_go(promise: Core) -> bool:
+def _detach(promise: Core) -> bool:
     """Leave the upstream, and tell whether it was in the queue already."""
     upstream, promise._upstream = promise._upstream, None
     if isinstance(upstream, Core):
         withdraw(upstream, promise)
         return upstream._state != PENDING
     if isinstance(upstream, Passage):
-        upstream.leave()
+        upstream.detach()
     return False
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Passage(Tie):
+class Passage(Upstream):
     """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
 
     __slots__ = ("requests", "source", "target")
@@ -257,7 +257,7 @@ class Passage(Tie):
     source: Core
     target: Core
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Be no consumer of the source any more."""
         withdraw(self.source, self)
 
@@ -266,7 +266,7 @@ class Passage(Tie):
 
 
 @final
-class Shield(Tie):
+class Shield(Upstream):
     """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
 
     __slots__ = ("source", "target")
@@ -278,10 +278,10 @@ class Shield(Tie):
     def __repr__(self) -> str:
         return ".shield()"
 
-    def stop(self, promise: State, message: Any) -> tuple[()]:
+    def cancel(self, promise: State, message: Any) -> tuple[()]:
         withdraw(self.source, self)
         return ()
 
     def _react(self) -> None:
         if self.target._upstream is self:
-            settle_like(self.target, self.source)
+            adopt_state(self.target, self.source)

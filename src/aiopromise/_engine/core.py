@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from aiopromise._compat import mypyc_attr
 from aiopromise._engine.apart import apart
-from aiopromise._engine.coroutines import Keeping, as_cleanup, as_coroutine
+from aiopromise._engine.coroutines import TapCoroutine, as_cleanup, as_coroutine
 from aiopromise._engine.state import (
     CANCELLED,
     FULFILLED,
@@ -24,7 +24,7 @@ from aiopromise._engine.state import (
 from aiopromise._engine.tasks import (
     FUTURES,
     TASKS,
-    Exactly,
+    Outcome,
     begins_at_once,
     is_awaitable,
     name_of,
@@ -37,23 +37,23 @@ from aiopromise._unhandled import Cancellation, Rejection, listeners
 
 __all__ = [
     "Core",
+    "adopt_outcome",
+    "adopt_state",
     "broke_off",
     "cancelled_error",
-    "fail",
+    "detach_future",
+    "follow_future",
     "is_caught",
-    "leave",
-    "leave_future",
     "link",
     "mark_handled",
-    "raised",
+    "mark_propagated",
+    "reject",
+    "reject_raised",
     "resolve_with",
     "settle",
-    "settle_exactly",
-    "settle_like",
+    "settle_with",
     "start_or_follow",
     "stops",
-    "take_outcome",
-    "wait_for",
     "without_our_frames",
 ]
 
@@ -105,28 +105,28 @@ def settle(promise: State, state: int, value: Any) -> None:
             promise._queue.push(reactions)
 
 
-def settle_like(promise: State, source: State) -> None:
+def adopt_state(promise: State, source: State) -> None:
     """Settle as *source* did, and answer for its reason."""
     if source._state == REJECTED:
-        reason = source._value.take(source)
-        fail(promise, reason)
+        reason = source._value.retrieve(source)
+        reject(promise, reason)
         if promise._origin is not None and promise._origin.follows:
             promise._origin.add_note(reason)
-        if source._value.has_left:
-            leave(promise)
+        if source._value.propagated:
+            mark_propagated(promise)
     else:
         settle(promise, source._state, source._value)
 
 
-def settle_exactly(promise: State, outcome: Exactly) -> None:
+def settle_with(promise: State, outcome: Outcome) -> None:
     """Settle as a handler of the library says, and follow nothing."""
     if outcome.fulfilled:
         settle(promise, FULFILLED, outcome.value)
     else:
-        fail(promise, outcome.value)
+        reject(promise, outcome.value)
 
 
-def fail(promise: State, reason: BaseException) -> None:
+def reject(promise: State, reason: BaseException) -> None:
     """Reject, or be cancelled if that is what *reason* says.
 
     As `except` does, this asks no code of the exception, which may fail: not for its class either.
@@ -142,15 +142,15 @@ def fail(promise: State, reason: BaseException) -> None:
         reason = error
     rejection = Rejection(reason, None if promise._is_handled else promise._queue.loop, promise._origin)
     if listeners and not promise._is_handled:
-        promise._queue.suspect(promise, rejection)
+        promise._queue.track_unhandled(promise, rejection)
     settle(promise, REJECTED, rejection)
 
 
-def raised(promise: State, error: BaseException) -> None:
+def reject_raised(promise: State, error: BaseException) -> None:
     """Reject with what a handler raised; its traceback begins in the handler."""
     was_pending = promise._state == PENDING
     if was_pending:
-        fail(promise, without_our_frames(error))
+        reject(promise, without_our_frames(error))
     if promise._origin is not None:
         promise._origin.add_note(error)
     if not was_pending:
@@ -165,24 +165,24 @@ def stops(error: BaseException) -> bool:
 
 def broke_off(promise: State, error: BaseException) -> bool:
     """Settle with what came instead of an outcome; True: it is to leave the loop, too."""
-    raised(promise, error)
+    reject_raised(promise, error)
     if not stops(error):
         return False
-    leave(promise)
+    mark_propagated(promise)
     return True
 
 
-def leave(promise: State) -> None:
+def mark_propagated(promise: State) -> None:
     """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
     if promise._state == REJECTED:
-        promise._value.leave()
+        promise._value.mark_propagated()
 
 
 def mark_handled(promise: State) -> None:
     """Answer for a rejection of *promise*, whether it has come already or is still to come."""
     promise._is_handled = True
     if promise._state == REJECTED:
-        promise._value.take(promise)
+        promise._value.retrieve(promise)
 
 
 CoreT = TypeVar("CoreT", bound="Core")
@@ -210,10 +210,10 @@ class Core(State):
                 issubclass(type(source._value.reason), self._catches) or is_caught(source._value.reason, self._catches)
             ):
                 handler = self._on_rejected
-                argument = source._value.take(source)
+                argument = source._value.retrieve(source)
             self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
             if handler is None:
-                settle_like(self, source)
+                adopt_state(self, source)
                 return
             result = context.run(handler, argument)
         except BaseException as error:
@@ -243,7 +243,7 @@ class Core(State):
         if self._upstream is future:
             queue.hold()
             try:
-                take_outcome(self, future)
+                adopt_outcome(self, future)
             finally:
                 # A Task that is resumed by this drain, and fails, has this frame in its traceback.
                 del self, future
@@ -289,17 +289,17 @@ def resolve_with(
         elif kind is CoroutineType:
             _run(promise, value, handler, context, cleanup)
         elif issubclass(kind, Core):
-            _follow_promise(promise, value, handler, context, cleanup)
-        elif kind is Exactly:
-            settle_exactly(promise, value)
+            _resolve_with_promise(promise, value, handler, context, cleanup)
+        elif kind is Outcome:
+            settle_with(promise, value)
         elif issubclass(kind, FUTURES):
             # The methods of any other class may be the user's.
-            follow = _follow_future if kind is _Future or kind is _Task else _follow_apart
+            follow = _resolve_with_future if kind is _Future or kind is _Task else _resolve_apart
             follow(promise, value, handler, context, cleanup)
-        elif kind is Keeping and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
+        elif kind is TapCoroutine and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
             # To wait for itself, and drop what comes of that, is no wait.
             value.close()
-            settle_exactly(promise, value.outcome)
+            settle_with(promise, value.outcome)
         elif is_awaitable(value):
             _run(promise, as_coroutine(value), handler, context, cleanup)
         else:
@@ -311,15 +311,15 @@ def resolve_with(
         del promise, value  # this frame is seen from the traceback
 
 
-def _follow_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
+def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
     if promise._origin is not None:
         promise._origin.follows = True
     if is_awaited_by(promise, other):
-        fail(promise, waits_for_itself(promise))
+        reject(promise, waits_for_itself(promise))
     elif other._state != PENDING:
-        settle_like(promise, other)
+        adopt_state(promise, other)
     elif other._queue.loop is not promise._queue.loop:  # not the queues: a second copy of the library has its own
-        fail(promise, foreign_loop(other, promise._queue.loop))
+        reject(promise, foreign_loop(other, promise._queue.loop))
     elif cleanup:
         # A Task waits for it, so that the end of the loop sees that it is a cleanup which is waited for.
         _run(promise, as_coroutine(other), handler, context, cleanup)
@@ -328,29 +328,29 @@ def _follow_promise(promise: Core, other: Core, handler: Any, context: Context |
         subscribe(other, promise)
 
 
-def _follow_future(
+def _resolve_with_future(
     promise: Core, future: "asyncio.Future[Any]", handler: Any, context: Context | None, cleanup: bool
 ) -> None:
     try:
         if future.done():
-            take_outcome(promise, future)
+            adopt_outcome(promise, future)
         elif type(future) is _Gathering and _gathers(future, promise):
             future.add_done_callback(_retrieve)
-            fail(promise, waits_for_itself(promise))
+            reject(promise, waits_for_itself(promise))
         elif future.get_loop() is not promise._queue.loop:
-            fail(promise, foreign_loop(future, promise._queue.loop))
+            reject(promise, foreign_loop(future, promise._queue.loop))
         elif cleanup:
             _run(promise, as_coroutine(future), handler, context, cleanup)
         elif isinstance(future, TASKS):
-            wait_for(promise, future, promise._queue.works)
+            follow_future(promise, future, promise._queue.works)
         else:
-            wait_for(promise, future, None)
+            follow_future(promise, future, None)
     finally:
         del promise  # this frame is seen from the traceback of what a method of the user's has raised
 
 
-def _follow_apart(*arguments: Any) -> None:
-    apart(_follow_future, *arguments)
+def _resolve_apart(*arguments: Any) -> None:
+    apart(_resolve_with_future, *arguments)
 
 
 def _gathers(future: Any, promise: Core) -> bool:
@@ -393,11 +393,11 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     request, promise._value = promise._value, None
     if task.done():
         if request is None or task.cancelled() or task.exception() is not None:
-            take_outcome(promise, task)
+            adopt_outcome(promise, task)
         else:
-            fail(promise, request)  # it cancelled its own promise: what it returned is dropped
+            reject(promise, request)  # it cancelled its own promise: what it returned is dropped
     else:
-        wait_for(promise, task, queue.cleanups if cleanup else queue.works)
+        follow_future(promise, task, queue.cleanups if cleanup else queue.works)
         if request is not None:
             task.cancel(*request.args)
     # An eager Task that failed has this frame in its traceback.
@@ -412,7 +412,7 @@ def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_exception_handler({"message": f"{short(coroutine)} could not be closed", "exception": error})
 
 
-def wait_for(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
+def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
     """Hang *promise* on *future*, and hold it in the set *keep*; with None the loop cancels it at its end."""
     promise._upstream = future
     if keep is None:
@@ -442,15 +442,15 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         raise
     try:
         if task.done():
-            take_outcome(promise, task)
+            adopt_outcome(promise, task)
         else:
-            wait_for(promise, task, queue.works)
+            follow_future(promise, task, queue.works)
     except BaseException as error:
         if broke_off(promise, error):
             raise
 
 
-def leave_future(promise: Core) -> None:
+def detach_future(promise: Core) -> None:
     """Follow the future no longer, and leave nothing of *promise* there."""
     future = promise._upstream
     if isinstance(future, FUTURES):
@@ -465,19 +465,19 @@ def leave_future(promise: Core) -> None:
             queue.loop.call_exception_handler(report)
 
 
-def take_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
+def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
     """Settle as *future* did."""
     try:
         value = future.result()
     except BaseException as error:
-        raised(promise, error)
+        reject_raised(promise, error)
         if stops(error) and isinstance(future, TASKS):
-            leave(promise)
+            mark_propagated(promise)
         if promise._state != FULFILLED and was_asked(future):
             promise._value.was_asked_for = True
         del promise  # as above
     else:
-        if type(value) is Exactly:
-            settle_exactly(promise, value)
+        if type(value) is Outcome:
+            settle_with(promise, value)
         else:
             settle(promise, FULFILLED, value)

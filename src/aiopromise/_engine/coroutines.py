@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast, final
 
-from aiopromise._engine.tasks import FUTURES, TASKS, Exactly
+from aiopromise._engine.tasks import FUTURES, TASKS, Outcome
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
 
-__all__ = ["Around", "Keeping", "as_cleanup", "as_coroutine", "give", "shown_as", "while_handling"]
+__all__ = ["CoroutineWrapper", "TapCoroutine", "as_cleanup", "as_coroutine", "give", "shown_as", "while_handling"]
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     return shown_as(f"await {type(awaitable).__name__}")(waiting)
 
 
-class Around(Coroutine[Any, Any, T_co]):
+class CoroutineWrapper(Coroutine[Any, Any, T_co]):
     """A coroutine of the library around others: whoever looks at its Task is shown those of the user."""
 
     __slots__ = ("_coroutine",)
@@ -73,7 +73,7 @@ class Around(Coroutine[Any, Any, T_co]):
 
 
 @final
-class Keeping(Around[Any]):
+class TapCoroutine(CoroutineWrapper[Any]):
     """The coroutine of a handler, whose Task may be told to end with another outcome, or not before it has begun.
 
     An effect is awaited, and then the outcome that came goes on. A cleanup begins also where its Task was cancelled
@@ -86,7 +86,7 @@ class Keeping(Around[Any]):
 
     __slots__ = ("_must_begin", "awaited", "outcome")
 
-    def __init__(self, awaited: Any, outcome: Exactly | None = None) -> None:
+    def __init__(self, awaited: Any, outcome: Outcome | None = None) -> None:
         self._coroutine: Coroutine[Any, Any, Any] = as_coroutine(awaited)
         self.awaited = awaited
         self.outcome = outcome
@@ -134,9 +134,9 @@ class Keeping(Around[Any]):
         raise StopIteration(self.outcome)
 
 
-def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> Keeping:
+def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> TapCoroutine:
     """Return a coroutine that begins even if its Task is cancelled before the first step."""
-    keeping = coroutine if isinstance(coroutine, Keeping) else Keeping(coroutine)
+    keeping = coroutine if isinstance(coroutine, TapCoroutine) else TapCoroutine(coroutine)
     keeping._must_begin = True
     return keeping
 

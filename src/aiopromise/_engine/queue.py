@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, Final, Protocol, final
 
 from aiopromise._engine.tasks import was_asked
-from aiopromise._instruments import recorders
+from aiopromise._instruments import instruments
 from aiopromise._unhandled import Rejection, announce
 
 __all__ = ["Queue", "Reaction"]
@@ -50,10 +50,9 @@ class Queue:
         "_roots",
         "_roots_limit",
         "_scheduled",
-        "_suspects",
+        "_unhandled",
         "cleanups",
         "debug",
-        "guardian",
         "has_ended",
         "items",
         "kind",
@@ -62,6 +61,7 @@ class Queue:
         "new",
         "requests",
         "run_forever",
+        "shutdown_hook",
         "traced",
         "tracer",
         "works",
@@ -81,7 +81,7 @@ class Queue:
         self.new: Callable[[type[Any]], Any] = kind.__new__
         self.debug = loop.get_debug()
         # Whether anybody wants to know where a promise was made.
-        self.traced = self.debug or bool(recorders)
+        self.traced = self.debug or bool(instruments)
         # A running Task is held by its loop only weakly: whoever waits for one is held here, until it ends.
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
@@ -91,7 +91,7 @@ class Queue:
         # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
         self._every_task_was_asked: bool | None = None
         # What finishes the rest when the loop ends, and whether one has done so.
-        self.guardian: object = None
+        self.shutdown_hook: object = None
         self.has_ended = False
         self._guard = guard
         # What debug mode asks; see `aiopromise._debug`.
@@ -102,7 +102,7 @@ class Queue:
         # while one runs, except where a handler may run the loop.
         self._armed = False
         self._scheduled = False
-        self._suspects: list[tuple[object, Rejection]] = []
+        self._unhandled: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
         # Whether the loop refuses to be run by a handler, and the method of its class when that was looked at.
@@ -125,11 +125,11 @@ class Queue:
             self._arm()
         self.items.extend(reactions)
 
-    def suspect(self, promise: object, rejection: Rejection) -> None:
+    def track_unhandled(self, promise: object, rejection: Rejection) -> None:
         """Announce *rejection* after the drain, unless it was taken by then."""
         if not self._armed:
             self._arm()
-        self._suspects.append((promise, rejection))
+        self._unhandled.append((promise, rejection))
 
     def watch(self, root: object) -> None:
         """Have *root*, whose outcome comes from outside, cancelled when the loop ends; hold it only weakly."""
@@ -189,7 +189,7 @@ class Queue:
     def end(self) -> None:
         """Know that the guard has finished everything: there is to be another for what comes after that."""
         self.has_ended = True
-        self.guardian = None
+        self.shutdown_hook = None
         self.run_forever = None  # have the loop looked at, by whatever comes
 
     def look_at_loop(self) -> None:
@@ -207,8 +207,8 @@ class Queue:
         self._refuses = _is_of_asyncio(run_forever) and _is_of_asyncio(check_running)
         if not self._refuses and self._armed and not self._scheduled:
             self._arm()  # patched by a handler, or by a Task that has gone on in the middle of a drain
-        if self.guardian is None:
-            self.guardian = self._guard(self)
+        if self.shutdown_hook is None:
+            self.shutdown_hook = self._guard(self)
 
     def _arm(self) -> None:
         # What the library schedules needs no variables, and keeps nobody's context alive. Each callback has a context
@@ -218,19 +218,19 @@ class Queue:
 
     def _drain(self, most: int) -> None:
         self.debug = self.loop.get_debug()
-        self.traced = self.debug or bool(recorders)
+        self.traced = self.debug or bool(instruments)
         if self.loop_class.run_forever is not self.run_forever:
             self.look_at_loop()
         self._armed = self._refuses or self._scheduled
         try:
             self._run(most)
-            if self._suspects and not self.items:
-                suspects, self._suspects = self._suspects, []
-                announce(suspects)
+            if self._unhandled and not self.items:
+                unhandled, self._unhandled = self._unhandled, []
+                announce(unhandled)
         finally:
             # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
             self._armed = self._scheduled
-            if (self.items or self._suspects) and not self._scheduled:
+            if (self.items or self._unhandled) and not self._scheduled:
                 self._arm()
 
     def _run(self, most: int) -> None:

@@ -7,7 +7,7 @@ A pending promise hangs on its *upstream*, which is one of six things:
 - another promise, settled: this one is in the queue, its handler not yet called;
 - a coroutine: its Task takes its first step, and nobody has the Task yet;
 - a future: a Task of ours or somebody's Future, whose done callback settles this promise;
-- a `Tie`: something else that will speak up later.
+- a `Upstream`: something else that will speak up later.
 
 To follow a promise is to hang on it without a handler. The children of a promise are its own reactions, so a link
 costs one object.
@@ -26,7 +26,7 @@ __all__ = [
     "PENDING",
     "REJECTED",
     "State",
-    "Tie",
+    "Upstream",
     "begin",
     "has_only",
     "is_awaited_by",
@@ -48,7 +48,7 @@ Types = type[BaseException] | tuple[type[BaseException], ...]
 class State:
     """The state of a promise, its upstream and its reactions.
 
-    A struct: what is done with it are the functions of this room and of those that follow, so that the compiled
+    A struct: what is done with it are the functions of this module and of those that follow, so that the compiled
     engine calls them directly.
     """
 
@@ -82,7 +82,7 @@ class State:
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Tie:
+class Upstream:
     """An upstream that is neither promise nor future."""
 
     __slots__ = ()
@@ -90,14 +90,14 @@ class Tie:
     has_many_sources: ClassVar[bool] = False
 
     def wanted_alone(self) -> Sequence[State]:
-        """Return the promises that nobody else wants, and that `stop()` would return."""
+        """Return the promises that nobody else wants, and that `cancel()` would return."""
         return ()
 
-    def stop(self, promise: State, message: Any) -> Iterable[State]:
+    def cancel(self, promise: State, message: Any) -> Iterable[State]:
         """Be told that *promise* is to end, and return the promises that are to end for that."""
         return ()
 
-    def is_stopping(self) -> bool:
+    def is_cancelling(self) -> bool:
         """Tell, once these were asked, whether *promise* will be settled later; if not, it is cancelled now."""
         return False
 
@@ -168,7 +168,7 @@ def is_awaited_by(promise: State, other: State) -> bool:
     """Tell whether *other* waits, through any number of promises, for *promise*.
 
     Looks upwards from *other* and downwards from *promise*, a step each in turn, and ends with the shorter of the
-    two ways: to tie 10,000 promises into a line takes linear time whichever end comes first.
+    two ways: to link 10,000 promises into a line takes linear time whichever end comes first.
     """
     above: Any = other
     below = [iter((promise,))]
@@ -177,7 +177,7 @@ def is_awaited_by(promise: State, other: State) -> bool:
             if above is promise:
                 return True
             above = _source_of(above)
-        elif not (isinstance(above, Tie) and above.has_many_sources):
+        elif not (isinstance(above, Upstream) and above.has_many_sources):
             return False  # the whole way up was looked at; where it branches, only the way down tells
         child = next(below[-1], None)
         if child is other:
@@ -191,8 +191,8 @@ def is_awaited_by(promise: State, other: State) -> bool:
 
 def _source_of(promise: State) -> Any:
     upstream = promise._upstream
-    # Only a tie has one of ours: a Future of the user's may have an attribute of that name.
-    return getattr(upstream, "source", upstream) if isinstance(upstream, Tie) else upstream
+    # Only an Upstream has one of ours: a Future of the user's may have an attribute of that name.
+    return getattr(upstream, "source", upstream) if isinstance(upstream, Upstream) else upstream
 
 
 def _children_of(promise: State) -> Iterator[State]:

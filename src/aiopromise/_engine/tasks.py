@@ -20,8 +20,8 @@ from aiopromise._errors import not_a_task, short
 __all__ = [
     "FUTURES",
     "TASKS",
-    "Exactly",
     "Handler",
+    "Outcome",
     "Wrapper",
     "begins_at_once",
     "is_awaitable",
@@ -58,7 +58,7 @@ class Wrapper:
 
 
 @final
-class Exactly:
+class Outcome:
     """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
 
     __slots__ = ("fulfilled", "value")

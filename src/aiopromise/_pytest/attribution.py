@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, Final
 
-__all__ = ["Maker", "others"]
+__all__ = ["TestScope", "others"]
 
 # Tasks and callbacks inherit it from whoever begins them: the mark of a test, or that of what outlives tests.
 _mark: Final[ContextVar[object]] = ContextVar("aiopromise_maker", default=None)
 _OTHERS: Final = object()
 
 
-class Maker:
+class TestScope:
     """The code of one test, and all that it begins."""
 
     def __init__(self) -> None:
         # A bare object, for a Task that is left behind keeps it.
         self._mark = object()
         # Where no variable tells: before Python 3.14 a thread inherits none.
-        self._elders = {*threading.enumerate()} - {threading.current_thread()}
+        self._preexisting_threads = {*threading.enumerate()} - {threading.current_thread()}
 
     def start(self) -> None:
         """Be who makes what is made from now on."""
@@ -45,12 +45,12 @@ class Maker:
             with others():
                 yield
         finally:
-            self._elders |= {*threading.enumerate()} - before
+            self._preexisting_threads |= {*threading.enumerate()} - before
 
     def is_at_work(self) -> bool:
         """Tell whether what is made right now is made by this one."""
         mark = _mark.get()
-        return threading.current_thread() not in self._elders if mark is None else mark is self._mark
+        return threading.current_thread() not in self._preexisting_threads if mark is None else mark is self._mark
 
     def may_have_begun(self, task: "asyncio.Task[Any]") -> bool:
         """Tell whether *task* is not known to be of others; before Python 3.12 nothing is known."""

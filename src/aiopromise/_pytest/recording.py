@@ -14,11 +14,11 @@ from aiopromise._debug import Origin
 from aiopromise._engine.state import PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
-from aiopromise._executors import Job
-from aiopromise._instruments import recorders
+from aiopromise._executors import ExecutorFuture
+from aiopromise._instruments import instruments
 from aiopromise._loops import known_queue
 from aiopromise._promise import Promise
-from aiopromise._pytest.attribution import Maker
+from aiopromise._pytest.attribution import TestScope
 from aiopromise._unhandled import Rejection, listeners
 
 __all__ = ["Leftover", "Recording"]
@@ -47,7 +47,7 @@ class Recording:
     def __init__(self) -> None:
         # Every promise, held for good: for somebody who has asked for them.
         self.kept: list[Promise[Any]] | None = None
-        self._maker = Maker()
+        self._scope = TestScope()
         # Those who listened before, and do not know of this test.
         self._listeners = {*listeners}
         self._made: list[weakref.ref[Promise[Any]]] = []
@@ -59,18 +59,18 @@ class Recording:
 
     def start(self) -> None:
         """Switch it on."""
-        recorders.append(self)
-        self._maker.start()
+        instruments.append(self)
+        self._scope.start()
 
     def stop(self) -> None:
         """Switch it off, if it is on; what it knows stays."""
-        if self in recorders:
-            recorders.remove(self)
-            self._maker.stop()
+        if self in instruments:
+            instruments.remove(self)
+            self._scope.stop()
 
     def paused(self) -> AbstractContextManager[None]:
         """Leave out what others make meanwhile, and what they begin."""
-        return self._maker.away()
+        return self._scope.away()
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -78,15 +78,15 @@ class Recording:
         # The loop may be older than the recording, and ask whether there is one only at its next drain.
         if (loop := asyncio._get_running_loop()) is not None and (queue := known_queue(loop)) is not None:
             queue.traced = True
-        with self._maker.at_work():
+        with self._scope.at_work():
             try:
                 yield
             finally:
                 self.look()
 
-    def made(self, promise: Any, origin: Origin | None) -> Origin | None:
+    def promise_created(self, promise: Any, origin: Origin | None) -> Origin | None:
         frame = _users_frame(sys._getframe(1))
-        if frame is None or not self._maker.is_at_work():
+        if frame is None or not self._scope.is_at_work():
             return origin
         place = origin or Origin([_summary_of(frame)])
         place.recording = self
@@ -98,11 +98,11 @@ class Recording:
             self._limit = 100 + 2 * len(self._promises())
         return place
 
-    def lost(self, rejection: Any) -> None:
+    def rejection_unhandled(self, rejection: Any) -> None:
         if self._is_unhandled(rejection):
             self._lost.append(_unhandled(rejection))
 
-    def left(self, promise: Any, loser: Any) -> None:
+    def loser_abandoned(self, promise: Any, loser: Any) -> None:
         if self._is_ours(promise._origin) and self._is_ours(loser._origin):
             upstream = loser._upstream
             runs = upstream if isinstance(upstream, TASKS) else loser
@@ -157,13 +157,13 @@ class Recording:
     def _is_running(self, work: Any) -> bool:
         """Tell whether work of its own runs, that is the test's and that nobody has asked to end."""
         if isinstance(work, TASKS):
-            return not work.done() and not work.cancelling() and self._maker.may_have_begun(work)
+            return not work.done() and not work.cancelling() and self._scope.may_have_begun(work)
         if not isinstance(work, Promise) or work._state != PENDING:
             return False
         upstream = work._upstream
         if isinstance(upstream, Pool):
-            return any(self._is_running(member.promise) for member in upstream._members)
-        return isinstance(upstream, Job) or (isinstance(upstream, TASKS) and self._is_running(upstream))
+            return any(self._is_running(input_.promise) for input_ in upstream._inputs)
+        return isinstance(upstream, ExecutorFuture) or (isinstance(upstream, TASKS) and self._is_running(upstream))
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:
