@@ -129,7 +129,8 @@ def test_the_wheel_holds_the_modules_and_their_typed_face(wheel: Path) -> None:
     """The stubs and `py.typed` lie beside the modules, where each type checker finds them; nothing else is there."""
     source = ROOT / "src" / "aiopromise"
     modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
-    face = {path.name for path in (ROOT / "stubs" / "aiopromise").iterdir()}
+    stubs = ROOT / "stubs" / "aiopromise"
+    face = {path.relative_to(stubs).as_posix() for path in stubs.rglob("*") if path.is_file()}
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     # Beside the package lies what pytest imports when it starts, so that it need not import the package.
@@ -143,9 +144,9 @@ def test_the_typed_face_is_strict_by_itself(checker: str, environment: Path, tmp
     if reason := why_absent(checker):
         pytest.skip(reason)
     folder = alone(tmp_path)
-    for path in (ROOT / "stubs" / "aiopromise").glob("*.pyi"):
+    for path in (ROOT / "stubs" / "aiopromise").rglob("*.pyi"):
         assert "ignore" not in path.read_text()
-        (folder / f"face_{path.name.replace('__', '')}").write_text(path.read_text())
+        (folder / f"face_{path.parent.name}.pyi").write_text(path.read_text())
     assert [] == findings(checker, tmp_path, environment, "3.11")
 
 
