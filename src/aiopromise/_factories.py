@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiopromise._engine import coroutines
-from aiopromise._engine.core import Core, broke_off, reject_raised, settle, start_or_follow
+from aiopromise._engine.core import broke_off, reject_raised, settle, start_or_follow
 from aiopromise._engine.core import reject as reject_promise
 from aiopromise._engine.state import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import bad_reason, check_seconds, close_refused, needs_function, short
-from aiopromise._loops import new_promise
+from aiopromise._loops import is_promise, new_promise
 from aiopromise._resolvers import Reject, Resolve, Resolvers
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def resolve(value: Any = None, /) -> "Promise[Any]":
         >>> asyncio.run(main())
         (5, 6)
     """
-    if issubclass(type(value), Core):
+    if is_promise(value):
         same: Promise[Any] = value
         return same
     promise: Promise[Any] = new_promise("Promise.resolve", value)

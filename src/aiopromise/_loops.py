@@ -13,7 +13,7 @@ from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, pending
 from aiopromise._errors import needs_loop
 
-__all__ = ["known_queue", "new_promise", "running_queue", "start_generator", "use_promise_class"]
+__all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "start_generator", "use_promise_class"]
 
 # Of this copy of the library: one that was imported before, and purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
@@ -27,6 +27,11 @@ def use_promise_class(promise_class: type[State]) -> None:
     """Make promises of that class, on the loops that have had none yet."""
     global _promise_class  # noqa: PLW0603  # it is set once, when the package is imported
     _promise_class = promise_class
+
+
+def is_promise(value: object) -> bool:
+    """Tell whether *value* is a promise of this copy of the library: two that are compiled share their engine."""
+    return type(value) is _promise_class
 
 
 def new_promise(call: str, *arguments: Any, **named: Any) -> Any:

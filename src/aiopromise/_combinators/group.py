@@ -35,6 +35,7 @@ from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._factories import resolve
 from aiopromise._instruments import instruments
+from aiopromise._loops import is_promise
 from aiopromise._unhandled import Rejection
 
 __all__ = ["Group", "Input", "Losers", "OwnedInput", "failure", "outcome_of"]
@@ -201,9 +202,9 @@ class Group(Upstream):
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
         kind = type(item)
-        if issubclass(kind, Core) and item._queue is self.promise._queue:
+        if is_promise(item) and item._queue is self.promise._queue:
             self._add(Input(self, index, item))
-        elif issubclass(kind, Core):
+        elif is_promise(item):
             self._add(ForeignInput(self, index, self._followed(item)))
         elif id(item) in started:
             # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
