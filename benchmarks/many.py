@@ -83,7 +83,7 @@ async def map_limited() -> list[int]:
 
 
 async def map_stream() -> list[int]:
-    return sorted([result async for result in Promise.map(range(COUNT), double, concurrency=LIMIT, ordered=False)])
+    return sorted([result async for result in Promise.map_unordered(range(COUNT), double, concurrency=LIMIT)])
 
 
 async def map_aiostream() -> list[int]:
@@ -106,7 +106,7 @@ WAYS: dict[str, dict[str, Way | None]] = {
     f"limit of {LIMIT}": {
         "semaphore by hand": semaphore_by_hand,
         "Promise.map": map_limited,
-        "Promise.map, ordered=False": map_stream,
+        "Promise.map_unordered": map_stream,
         "aiostream.map": None if aiostream is None else map_aiostream,
     },
 }

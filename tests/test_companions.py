@@ -49,8 +49,8 @@ async def test_a_tqdm_bar_follows_a_map_in_one_line(ordered: bool) -> None:
     """It ends at the total, and shows it."""
     screen, seen = io.StringIO(), []
     with tqdm.tqdm(total=5, file=screen, mininterval=0) as bar:
-        mapped = Promise.map(
-            range(5), double, ordered=ordered, on_progress=lambda done, total: bar.update(done - bar.n)
+        mapped = (Promise.map if ordered else Promise.map_unordered)(
+            range(5), double, on_progress=lambda done, total: bar.update(done - bar.n)
         )
         seen = await mapped if ordered else sorted([result async for result in mapped])
         assert (5, 5) == (bar.n, bar.total)

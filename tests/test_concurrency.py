@@ -184,7 +184,7 @@ async def test_filter_reduce_and_each_take_items_of_every_kind(items: Any) -> No
     assert "a210" == await Promise.reduce(items(), lambda total, number: f"{total}{number}", "a")
     assert None is await Promise.each(items(), seen.append)
     assert [2, 1, 0] == seen
-    assert [4, 2, 0] == await collected(Promise.map(items(), double, ordered=False, concurrency=1))
+    assert [4, 2, 0] == await collected(Promise.map_unordered(items(), double, concurrency=1))
 
 
 @pytest.mark.parametrize("fn", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -192,7 +192,7 @@ async def test_the_function_may_be_sync_or_async_and_return_any_awaitable(fn: Ca
     """What it returns is awaited, once."""
     assert [0, 2, 4] == await Promise.map(range(3), fn, concurrency=2)
     assert [1, 2] == await Promise.filter(range(3), fn)
-    assert [0, 2, 4] == sorted(await collected(Promise.map(range(3), fn, ordered=False)))
+    assert [0, 2, 4] == sorted(await collected(Promise.map_unordered(range(3), fn)))
 
 
 @pytest.mark.parametrize("add", [lambda total, number: total + number, lambda *both: asyncio.sleep(0, sum(both))])
@@ -214,7 +214,7 @@ async def test_no_items_give_nothing_without_a_call(items: Callable) -> None:
     """Empty in, empty out."""
     assert [] == await Promise.map(items(), pytest.fail)
     assert [] == await Promise.filter(items(), pytest.fail)
-    assert [] == await collected(Promise.map(items(), pytest.fail, ordered=False))
+    assert [] == await collected(Promise.map_unordered(items(), pytest.fail))
     assert None is await Promise.each(items(), pytest.fail)
     assert "initial" == await Promise.reduce(items(), pytest.fail, "initial")
 
@@ -229,9 +229,9 @@ async def test_results_come_in_the_order_of_the_items_whichever_call_ends_first(
 
 
 async def test_unordered_results_come_as_the_calls_end() -> None:
-    """`ordered=False` is an async iterator over what is there first."""
+    """`map_unordered()` is an async iterator over what is there first."""
     calls = Calls()
-    results = Promise.map([1, 2, 3], calls, ordered=False)
+    results = Promise.map_unordered([1, 2, 3], calls)
     first = asyncio.ensure_future(anext(results))
     await turns()
     calls.end(3)
@@ -247,7 +247,7 @@ async def test_unordered_results_come_as_the_calls_end() -> None:
 async def test_nothing_runs_before_unordered_results_are_asked_for() -> None:
     """A stream that nobody iterates does nothing, and says nothing."""
     calls = Calls()
-    results = Promise.map(calls.items(1), calls, ordered=False)
+    results = Promise.map_unordered(calls.items(1), calls)
     await turns()
     assert [] == calls.running
     await results.aclose()
@@ -292,7 +292,7 @@ async def test_an_item_is_taken_only_when_there_is_room_for_its_call(kind: Any, 
 
     produced = itertools.count()
     items = (next(produced) for _ in range(10)) if kind is Calls.items else _numbers_from(produced)
-    mapped = Promise.map(items, note, concurrency=2, ordered=ordered)
+    mapped = (Promise.map if ordered else Promise.map_unordered)(items, note, concurrency=2)
     waiting = mapped if ordered else asyncio.ensure_future(anext(mapped))
     await turns()
     assert "count(2)" == repr(produced)
@@ -314,7 +314,7 @@ async def _numbers_from(numbers: Iterator[int]) -> AsyncIterator[int]:
 async def test_results_that_nobody_took_count_against_the_limit() -> None:
     """A slow consumer slows the calls down."""
     started: list[int] = []
-    async with aclosing(Promise.map(itertools.count(), started.append, concurrency=3, ordered=False)) as results:
+    async with aclosing(Promise.map_unordered(itertools.count(), started.append, concurrency=3)) as results:
         for taken in range(1, 5):
             assert None is await anext(results)
             await turns(20)
@@ -380,7 +380,7 @@ async def test_a_long_generator_keeps_a_constant_number_of_items_alive(kind: str
 
 async def test_memory_stays_flat_over_a_stream_of_results() -> None:
     """Nor does it grow with results that were taken."""
-    async with aclosing(Promise.map(itertools.count(), double, concurrency=10, ordered=False)) as results:
+    async with aclosing(Promise.map_unordered(itertools.count(), double, concurrency=10)) as results:
         for _ in range(300):
             await anext(results)
         before = sys.getallocatedblocks()
@@ -403,7 +403,7 @@ def failing(item: Any) -> None:
         partial(Promise.filter, concurrency=1),
         Promise.each,
         lambda items, fn: Promise.reduce(items, lambda total, item: fn(item), None),
-        lambda items, fn: collected(Promise.map(items, fn, concurrency=1, ordered=False)),
+        lambda items, fn: collected(Promise.map_unordered(items, fn, concurrency=1)),
     ],
     ids=["map", "filter", "each", "reduce", "stream"],
 )
@@ -429,7 +429,7 @@ async def test_a_failure_is_raised_as_it_is_and_the_generator_is_closed(run: Cal
 async def test_the_first_failure_stops_the_rest_waits_for_it_and_closes_the_generator(kind: Any, ordered: bool) -> None:
     """In this order: calls may use what the generator holds open until they have ended."""
     calls = Calls()
-    mapped = Promise.map(kind(calls, *range(10)), calls, concurrency=3, ordered=ordered)
+    mapped = (Promise.map if ordered else Promise.map_unordered)(kind(calls, *range(10)), calls, concurrency=3)
     running = asyncio.ensure_future(value_or_class(mapped if ordered else anext(mapped)))
     await turns()
     calls.fail(1)
@@ -497,7 +497,7 @@ async def test_a_failure_of_the_items_stops_the_calls(kind: str, ordered: bool) 
 
     source = items() if kind == "sync" else async_items()
     with pytest.raises(Stop) as caught:
-        await (Promise.map(source, calls) if ordered else collected(Promise.map(source, calls, ordered=False)))
+        await (Promise.map(source, calls) if ordered else collected(Promise.map_unordered(source, calls)))
     assert error is caught.value
     assert kind == "sync" or ["stopped 1"] == calls.events
     names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
@@ -517,7 +517,7 @@ async def test_what_came_before_a_failure_is_delivered_before_it_is_raised() -> 
     calls, seen = Calls(), []
 
     async def consume() -> None:
-        async for result in Promise.map([1, 2, 3, 4], calls, ordered=False):
+        async for result in Promise.map_unordered([1, 2, 3, 4], calls):
             seen.append(result)
             await turns(5)
 
@@ -741,7 +741,7 @@ async def test_a_generator_may_cancel_the_promise_that_reads_it(kind: str, repor
 async def test_leaving_the_loop_over_the_results_stops_the_rest(kind: Any) -> None:
     """`break` within `aclosing` waits for the end of the calls, and of the generator."""
     calls = Calls()
-    async with aclosing(Promise.map(kind(calls, *range(10)), calls, concurrency=3, ordered=False)) as results:
+    async with aclosing(Promise.map_unordered(kind(calls, *range(10)), calls, concurrency=3)) as results:
         first = asyncio.ensure_future(anext(results))
         await turns()
         calls.end(1)
@@ -760,7 +760,7 @@ async def test_leaving_the_loop_without_closing_it_stops_the_rest_soon() -> None
         started.append(item)
         return "first" if item == 0 else await calls(item)
 
-    async for result in Promise.map(itertools.count(), call, concurrency=2, ordered=False):
+    async for result in Promise.map_unordered(itertools.count(), call, concurrency=2):
         assert "first" == result
         break
     await turns(30)
@@ -771,7 +771,7 @@ async def test_leaving_the_loop_without_closing_it_stops_the_rest_soon() -> None
 async def test_cancelling_who_reads_the_results_stops_the_calls_first(kind: Any) -> None:
     """The consumer ends after the cleanup of what it asked for."""
     calls = Calls()
-    consuming = asyncio.ensure_future(collected(Promise.map(kind(calls, 1, 2, 3), calls, concurrency=2, ordered=False)))
+    consuming = asyncio.ensure_future(collected(Promise.map_unordered(kind(calls, 1, 2, 3), calls, concurrency=2)))
     await turns()
     consuming.cancel()
     assert CancelledError is await value_or_class(consuming)
@@ -783,9 +783,7 @@ async def test_cancelling_who_leaves_the_loop_is_not_lost_in_the_cleanup() -> No
     calls = Calls(cleanup=20)
 
     async def consume() -> str:
-        async with aclosing(
-            Promise.map([1, 2], lambda item: calls(item) if item == 2 else 1, ordered=False)
-        ) as results:
+        async with aclosing(Promise.map_unordered([1, 2], lambda item: calls(item) if item == 2 else 1)) as results:
             async for _ in results:
                 await turns()
                 break
@@ -862,7 +860,7 @@ def test_the_end_of_the_loop_closes_the_generator_and_awaits_the_cleanup(kind: A
     calls = Calls(cleanup=10 if ordered else 0)
 
     async def main() -> None:
-        mapped = Promise.map(kind(calls, *range(10)), calls, concurrency=2, ordered=ordered)
+        mapped = (Promise.map if ordered else Promise.map_unordered)(kind(calls, *range(10)), calls, concurrency=2)
         kept.append(mapped if ordered else asyncio.ensure_future(collected(mapped)))
         await turns()
 
@@ -900,7 +898,7 @@ def test_the_end_of_the_loop_while_results_wait_to_be_taken() -> None:
     calls = Calls()
 
     async def main() -> None:
-        results = Promise.map(calls.async_items(1, 2, 3), lambda item: item, concurrency=1, ordered=False)
+        results = Promise.map_unordered(calls.async_items(1, 2, 3), lambda item: item, concurrency=1)
         kept.append(results)
         assert 1 == await anext(results)
 
@@ -927,10 +925,10 @@ SCENES: dict[str, Callable[[], Awaitable]] = {
     "filter": lambda: Promise.filter(range(5), double_later),
     "reduce": lambda: Promise.reduce(range(5), lambda total, item: double_later(item), 0),
     "each": lambda: Promise.each(async_generator(), double_later),
-    "stream": lambda: collected(Promise.map(generator(), double_later, ordered=False)),
+    "stream": lambda: collected(Promise.map_unordered(generator(), double_later)),
     "failure": lambda: Promise.each(generator(), failing),
     "failure, async items": lambda: Promise.each(async_generator(), failing),
-    "failure, stream": lambda: collected(Promise.map(async_generator(), failing, concurrency=1, ordered=False)),
+    "failure, stream": lambda: collected(Promise.map_unordered(async_generator(), failing, concurrency=1)),
     "time limit": lambda: Promise.map([1], lambda item: asyncio.sleep(60)).timeout(0),
 }
 
@@ -965,7 +963,7 @@ async def test_on_progress_is_told_how_many_are_done_and_how_many_there_are(run:
 async def test_on_progress_of_a_stream_counts_what_has_come() -> None:
     """Whether it was taken or not."""
     seen: list[tuple] = []
-    await collected(Promise.map([1, 2], double, ordered=False, on_progress=lambda *numbers: seen.append(numbers)))
+    await collected(Promise.map_unordered([1, 2], double, on_progress=lambda *numbers: seen.append(numbers)))
     assert [(1, 2), (2, 2)] == seen
 
 
@@ -979,7 +977,7 @@ async def test_on_progress_that_raises_rejects_as_the_function_would(when: int, 
         if done == when:
             raise Stop
 
-    mapped = Promise.map([0, 1, 2], calls, on_progress=on_progress, ordered=ordered)
+    mapped = (Promise.map if ordered else Promise.map_unordered)([0, 1, 2], calls, on_progress=on_progress)
     running = asyncio.ensure_future(value_or_class(mapped if ordered else collected(mapped)))
     await turns()
     calls.end(*calls.running[:when])
@@ -1183,7 +1181,7 @@ async def test_coroutines_among_the_items_are_closed_when_they_are_not_reached(m
 @pytest.mark.parametrize("hold", HELD.values(), ids=HELD)
 async def test_coroutines_among_the_items_are_closed_when_a_stream_is_left(hold: Callable) -> None:
     coroutines = [work(number) for number in range(5)]
-    async with aclosing(Promise.map(hold(coroutines), awaited, concurrency=1, ordered=False)) as results:
+    async with aclosing(Promise.map_unordered(hold(coroutines), awaited, concurrency=1)) as results:
         async for _ in results:
             break
     assert [CORO_CLOSED] * 5 == states(coroutines)
@@ -1193,7 +1191,7 @@ async def test_coroutines_among_the_items_are_closed_when_a_stream_is_left(hold:
 @pytest.mark.parametrize("end", ["closed", "dropped"])
 async def test_coroutines_among_the_items_are_closed_when_a_stream_is_never_iterated(hold: Callable, end: str) -> None:
     coroutines = [work(number) for number in range(5)]
-    results = Promise.map(hold(coroutines), awaited, ordered=False)
+    results = Promise.map_unordered(hold(coroutines), awaited)
     if end == "closed":
         await results.aclose()
     del results
@@ -1246,7 +1244,7 @@ REFUSED: dict[str, Callable] = {
     "no function": lambda items: Promise.map(items, 5),
     "a limit of 0": lambda items: Promise.each(items, awaited, concurrency=0),
     "no limit": lambda items: Promise.filter(items, awaited, concurrency="two"),
-    "no on_progress": lambda items: Promise.map(items, awaited, on_progress=5, ordered=False),
+    "no on_progress": lambda items: Promise.map_unordered(items, awaited, on_progress=5),
     "an async on_progress": lambda items: Promise.map(items, awaited, on_progress=work),
     "no executor": lambda items: Promise.map(items, print, executor=5),
     "an async function for an executor": lambda items: Promise.map(items, awaited, executor=5),

@@ -97,7 +97,7 @@ LINKS = [
     (".timeout(0)", lambda: Promise.delay(3600).timeout(0)),
     (".then(parse)", lambda: pipe(int, parse)("1")),
     ("Promise.map(parse)", lambda: Promise.map([1], parse)),
-    ("Promise.map(fetch)", lambda: Promise(anext(Promise.map([1], fetch, ordered=False)))),
+    ("Promise.map_unordered(fetch)", lambda: Promise(anext(Promise.map_unordered([1], fetch)))),
     ("Promise.filter(fetch)", lambda: Promise.filter([1], fetch)),
     ("Promise.reduce(fetch)", lambda: Promise.reduce([1], fetch, 0)),
     ("Promise.each(parse)", lambda: Promise.each([1], parse)),

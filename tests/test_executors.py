@@ -185,8 +185,8 @@ async def test_map_gives_the_results_of_calls_elsewhere_in_order(executor: Execu
 
 
 async def test_results_from_elsewhere_may_be_taken_as_they_come(executor: Executor) -> None:
-    """`ordered=False` goes with `executor=`."""
-    results = Promise.map(range(5), power, executor=executor, concurrency=2, ordered=False)
+    """`map_unordered()` takes `executor=`, too."""
+    results = Promise.map_unordered(range(5), power, executor=executor, concurrency=2)
     assert [0, 1, 4, 9, 16] == sorted([result async for result in results])
 
 

@@ -166,14 +166,14 @@ SITUATIONS: dict[str, Callable[[], object]] = {
     "map": lambda: Promise.map([1, 2], wait_a_little, concurrency=1, on_progress=lambda done, total: None),
     "map of async items": lambda: Promise.map(items(), wait_a_little, concurrency=1),
     "map of sync calls": lambda: Promise.map([1, 2], str),
-    "a stream": lambda: taken(Promise.map([1, 2], wait_a_little, ordered=False)),
+    "a stream": lambda: taken(Promise.map_unordered([1, 2], wait_a_little)),
     "filter": lambda: Promise.filter([1, 2], wait_a_little),
     "reduce": lambda: Promise.reduce([1, 2], wait_a_little, 0),
     "each": lambda: Promise.each(items(), wait_a_little),
     "awaiters that are cancelled": lambda: in_turn(p := pending(), p, Promise(wait()), Promise.all(wait())),
     "asyncio's own": lambda: asyncio.gather(Promise.delay(0.01), asyncio.shield(Promise(wait_a_little()))),
     "what is shown by itself": lambda: [
-        *map(repr, [Promise.map([1], str, ordered=False), Promise.as_completed([1]), *Promise.with_resolvers()]),
+        *map(repr, [Promise.map_unordered([1], str), Promise.as_completed([1]), *Promise.with_resolvers()]),
         *map(repr, [Promise.resolve, Promise.all, Promise.then, chain]),
     ],
 }

@@ -756,7 +756,7 @@ class Real:
         return getattr(Promise, kind)(items, function, concurrency=limit)
 
     def stream(self, items: Any, function: Callable, limit: int) -> AsyncGenerator:
-        return Promise.map(items, function, concurrency=limit, ordered=False)
+        return Promise.map_unordered(items, function, concurrency=limit)
 
     def cancel_running_task(self) -> None:
         asyncio.current_task().cancel()

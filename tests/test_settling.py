@@ -364,7 +364,7 @@ def attribute_then(error: BaseException) -> object:
 
 
 async def stream(error: BaseException) -> None:
-    async for _ in Promise.map([1], raising(error), ordered=False):
+    async for _ in Promise.map_unordered([1], raising(error)):
         pass
 
 

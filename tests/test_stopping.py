@@ -42,7 +42,7 @@ def failing(item: object) -> Promise:
 
 
 async def left_early(items: Any) -> str:
-    async with aclosing(Promise.map(items, str, concurrency=2, ordered=False)) as results:
+    async with aclosing(Promise.map_unordered(items, str, concurrency=2)) as results:
         async for _ in results:
             break
     return "left"
@@ -58,7 +58,7 @@ ENDED_EARLY: dict[str, tuple[Callable[[Any], Awaitable], object]] = {
     "a failure of map()": (lambda items: Promise.map(items, failing, concurrency=2), Stop),
     "a failure of filter()": (lambda items: Promise.filter(items, failing, concurrency=2), Stop),
     "a failure of each()": (lambda items: Promise.each(items, failing, concurrency=2), Stop),
-    "a failure of a stream": (lambda items: drained(Promise.map(items, failing, concurrency=2, ordered=False)), Stop),
+    "a failure of a stream": (lambda items: drained(Promise.map_unordered(items, failing, concurrency=2)), Stop),
     "cancel() of map()": (lambda items: cancelled(Promise.map(items, str, concurrency=2)), CancelledError),
     "cancel() of filter()": (lambda items: cancelled(Promise.filter(items, str, concurrency=2)), CancelledError),
     "cancel() of each()": (lambda items: cancelled(Promise.each(items, str)), CancelledError),
@@ -153,7 +153,7 @@ DECIDED: dict[str, tuple[Callable[[Any], Awaitable], object]] = {
     "all": (lambda loser: Promise.all(loser, fails()), Stop),
     "map": (lambda loser: Promise.map([loser, fails()], lambda work: work), Stop),
     "as_completed": (lambda loser: first_of(Promise.as_completed(loser, ends())), "v"),
-    "a stream": (lambda loser: drained(Promise.map([loser, fails()], lambda work: work, ordered=False)), Stop),
+    "a stream": (lambda loser: drained(Promise.map_unordered([loser, fails()], lambda work: work)), Stop),
 }
 
 
@@ -168,7 +168,7 @@ async def test_a_loser_that_has_absorbed_a_cancellation_is_stopped(run, expected
 # ---------------------------------------------------------------------------- a request beside a failure in a stream
 
 STREAMS = {
-    "a stream": lambda call: drained(Promise.map([0, 1], call, ordered=False)),
+    "a stream": lambda call: drained(Promise.map_unordered([0, 1], call)),
     "as_completed": lambda call: values_of(Promise.as_completed(call(0), call(1))),
     "map": lambda call: Promise.map([0, 1], call),
     "all": lambda call: Promise.all(call(0), call(1)),
@@ -214,7 +214,7 @@ ON_A_LOOP = {
     "any": lambda work: Promise.any(work(1), work(2)),
     "all_settled": lambda work: Promise.all_settled(work(1), work(2)),
     "map": lambda work: Promise.map([1, 2], work),
-    "a stream": lambda work: drained(Promise.map([1, 2], work, ordered=False)),
+    "a stream": lambda work: drained(Promise.map_unordered([1, 2], work)),
     "as_completed": lambda work: values_of(Promise.as_completed(work(1), work(2))),
     "one in another": lambda work: Promise.all(Promise.race(work(1), work(2)).then(str), work(3)),
     "below a limit": lambda work: Promise.all(work(1), work(2)).timeout(3600),
@@ -521,7 +521,7 @@ async def test_a_stream_that_fails_is_announced_to_nobody(announced) -> None:
         await turns(item)
         raise Stop
 
-    assert Stop is await value_or_class(drained(Promise.map([1, 2], fails_soon, ordered=False)))
+    assert Stop is await value_or_class(drained(Promise.map_unordered([1, 2], fails_soon)))
     assert Stop is await value_or_class(values_of(Promise.as_completed(iter_that_fails())))
     await turns()
     assert [] == announced
@@ -563,7 +563,7 @@ FAILING: dict[str, Callable[[Callable], Awaitable]] = {
     "each": lambda fail: Promise.each(range(6), fail, concurrency=6),
     "map": lambda fail: Promise.map(range(6), fail),
     "filter": lambda fail: Promise.filter(range(6), fail),
-    "a stream": lambda fail: drained(Promise.map(range(6), fail, ordered=False)),
+    "a stream": lambda fail: drained(Promise.map_unordered(range(6), fail)),
     "gather": lambda fail: asyncio.gather(*map(fail, range(6))),
 }
 

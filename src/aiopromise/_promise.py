@@ -544,6 +544,7 @@ class Promise(Core, Awaitable[T_co]):
     as_completed = ClassOnly("as_completed", combinators.as_completed)
 
     map = ClassOnly("map", mapping.map_)
+    map_unordered = ClassOnly("map_unordered", mapping.map_unordered)
     filter = ClassOnly("filter", mapping.filter_)
     reduce = ClassOnly("reduce", mapping.reduce_)
     each = ClassOnly("each", mapping.each)

@@ -255,8 +255,8 @@ _Progress: TypeAlias = Callable[[int, int | None], object]
 class _Executor(Protocol):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
 
-# The type of `Promise.map`: an object, not a static method.  mypy 1.11 to 2.4 refuses a lambda where a generic static
-# method of a *generic class* is called through the bare class.
+# The types of `Promise.map` and `map_unordered`: objects, not static methods. mypy 1.11 to 2.4 refuses a lambda where a
+# generic static method of a *generic class* is called through the bare class.
 @final
 class _Map:
     @overload
@@ -267,7 +267,6 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: None = None,
     ) -> Promise[list[_U]]: ...
@@ -279,7 +278,6 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: None = None,
     ) -> Promise[list[_U]]: ...
@@ -291,10 +289,12 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[True] = True,
         on_progress: _Progress | None = None,
         executor: _Executor,
     ) -> Promise[list[_U]]: ...
+
+@final
+class _MapUnordered:
     @overload
     def __call__(
         self,
@@ -303,7 +303,6 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: None = None,
     ) -> AsyncGenerator[_U]: ...
@@ -315,7 +314,6 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: None = None,
     ) -> AsyncGenerator[_U]: ...
@@ -327,7 +325,6 @@ class _Map:
         /,
         *,
         concurrency: SupportsIndex | None = None,
-        ordered: Literal[False],
         on_progress: _Progress | None = None,
         executor: _Executor,
     ) -> AsyncGenerator[_U]: ...
@@ -736,6 +733,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
 
     # Many items through one function.
     map: ClassVar[_Map]
+    map_unordered: ClassVar[_MapUnordered]
     @staticmethod
     def filter(
         items: _Items[_T],

@@ -78,9 +78,9 @@ async def map_takes_any_function() -> None:
     assert_type(Promise.map(["a"], lambda name: len(name)), Promise[list[int]])
     assert_type(Promise.map(range(3), lambda number: describe(number)), Promise[list[str]])
     assert_type(Promise.map(pages(), len, on_progress=print), Promise[list[int]])
-    async for page in Promise.map(pages(), lambda page: page.encode(), ordered=False):
+    async for page in Promise.map_unordered(pages(), lambda page: page.encode()):
         assert_type(page, bytes)
-    async for number in Promise.map([1, 2], double, ordered=False, concurrency=2):
+    async for number in Promise.map_unordered([1, 2], double, concurrency=2):
         assert_type(number, int)
 
 
@@ -89,7 +89,7 @@ async def executors_take_plain_functions(
 ) -> None:
     assert_type(Promise.map([1, 2], half, executor=threads), Promise[list[float]])
     assert_type(Promise.map(pages(), len, executor=processes, concurrency=2), Promise[list[int]])
-    async for word in Promise.map([1, 2], text, executor=executor, ordered=False):
+    async for word in Promise.map_unordered([1, 2], text, executor=executor):
         assert_type(word, str)
     assert_type(Promise.submit(threads, text, 1), Promise[str])
     assert_type(Promise.submit(processes, int, "2a", base=16), Promise[int])

@@ -408,9 +408,9 @@ async def failures_are_recovered(promise: Promise[int], response: Promise[Respon
 
 
 async def streams_are_read(client: Client) -> None:
-    async for words in Promise.map(lines(), str.split, ordered=False):
+    async for words in Promise.map_unordered(lines(), str.split):
         assert_type(words, list[str])
-    async with aclosing(Promise.map(["/a", "/b"], client.get, ordered=False, concurrency=1)) as responses:
+    async with aclosing(Promise.map_unordered(["/a", "/b"], client.get, concurrency=1)) as responses:
         async for response in responses:
             assert_type(response, Response)
     async for place, done in Promise.as_completed(client.get("/a"), client.user(UserId(1))):
@@ -421,7 +421,7 @@ async def streams_are_read(client: Client) -> None:
     assert_type(Promise.filter(lines(), lambda line: " " in line), Promise[list[str]])
     assert_type(Promise.reduce(lines(), lambda total, line: total + len(line), 0), Promise[int])
     assert_type(Promise.each(lines(), print), Promise[None])
-    assert_type([found async for found in Promise.map(lines(), len, ordered=False)], list[int])
+    assert_type([found async for found in Promise.map_unordered(lines(), len)], list[int])
 
 
 async def outcomes_are_sorted_out(client: Client, promise: Promise[int]) -> None:

@@ -38,7 +38,7 @@ def items_fit_their_function() -> None:
     Promise.map([1], 3)  # refused: call-overload
     Promise.map(3, text)  # refused: call-overload
     Promise.map(["one"], text)  # refused: arg-type
-    Promise.map([1], text, ordered=False).then(print)  # refused: attr-defined
+    Promise.map_unordered([1], text).then(print)  # refused: attr-defined
     Promise.filter(["one"], text)  # refused: arg-type
     Promise.reduce([1], text, 0)  # refused: arg-type
     Promise.reduce([1], pow)  # refused: call-overload

@@ -1,6 +1,6 @@
 """Many items through one function, so many at a time."""
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -24,7 +24,7 @@ from aiopromise._timeout import MISSING
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
-__all__ = ["each", "filter_", "map_", "reduce_"]
+__all__ = ["each", "filter_", "map_", "map_unordered", "reduce_"]
 
 
 def map_(
@@ -33,19 +33,14 @@ def map_(
     /,
     *,
     concurrency: int | None = None,
-    ordered: bool = True,
     on_progress: Progress | None = None,
     executor: Any = None,
-) -> Any:
+) -> "Promise[Any]":
     """Return a promise for the list of what *fn* makes of each of *items*, in their order.
 
     At most *concurrency* calls of *fn*, sync or async, are unfinished at a time (None: no limit). Items come from
     anything that can be iterated, sync or async; none is taken before there is room for it, and calls begin in the
     order of the items. Each call is made by the loop, as that of a handler, in a copy of the current context.
-
-    With ``ordered=False`` it is an async iterator over the results as they come, instead of a promise: nothing runs
-    before it is iterated, and results that were not taken count against the limit. Leaving the loop early stops what
-    is running (see `contextlib.aclosing`).
 
     The first failure, of *fn* or of the items, rejects it with the same exception, after the calls that are
     unfinished were cancelled and have ended, and the generator of the items is closed. Coroutines among the items
@@ -71,18 +66,53 @@ def map_(
         ...     await asyncio.sleep(0.01)
         ...     return number * 2
         >>> async def main():
-        ...     print(await Promise.map(range(5), double, concurrency=2))
-        ...     async for result in Promise.map(range(3), double, ordered=False):
-        ...         print(result)
+        ...     return await Promise.map(range(5), double, concurrency=2)
         >>> asyncio.run(main())
         [0, 2, 4, 6, 8]
-        0
-        2
-        4
     """
-    if ordered:
-        return _run(Mapped, "map", items, fn, concurrency, on_progress, executor)
-    return _pool(Streamed, "map", items, fn, concurrency, on_progress, executor).stream()
+    return _run(Mapped, "map", items, fn, concurrency, on_progress, executor)
+
+
+def map_unordered(
+    items: Any,
+    fn: Function,
+    /,
+    *,
+    concurrency: int | None = None,
+    on_progress: Progress | None = None,
+    executor: Any = None,
+) -> AsyncGenerator[Any, None]:
+    """Return an async iterator over what *fn* makes of each of *items*, as the results come.
+
+    Nothing runs before it is iterated, and results that were not taken count against the limit. Otherwise as
+    `Promise.map`: the first failure is raised by the iterator.
+
+    Raises:
+        As `Promise.map`.
+
+    Cancellation:
+        Leaving the loop early, or cancelling the Task that waits for the next result, cancels the calls that are
+        unfinished, and closes the generator of the items. That is waited for when the iterator is closed: see
+        `contextlib.aclosing`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def double(number):
+        ...     await asyncio.sleep(0.02 / number)
+        ...     return number * 2
+        >>> async def main():
+        ...     async for result in Promise.map_unordered([1, 2, 4], double):
+        ...         print(result)
+        >>> asyncio.run(main())
+        8
+        4
+        2
+    """
+    stream: AsyncGenerator[Any, None] = _pool(
+        Streamed, "map_unordered", items, fn, concurrency, on_progress, executor
+    ).stream()
+    return stream
 
 
 def filter_(
@@ -292,7 +322,7 @@ class Streamed(Iterated, Pool):
 
     __slots__ = ("_incoming",)
 
-    method: ClassVar[str] = "map"
+    method: ClassVar[str] = "map_unordered"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
