@@ -609,6 +609,11 @@ def _one_that_cancels_itself_and_fails() -> Promise:
     return promises[0]
 
 
+def _one_whose_handler_knows_it() -> Promise:
+    promise = Promise.resolve().then(lambda _: fail_at_once(promise.done()))
+    return promise
+
+
 def _cancelled_before_it_began(promise: Promise) -> Promise:
     promise.cancel()
     return promise
@@ -735,6 +740,7 @@ FAILED_AT_ONCE = {
     "then": lambda: Promise.resolve(1).then(fail_at_once),
     "then of work": lambda: Promise(fail_at_once()).then(next_number),
     "then with a sync function around": lambda: Promise.resolve(1).then(lambda _: fail_at_once()),
+    "then of a function that knows its promise": _one_whose_handler_knows_it,
     "then that returns a promise": lambda: Promise.resolve(1).then(lambda _: Promise(fail_at_once())),
     "then that returns what cannot be awaited": lambda: Promise.resolve().then(lambda _: Unawaitable()),
     "then that returns a Future that takes no callback": lambda: Promise.resolve().then(lambda _: Deaf()),

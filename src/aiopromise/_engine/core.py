@@ -308,7 +308,7 @@ def resolve_with(
         if broke_off(promise, error):
             raise
     finally:
-        del promise, value  # this frame is seen from the traceback
+        del promise, value, handler, context  # this frame is seen from the traceback
 
 
 def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
@@ -401,7 +401,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         if request is not None:
             task.cancel(*request.args)
     # An eager Task that failed has this frame in its traceback.
-    del promise, coroutine, context, queue, task
+    del promise, coroutine, handler, context, queue, task
 
 
 def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
