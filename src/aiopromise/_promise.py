@@ -45,10 +45,9 @@ _STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CAN
 class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run time in 3.11
     """A static method that an instance does not have, for there it would silently make another promise."""
 
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        function.__name__ = name
-        function.__qualname__ = f"Promise.{name}"
-        super().__init__(function)
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.__func__.__name__ = name
+        self.__func__.__qualname__ = f"{owner.__name__}.{name}"
 
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
         if instance is None:
@@ -527,27 +526,27 @@ class Promise(Core, Awaitable[T_co]):
 
     # Other ways to make a promise; each is explained in the module that it comes from.
 
-    resolve = ClassOnly("resolve", _factories.resolve)
-    reject = ClassOnly("reject", _factories.reject)
-    try_ = ClassOnly("try_", _factories.try_)
-    with_resolvers = ClassOnly("with_resolvers", _factories.with_resolvers)
-    delay = ClassOnly("delay", _factories.delay)
-    from_thenable = ClassOnly("from_thenable", _thenable.from_thenable)
-    submit = ClassOnly("submit", _executors.submit)
+    resolve = ClassOnly(_factories.resolve)
+    reject = ClassOnly(_factories.reject)
+    try_ = ClassOnly(_factories.try_)
+    with_resolvers = ClassOnly(_factories.with_resolvers)
+    delay = ClassOnly(_factories.delay)
+    from_thenable = ClassOnly(_thenable.from_thenable)
+    submit = ClassOnly(_executors.submit)
 
-    all = ClassOnly("all", combinators.all_)
-    all_settled = ClassOnly("all_settled", combinators.all_settled)
-    all_keyed = ClassOnly("all_keyed", combinators.all_keyed)
-    any = ClassOnly("any", combinators.any_)
-    race = ClassOnly("race", combinators.race)
-    some = ClassOnly("some", combinators.some)
-    as_completed = ClassOnly("as_completed", combinators.as_completed)
+    all = ClassOnly(combinators.all_)
+    all_settled = ClassOnly(combinators.all_settled)
+    all_keyed = ClassOnly(combinators.all_keyed)
+    any = ClassOnly(combinators.any_)
+    race = ClassOnly(combinators.race)
+    some = ClassOnly(combinators.some)
+    as_completed = ClassOnly(combinators.as_completed)
 
-    map = ClassOnly("map", mapping.map_)
-    map_unordered = ClassOnly("map_unordered", mapping.map_unordered)
-    filter = ClassOnly("filter", mapping.filter_)
-    reduce = ClassOnly("reduce", mapping.reduce_)
-    each = ClassOnly("each", mapping.each)
+    map = ClassOnly(mapping.map_)
+    map_unordered = ClassOnly(mapping.map_unordered)
+    filter = ClassOnly(mapping.filter_)
+    reduce = ClassOnly(mapping.reduce_)
+    each = ClassOnly(mapping.each)
 
 
 use_promise_class(Promise)

@@ -47,7 +47,7 @@ class Deadline(Passage):
         self._has_expired = False
         # Whether it waits no more, neither for an outcome nor for a cleanup.
         self._is_withdrawn = False
-        # None where it is over, too.
+        # None before it has begun, and once it is over.
         self._timer: asyncio.Handle | None = None
 
     def __repr__(self) -> str:
@@ -86,6 +86,7 @@ class Deadline(Passage):
         if has_only(source, self):
             task, passages = task_to_ask(source)
             if task is not None:
+                retract(passages)  # end() tells them itself
                 end(source, None)
                 return
             tasks = running_tasks(source)

@@ -31,9 +31,9 @@ class Arrival(Upstream):
 
     def come(self) -> None:
         """Let the iterator look at what there is."""
-        if self.promise._state == PENDING and self._group.promise._state == CANCELLED:
+        if self._group.promise._state == CANCELLED:
             adopt_state(self.promise, self._group.promise)
-        elif self.promise._state == PENDING:
+        else:
             settle(self.promise, FULFILLED, None)
 
     def wanted_alone(self) -> list[State]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._engine.cancellation import ask_each
-from aiopromise._engine.core import Core, link, mark_handled, resolve_with, without_our_frames
+from aiopromise._engine.core import Core, link, resolve_with, without_our_frames
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
@@ -244,7 +244,6 @@ class Pool(Group):
     def _close_reader(self, promise: Core) -> None:
         task = promise._upstream
         closing = OwnedInput(self, 0, promise)
-        mark_handled(promise)
         self._is_closing = True
         self._vacancy.set()
         self._add(closing)

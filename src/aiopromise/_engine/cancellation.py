@@ -57,7 +57,7 @@ class Spared:
         return id(future) in self._ids or (was_asked(future) and self._queue.every_task_was_asked())
 
 
-def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:
+def cancel(promise: Core, message: Any) -> bool:
     """Ask for *promise* to end: see `Promise.cancel`.
 
     The request climbs from link to link as long as nobody else wants what is above:
@@ -66,8 +66,6 @@ def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:
         b = a.then(parse)           unless a has another consumer than b,
         c = b.then(store)           or b another than c:
         c.cancel()                  then the lower part is cut off, and ends at once
-
-    What is *spared* was asked already, and may be in the middle of its cleanup.
     """
     if promise._state != PENDING:
         return False
@@ -75,20 +73,25 @@ def cancel(promise: Core, message: Any, spared: Spared | None = None) -> bool:
         promise._queue.check_thread("cancel")
     path, upstream, passages = _climb(promise)
     if isinstance(upstream, Upstream):
-        ask_each((promise,), message, spared)
+        ask_each((promise,), message)
         return True
     _tell(passages)
-    return _ask(path, upstream, message, spared)
+    return _ask(path, upstream, message, None)
 
 
 def end(promise: Core, message: Any, spared: Spared | None = None) -> bool:
-    """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with."""
-    if promise._state == PENDING:
-        path, upstream, passages = _climb(promise)
-        if not isinstance(upstream, Upstream):
-            _tell(passages)
-            return _ask_or_fail(path, upstream, message, spared)
-    return cancel(promise, message, spared)
+    """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with.
+
+    What is *spared* was asked already, and may be in the middle of its cleanup.
+    """
+    if promise._state != PENDING:
+        return False
+    path, upstream, passages = _climb(promise)
+    if isinstance(upstream, Upstream):
+        ask_each((promise,), message, spared)
+        return True
+    _tell(passages)
+    return _ask_or_fail(path, upstream, message, spared)
 
 
 def ask_each(promises: Iterable[State], message: Any, spared: Spared | None = None) -> None:
@@ -188,7 +191,7 @@ def store_request(promise: Core, message: Any) -> bool:
 
 
 def _store_request(promise: Core, message: Any) -> None:
-    promise._value = cancelled_error(message)  # `_core` takes it up when the step is over
+    promise._value = cancelled_error(message)  # `_run()` takes it up when the step is over
 
 
 def _climb(promise: Core) -> "tuple[list[Core], Any, list[Passage]]":
