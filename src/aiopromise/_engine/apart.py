@@ -32,9 +32,9 @@ _idle: Final[list[Generator[Any, list[Any], None]]] = []
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return ``function(*arguments)``, whose frames do not lead to those of the caller once it has ended."""
-    if _idle:
-        answers = _idle.pop()
-    else:
+    try:
+        answers = _idle.pop()  # in one step, for threads share them
+    except IndexError:
         answers = _answers()
         next(answers)
     call: list[Any] = [arguments, function]
