@@ -39,10 +39,7 @@ LAYERS = [
     {"__main__"},
 ]
 # What may not, though it stands on a higher layer.
-FORBIDDEN = {
-    "_engine": {"_settled"},
-    "__init__": {"testing", "_pytest"},
-}
+FORBIDDEN = {"_engine": {"_settled"}}
 
 
 def test_all_is_what_can_be_imported_without_an_underscore() -> None:

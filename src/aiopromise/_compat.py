@@ -1,7 +1,7 @@
 """Two builds of one source: in Python, and with the engine compiled by mypyc.
 
-The engine is `_queue`, `_state`, `_core`, `_drain`, `_cancellation`, `_awaiter` and `_task`. What users hold is Python
-in both builds, so that docstrings, signatures and weak references are the same.
+The modules of `_engine` that are compiled are listed in pyproject.toml. What users hold is Python in both builds, so
+that docstrings, signatures and weak references are the same.
 """
 
 from typing import TYPE_CHECKING

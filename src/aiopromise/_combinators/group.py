@@ -123,11 +123,13 @@ class Group(Upstream):
         self._inputs: dict[Input, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
         self._outcome: Outcome | None = None
-        self._was_one_asked = False
-        # Why others have failed since then.
-        self._late: list[BaseException] = []
-        # Whether that is the reason for which the loop, or the caller, is left, too.
+        # Whether the outcome is a KeyboardInterrupt or SystemExit, which leaves the loop, or the caller, too.
         self._propagates = False
+        # Why others have failed after there was an outcome.
+        self._late: list[BaseException] = []
+        # Whether a coroutine of ours was cancelled that had been asked to end: by itself, or else by somebody who asks
+        # all Tasks, as asyncio.run() does at its end.
+        self._was_one_asked = False
 
     def __repr__(self) -> str:
         return f"Promise.{self._method}(...)"
@@ -229,7 +231,6 @@ class Group(Upstream):
         if input_ not in self._inputs:
             return  # it was let go when it was in the queue already
         del self._inputs[input_]
-        # It may have asked itself; else it was somebody who asks all Tasks, as asyncio.run() does at its end.
         if type(input_) is OwnedInput and input_.promise._state == CANCELLED and input_.promise._value.was_asked_for:
             self._was_one_asked = True
         try:

@@ -68,8 +68,8 @@ class Awaiter:
 
         Two Tasks that await the same promise:
 
-            one = create_task(follow_future(promise))
-            two = create_task(follow_future(promise))
+            one = create_task(wait_for(promise))
+            two = create_task(wait_for(promise))
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
 

@@ -34,7 +34,7 @@ async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
     return await following(future)
 
 
-# What can be awaited in place of a future: `_convert`, which can make a promise that follows it, puts that here.
+# What can be awaited in place of a future: `_factories`, which can make a promise that follows it, puts that here.
 following: Callable[[Any], Awaitable[Any]] = _wait_for
 
 

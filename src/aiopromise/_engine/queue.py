@@ -146,7 +146,7 @@ class Queue:
     def every_task_was_asked(self) -> bool:
         """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
 
-        But those that run the handlers of cleanups, which have begun since. They are looked at once in a turn: where
+        Except those that run the handlers of cleanups, which have begun since. They are looked at once in a turn: where
         the loop ends, each of 10,000 combinators may want to know.
         """
         if self._every_task_was_asked is None:

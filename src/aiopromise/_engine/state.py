@@ -7,7 +7,7 @@ A pending promise hangs on its *upstream*, which is one of six things:
 - another promise, settled: this one is in the queue, its handler not yet called;
 - a coroutine: its Task takes its first step, and nobody has the Task yet;
 - a future: a Task of ours or somebody's Future, whose done callback settles this promise;
-- a `Upstream`: something else that will speak up later.
+- an `Upstream`: something else that will speak up later.
 
 To follow a promise is to hang on it without a handler. The children of a promise are its own reactions, so a link
 costs one object.
@@ -75,9 +75,8 @@ class State:
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    _is_handled: (
-        bool  # a rejection is the library's to answer for, whatever becomes of it (ECMA-262, [[PromiseIsHandled]])
-    )
+    # A rejection is the library's to answer for, whatever becomes of it (ECMA-262, [[PromiseIsHandled]]).
+    _is_handled: bool
     _origin: Any  # where the promise was made; in debug mode, or if recorded
 
 
