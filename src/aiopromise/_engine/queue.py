@@ -222,6 +222,8 @@ class Queue:
         if self.loop_class.run_forever is not self.run_forever:
             self.look_at_loop()
         self._armed = self._refuses or self._scheduled
+        if not self._armed and len(self.items) > 1:
+            self._arm()  # the first may run the loop until another of them has run
         try:
             self._run(most)
             if self._unhandled and not self.items:
