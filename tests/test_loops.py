@@ -248,6 +248,86 @@ BODIES = {
         """,
         "KeyError('no')\n",
     ),
+    "a handler that waits for one behind it": (
+        """
+        loop = asyncio.get_running_loop()
+        first = Promise.resolve(1)
+        waits = first.then(lambda _: loop.run_until_complete(asyncio.wait_for(behind, 5)))
+        behind, last = first.then(str), first.then(float)
+        print(await waits, await last)
+        """,
+        "1 1.0\n",
+    ),
+    "a Task that waits for a handler behind it": (
+        """
+        loop = asyncio.get_running_loop()
+        first = Promise.delay(.01, 1)
+        async def waits():
+            await first
+            return loop.run_until_complete(asyncio.wait_for(behind, 5))
+        task = asyncio.create_task(waits())
+        await asyncio.sleep(0)
+        behind = first.then(str)
+        print(await task)
+        """,
+        "1\n",
+    ),
+    "the progress of a pool": (
+        """
+        loop = asyncio.get_running_loop()
+        shown = lambda done, total: loop.run_until_complete(asyncio.sleep(.05)) or print(done, total)
+        for pool in (Promise.map, Promise.filter, Promise.each):
+            print(await pool([.03, .01, .02], asyncio.sleep, concurrency=2, on_progress=shown))
+        """,
+        "1 3\n2 3\n3 3\n[None, None, None]\n1 3\n2 3\n3 3\n[]\n1 3\n2 3\n3 3\nNone\n",
+    ),
+    "the items of a pool": (
+        """
+        import contextvars
+        variable = contextvars.ContextVar("variable")
+        loop = asyncio.get_running_loop()
+        def items():
+            token = variable.set("in the generator")
+            try:
+                for number in range(3):
+                    yield number
+                    loop.run_until_complete(asyncio.sleep(.01))
+            finally:
+                variable.reset(token)
+        print(await Promise.map(items(), lambda number: asyncio.sleep(0, number)))
+        print([number async for number in Promise.map_unordered(items(), str, concurrency=2)])
+        print(await Promise.map(items(), lambda number: 1 / 0).catch(repr))
+        """,
+        "[0, 1, 2]\n['0', '1', '2']\nZeroDivisionError('division by zero')\n",
+    ),
+    "a choice of items": (
+        """
+        loop = asyncio.get_running_loop()
+        class Truth:
+            def __bool__(self):
+                loop.run_until_complete(asyncio.sleep(.01))
+                return True
+        print(await Promise.filter(range(3), lambda number: asyncio.sleep(0, Truth())))
+        """,
+        "[0, 1, 2]\n",
+    ),
+    "a pool that is cancelled by its progress": (
+        """
+        loop = asyncio.get_running_loop()
+        def items():
+            try:
+                yield from range(100)
+            finally:
+                print("closed")
+        def progress(done, total):
+            pool.cancel()
+            loop.run_until_complete(asyncio.sleep(.01))
+        pool = Promise.map(items(), asyncio.sleep, concurrency=2, on_progress=progress)
+        await asyncio.wait([pool], timeout=5)
+        print(pool)
+        """,
+        "closed\n<Promise cancelled>\n",
+    ),
     "the end of the loop": (
         """
         Promise.delay(3600).finally_(lambda: print("cleaned up"))

@@ -4,9 +4,9 @@ Nothing is taken before there is room for it: the next item is asked for when a 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextvars import copy_context
-from types import GeneratorType
 from typing import Any, ClassVar, Final, final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
@@ -45,6 +45,7 @@ class Pool(Group):
         "_limit",
         "_on_progress",
         "_reader",
+        "_results",
         "_started_calls",
         "_vacancy",
     )
@@ -63,6 +64,8 @@ class Pool(Group):
         # Where code of the user's runs, from the first item to the end; a Context cannot be entered twice.
         self._context = copy_context()
         self._is_in_context = False
+        # What the calls have given, until it is taken up.
+        self._results: deque[tuple[int, Any]] = deque()
         # One of the two, from the first item that was asked for until the last has come; before that the items.
         self._iterator: Any = items
         self._reader: Reader | None = None
@@ -85,16 +88,31 @@ class Pool(Group):
             self._do(self._open)
         del self
 
-    def _do(self, step: Callable[..., object], *arguments: Any) -> None:
-        """Call *step*, which calls code of the user's, in the context of the user."""
+    def _do(self, step: Callable[[], object]) -> None:
+        """Call *step*, which calls code of the user's, in the context of the user.
+
+        That code may run the loop, where the loop allows it, or end the pool. What comes of it waits until the code
+        has returned: a generator that runs can neither be asked for an item nor be closed.
+
+            def items():
+                yield 1
+                loop.run_until_complete(...)    <-- the call for 1 ends here, under nest_asyncio,
+                yield 2                         <-- and its result is taken up once this has come
+        """
+        if self._is_in_context:
+            return
         try:
             self._is_in_context = True
-            self._context.run(step, *arguments)
+            try:
+                self._context.run(step)
+            finally:
+                self._is_in_context = False
         except BaseException as error:
             if self._failed(error):
                 raise
         finally:
-            self._is_in_context = False
+            if self._outcome is not None:
+                self._end()
             del self, step
 
     def _open(self) -> None:
@@ -145,24 +163,37 @@ class Pool(Group):
         return not self._is_closing
 
     def _start_calls(self) -> None:
-        """Take as many items as there is room for."""
+        """Take up what has come, and begin as many calls as there is room for."""
         self._vacancy.set()
-        while self._iterator is not None and self._outcome is None and self._free_slots() > 0:
-            try:
-                item = next(self._iterator)
-            except StopIteration:
-                self._iterator = None
-            except BaseException:
-                del self
-                raise
-            else:
-                self._call(item)
-        if self._inputs:
-            return
-        if self._outcome is not None:
-            self._close()  # of a generator that has cancelled all this itself, and could not be closed in the middle
-        elif self._iterator is None:
-            self._conclude(Outcome(True, self._answer()))
+        try:
+            while self._outcome is None:
+                if self._results:
+                    self._take_up(*self._results.popleft())
+                elif self._iterator is None or self._free_slots() <= 0:
+                    break
+                else:
+                    try:
+                        item = next(self._iterator)
+                    except StopIteration:
+                        self._iterator = None
+                    else:
+                        self._call(item)
+            if self._outcome is None and self._iterator is None and not self._inputs:
+                self._conclude(Outcome(True, self._answer()))
+        finally:
+            del self
+
+    def _take_up(self, index: int, value: Any) -> None:
+        try:
+            self._done += 1
+            self._on_result(index, value)
+            if self._on_progress is not None:
+                total = len(self._items) if hasattr(type(self._items), "__len__") else None
+                result = self._on_progress(self._done, total)
+                if result is not None:
+                    check_result(f"Promise.{self.method}(on_progress=)", self._on_progress, result)
+        finally:
+            del self
 
     def _free_slots(self) -> float:
         return self._limit - len(self._inputs) + (self._reader is not None)
@@ -184,24 +215,15 @@ class Pool(Group):
         outcome = outcome_of(input_.promise)
         if not outcome.fulfilled:
             self._conclude(outcome)
-        elif input_ is self._reader:
-            self._do(self._start_calls)
         else:
-            self._done += 1
-            self._do(self._go_on, input_.index, outcome.value)
+            if input_ is not self._reader:
+                self._results.append((input_.index, outcome.value))
+            self._do(self._start_calls)
         del self, input_
 
-    def _go_on(self, index: int, value: Any) -> None:
-        try:
-            self._on_result(index, value)
-            if self._on_progress is not None:
-                total = len(self._items) if hasattr(type(self._items), "__len__") else None
-                result = self._on_progress(self._done, total)
-                if result is not None:
-                    check_result(f"Promise.{self.method}(on_progress=)", self._on_progress, result)
-            self._start_calls()
-        finally:
-            del self
+    def _end(self) -> None:
+        if not self._is_in_context:  # else _do() comes to it
+            super()._end()
 
     def cancel(self, promise: State, message: Any) -> list[State]:
         self._close_uncalled()
@@ -219,21 +241,19 @@ class Pool(Group):
 
     def _close(self) -> None:
         iterator, reader = self._iterator, self._reader
-        if type(iterator) is GeneratorType and iterator.gi_running:
-            return
+        is_generator = issubclass(type(iterator), Generator)
+        if is_generator and self._is_in_context:
+            return  # _do() comes to it
         self._iterator = self._reader = None
         close_items(iterator)
-        if issubclass(type(iterator), Generator):
+        if is_generator:
             self._close_generator(iterator)
         elif reader is not None and reader.promise._state == PENDING:
             self._close_reader(reader.promise)
 
     def _close_generator(self, generator: Any) -> None:
         try:
-            if self._is_in_context:
-                generator.close()
-            else:
-                self._context.run(generator.close)
+            self._context.run(generator.close)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
