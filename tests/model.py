@@ -12,6 +12,7 @@ A Task that waits for itself, by way of others, is noted in the loop; what comes
 """
 
 import heapq
+import sys
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -925,6 +926,7 @@ class Iterated(Group):
 
     async def iterate(self) -> AsyncGenerator[Any, None]:
         self.begin_iterating()
+        left = None
         try:
             while self.to_give or not self.promise.done():
                 if self.to_give:
@@ -933,19 +935,23 @@ class Iterated(Group):
                     self.arrival = Arrival(self)
                     await self.arrival.promise
         except BaseException as error:
-            if self.promise.loop.has_ring:
-                raise  # the program is given up
-            self.conclude(Outcome(FULFILLED, None))
-            try:
-                await self.promise
-            except (CancelledError, GeneratorExit):
-                raise
-            except BaseException:
-                # No failure that came meanwhile takes the place of a request to end.
-                if not (isinstance(error, CancelledError) or self.promise.loop.running.is_asked):
-                    raise
+            left = error
+        if left is None:
+            await self.promise
+            return
+        if self.promise.loop.has_ring:
+            raise left  # the program is given up
+        # No failure that came meanwhile takes the place of a request to end, seen by what closes this or by itself.
+        is_request = isinstance(left, CancelledError) or isinstance(sys.exception(), CancelledError)
+        self.conclude(Outcome(FULFILLED, None))
+        try:
+            await self.promise
+        except (CancelledError, GeneratorExit):
             raise
-        await self.promise
+        except BaseException:
+            if not is_request:
+                raise
+        raise left
 
 
 class Arrivals(Iterated):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aiopromise import Promise, on_unhandled_rejection
+from aiopromise import Promise, on_unhandled_rejection, promisify
 from aiopromise.testing import settle
 from helpers import outcome, turns, value_or_class
 
@@ -204,6 +204,58 @@ async def test_a_request_that_comes_after_a_failure_is_not_lost(run) -> None:
     await turns()
     clean.set()
     await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+
+
+LEFT_EARLY: dict[str, Callable[[Callable], AsyncIterator]] = {
+    "a stream": lambda call: Promise.map_unordered([0, 1, 2], call),
+    "as_completed": lambda call: Promise.as_completed(call(0), call(1), call(2)),
+}
+
+
+async def fails_or_waits(number: int) -> int:
+    """Give a number at once, fail in the turn after the next, or wait."""
+    if number == 1:
+        await turns(2)
+        raise Stop
+    return number if number == 0 else await hang()
+
+
+@pytest.mark.parametrize("absorbs", [False, True])
+@pytest.mark.parametrize("begin", LEFT_EARLY.values(), ids=LEFT_EARLY)
+async def test_a_failure_is_raised_where_the_iterator_is_closed(begin, absorbs) -> None:
+    """Whatever requests to end the Task has absorbed long ago."""
+
+    async def leaves() -> None:
+        if absorbs:
+            asyncio.current_task().cancel()
+            with suppress(CancelledError):
+                await asyncio.sleep(0)
+        async with aclosing(begin(fails_or_waits)) as results:
+            async for _ in results:
+                await turns()
+                break
+
+    task = asyncio.create_task(leaves())
+    assert (Stop if begin is LEFT_EARLY["a stream"] else None) is await value_or_class(task)
+
+
+@pytest.mark.parametrize("begin", LEFT_EARLY.values(), ids=LEFT_EARLY)
+async def test_a_failure_does_not_take_the_place_of_a_request_that_closes_the_iterator(begin) -> None:
+    """The request comes while the code of the loop waits."""
+    waiting = asyncio.Event()
+
+    async def leaves() -> None:
+        async with aclosing(begin(fails_or_waits)) as results:
+            async for _ in results:
+                waiting.set()
+                await hang()
+
+    task = asyncio.create_task(leaves())
+    await waiting.wait()
+    await turns()
+    task.cancel()
+    await asyncio.wait([task])
     assert task.cancelled()
 
 
@@ -575,6 +627,16 @@ FAILING: dict[str, Callable[[Callable], Awaitable]] = {
     "map": lambda fail: Promise.map(range(6), fail),
     "filter": lambda fail: Promise.filter(range(6), fail),
     "a stream": lambda fail: drained(Promise.map_unordered(range(6), fail)),
+    "all, links": lambda fail: Promise.all(*[Promise(fail(number)).then(str) for number in range(6)]),
+    "all, links that are cancelled": lambda fail: Promise.all(
+        *[Promise(fail(number)).then(str) for number in range(6)], losers="cancel"
+    ),
+    "map of a promisified function": lambda fail: Promise.map(range(6), promisify(fail)),
+    "map of links": lambda fail: Promise.map(range(6), lambda number: Promise(fail(number)).then(str).then(str)),
+    "each of a combinator": lambda fail: Promise.each(
+        range(6), lambda number: Promise.all(fail(number), fail(number)), concurrency=6
+    ),
+    "a stream of promises": lambda fail: drained(Promise.map_unordered(range(6), lambda one: Promise(fail(one)))),
     # No promise: what asyncio itself does, for comparison.
     "gather": lambda fail: asyncio.gather(*map(fail, range(6))),
 }
@@ -722,7 +784,7 @@ async def test_in_debug_mode_one_note_is_enough_whatever_the_number(loop_mode) -
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 
-@pytest.mark.parametrize("end", ["a failure", "cancel()", "all items", "on_progress"])
+@pytest.mark.parametrize("end", ["a failure", "cancel()", "all items", "on_progress", "a failure of on_progress"])
 async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, reports) -> None:
     """It may set a variable when it begins, and reset it when it is closed, as an async one may."""
     closed: list[str] = []
@@ -745,14 +807,48 @@ async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, repo
     def progress(done: int, total: object) -> None:
         if end == "on_progress":
             promise.cancel()
+        if end == "a failure of on_progress":
+            raise Stop
 
     promise = Promise.map(items(), call, concurrency=1, on_progress=progress)
     await turns(5)
     if end == "cancel()":
         promise.cancel()
-    expected = {"a failure": Stop, "all items": [None] * 3}.get(end, CancelledError)
+    expected = {"a failure": Stop, "a failure of on_progress": Stop, "all items": [None] * 3}.get(end, CancelledError)
     assert expected == await value_or_class(promise)
     assert ["set"] == closed
     assert "unset" == variable.get()
     await turns()
     assert [] == reports
+
+
+# ------------------------------------------------------------------------- code of the user's that fails after the answer
+
+
+def items_that_cancel(cancel: Callable[[], object]) -> Iterator[int]:
+    yield 0
+    cancel()
+    raise Stop
+
+
+def cancel_and_fail(cancel: Callable[[], object]) -> None:
+    cancel()
+    raise Stop
+
+
+CANCELS_AND_FAILS: dict[str, Callable[[Callable], Promise]] = {
+    "a generator": lambda cancel: Promise.map(items_that_cancel(cancel), str),
+    "on_progress": lambda cancel: Promise.map([0, 1], str, on_progress=lambda *numbers: cancel_and_fail(cancel)),
+    "on_progress, while a call runs": lambda cancel: Promise.map(
+        [0, 1], lambda item: hang() if item else item, on_progress=lambda *numbers: cancel_and_fail(cancel)
+    ),
+}
+
+
+@pytest.mark.parametrize("begin", CANCELS_AND_FAILS.values(), ids=CANCELS_AND_FAILS)
+async def test_what_cancels_the_pool_and_then_fails_is_reported(begin, reports) -> None:
+    """The pool is cancelled, and nobody else would hear of the failure."""
+    pool = begin(lambda: pool.cancel())
+    assert CancelledError is await value_or_class(pool)
+    await turns()
+    assert ["Stop()"] == [repr(report["exception"]) for report in reports]

@@ -271,10 +271,14 @@ class Group(Upstream):
             add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after it: {named}{more}")
 
     def _failed(self, error: BaseException) -> bool:
-        """Settle with what code of the user's has raised; True: it is to leave the loop, too."""
-        self._propagates = stops(error)
-        self._conclude(failure(without_our_frames(error)))
-        return self._propagates
+        """Settle with what code of the user's has raised, or report it; True: it is to leave the loop, too."""
+        leaves = stops(error)
+        if self._outcome is None:
+            self._propagates = leaves
+            self._conclude(failure(without_our_frames(error)))
+        elif not leaves:
+            self._report(Rejection(without_our_frames(error), None))
+        return leaves
 
     def _conclude(self, outcome: Outcome) -> None:
         """Settle with *outcome*, once the losers have ended that are to be stopped."""
@@ -285,13 +289,14 @@ class Group(Upstream):
         ask_each(_promises_of(self._inputs), None, self.spared())
         for input_ in self._inputs:
             input_.is_asked = input_.promise._state == PENDING
+            if type(input_) is Input:
+                input_.promise._is_handled = False  # what its cleanup raises it tells by itself
         self._end()
 
     def _detach_losers(self) -> None:
         # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
         for input_ in tuple(self._inputs):
-            if self._losers != "cancel" or type(input_) is not Input:
-                mark_handled(input_.promise)
+            mark_handled(input_.promise)
             if not self._stops(input_):
                 for instrument in instruments:
                     instrument.loser_abandoned(self.promise, input_.promise)

@@ -1,6 +1,7 @@
 """A group whose results are iterated as they come, and what the iterator waits for."""
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, final
@@ -9,7 +10,7 @@ from aiopromise._combinators.group import Group
 from aiopromise._engine.core import adopt_state, mark_handled, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Upstream, pending
-from aiopromise._engine.tasks import Outcome, was_asked
+from aiopromise._engine.tasks import Outcome
 from aiopromise._loops import start_generator
 
 __all__ = ["Incoming", "Iterated"]
@@ -89,6 +90,7 @@ class Iterated(Group):
 
     async def _iterate(self) -> AsyncGenerator[Any, None]:
         incoming = self._incoming
+        left: BaseException | None = None
         try:
             try:
                 yield None  # here it stands at first: a generator that was never begun is closed without a word
@@ -100,28 +102,33 @@ class Iterated(Group):
                         incoming.arrival = Arrival(self)
                         await incoming.arrival.promise
             except BaseException as error:
-                await self._close_early(error)
-                raise
+                left = error
+            # Not in the except, where Python would not tell what is handled by the code that closes the iterator.
+            if left is not None:
+                await self._close_early(left)
+                raise left
             await self.promise
         finally:
             incoming.arrival = None
-            del self, incoming  # this frame is seen from the traceback of a failure
+            del self, incoming, left  # this frame is seen from the traceback of a failure
 
     async def _close_early(self, error: BaseException) -> None:
         """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
 
-        A failure that came meanwhile is raised unless it would take the place of a request to end:
+        A failure that came meanwhile is raised unless it would take the place of a request to end, be that the *error*
+        or on its way through the code that closes the iterator:
 
             async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
-                await something()    <-- cancelled here, which closes the iterator
+                await something()    <-- cancelled here
         """
+        is_request = any(issubclass(type(one), asyncio.CancelledError) for one in (error, sys.exception()))
         self._conclude(Outcome(True, None))
         try:
             await self.promise
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
-            if not issubclass(type(error), asyncio.CancelledError) and not was_asked(asyncio.current_task()):
+            if not is_request:
                 raise
         finally:
             del self, error

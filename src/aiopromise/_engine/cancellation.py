@@ -13,6 +13,7 @@ from aiopromise._engine.core import (
     cancelled_error,
     detach_future,
     is_caught,
+    mark_handled,
     reject,
     settle,
 )
@@ -219,10 +220,21 @@ def _tell(passages: "list[Passage]") -> None:
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:
-    """Cancel the links of *path*, its last one first, down to one whose handler is for cancellations."""
+    """Cancel the links of *path*, its last one first, down to one whose handler is for cancellations.
+
+    A link that was in the queue leaves a rejection to whoever else wants it; but to nobody if the library answers for
+    what the first of *path* ends with:
+
+        Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one turn: map() ends, and so
+                                                                              does a then() that was to take the other
+    """
+    is_handled = bool(path) and path[0]._is_handled
     while path:
         link = path.pop()
+        source = link._upstream
         queued = _detach(link)
+        if queued and is_handled:
+            mark_handled(source)
         if link._on_rejected is not None and _may_catch(link, error):
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
