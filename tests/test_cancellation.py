@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 import pytest
 
-from aiopromise import Promise
+from aiopromise import Promise, promisify
 from aiopromise._unhandled import Rejection
 from helpers import outcome, turns, value_or_class
 
@@ -572,7 +572,15 @@ ANSWERS = {
     "catch of everything": lambda promise, clean_up: promise.catch(BaseException, lambda error: clean_up()),
 }
 
-GIVEN = {"a coroutine": lambda work: work(), "an awaitable": Wrapped}
+GIVEN = {
+    "a coroutine": lambda work: work(),
+    "an awaitable": Wrapped,
+    "a promise": lambda work: Promise(work()),
+    "a promise that is resolved": lambda work: Promise(lambda resolve, reject: resolve(work())),
+    "a link of a promise": lambda work: Promise.resolve(work()).then(str),
+    "a promisified function": lambda work: promisify(work)(),
+    "a combinator": lambda work: Promise.all(work()),
+}
 
 
 @pytest.fixture(params=["the loop's own Tasks", "Tasks that begin later"])
@@ -675,9 +683,10 @@ async def test_a_request_before_the_first_step_comes_right_after_it(clean_up, ex
 
 
 @pytest.mark.parametrize("factory", [None, lazy], ids=["the loop's own Tasks", "Tasks that begin later"])
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 @pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("count", range(4))
-def test_the_end_of_the_loop_lets_a_cleanup_begin(link, factory, count) -> None:
+def test_the_end_of_the_loop_lets_a_cleanup_begin(link, given, factory, count) -> None:
     """It cancels all Tasks, also those that have not taken their first step."""
     log: list[str] = []
 
@@ -690,7 +699,7 @@ def test_the_end_of_the_loop_lets_a_cleanup_begin(link, factory, count) -> None:
 
     async def main() -> None:
         asyncio.get_running_loop().set_task_factory(factory)
-        promise = link(Promise.with_resolvers().promise, clean_up)
+        promise = link(Promise.with_resolvers().promise, lambda: given(clean_up))
         promise.cancel()
         await turns(count)
 

@@ -822,7 +822,7 @@ async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, repo
     assert [] == reports
 
 
-# ------------------------------------------------------------------------- code of the user's that fails after the answer
+# ----------------------------------------------------------------------- code of the user's that fails after the answer
 
 
 def items_that_cancel(cancel: Callable[[], object]) -> Iterator[int]:
@@ -848,7 +848,12 @@ CANCELS_AND_FAILS: dict[str, Callable[[Callable], Promise]] = {
 @pytest.mark.parametrize("begin", CANCELS_AND_FAILS.values(), ids=CANCELS_AND_FAILS)
 async def test_what_cancels_the_pool_and_then_fails_is_reported(begin, reports) -> None:
     """The pool is cancelled, and nobody else would hear of the failure."""
-    pool = begin(lambda: pool.cancel())
-    assert CancelledError is await value_or_class(pool)
+    pools: list[Promise] = []
+
+    def cancel() -> None:
+        pools[0].cancel()
+
+    pools.append(begin(cancel))
+    assert CancelledError is await value_or_class(pools[0])
     await turns()
     assert ["Stop()"] == [repr(report["exception"]) for report in reports]

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import functools
+import gc
 import inspect
 import operator
 import types
@@ -481,6 +482,8 @@ WAITS_FOR_IT = {
     "a shield of it": lambda promise: promise.shield(),
     "a time limit of it": lambda promise: promise.timeout(60),
     "all of it and others": lambda promise: Promise.all(promise, Promise.resolve(1)).then(str),
+    "a gather() of it": lambda promise: asyncio.gather(promise, Promise.resolve(1)),
+    "a gather() of a link of it": lambda promise: asyncio.gather(asyncio.gather(promise.then(str))),
 }
 
 
@@ -499,6 +502,17 @@ async def test_an_effect_that_returns_its_own_promise_settles_as_the_source_did(
     await asyncio.wait([tip])
     assert (reason if effect is Promise.tap_catch else "page") == await promise.catch(lambda error: error)
     assert ({}, tip.exception()) == (cache, reason if effect is Promise.tap_catch else None)
+
+
+@pytest.mark.parametrize("wait", WAITS_FOR_IT.values(), ids=WAITS_FOR_IT)
+async def test_what_an_effect_returns_answers_for_its_own_promise_no_more_than_once(wait, loop_mode, reports) -> None:
+    """A failure is told by the promise itself; by what waited for it and was returned nobody is told again."""
+    cache: dict[str, Promise] = {}
+    cache["key"] = Promise.reject(ValueError("no page")).finally_(lambda: wait(cache.pop("key")))
+    assert isinstance(await reason_of(cache["key"]), ValueError)
+    await turns()
+    gc.collect()
+    assert [] == reports
 
 
 async def test_single_flight_is_one_line(loop_mode) -> None:

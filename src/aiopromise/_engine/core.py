@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from aiopromise._compat import mypyc_attr
 from aiopromise._engine.apart import apart
@@ -202,6 +202,8 @@ class Core(State):
         handler: Any = None
         argument: Any = None
         context = self._context
+        # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
+        cleanup = source._state == CANCELLED or self._catches is BaseException
         try:
             if source._state == FULFILLED:
                 handler = self._on_fulfilled
@@ -215,7 +217,14 @@ class Core(State):
             if handler is None:
                 adopt_state(self, source)
                 return
-            result = context.run(handler, argument)
+            if cleanup:
+                self._queue.is_in_cleanup = True
+                try:
+                    result = context.run(handler, argument)
+                finally:
+                    self._queue.is_in_cleanup = False
+            else:
+                result = context.run(handler, argument)
         except BaseException as error:
             leaves = broke_off(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
@@ -230,8 +239,6 @@ class Core(State):
         ):
             settle(self, FULFILLED, result)
         else:
-            # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
-            cleanup = source._state == CANCELLED or self._catches is BaseException
             resolve_with(self, result, handler, context, cleanup)
             del self, source, argument, handler, context, result
 
@@ -296,10 +303,8 @@ def resolve_with(
             # The methods of any other class may be the user's.
             follow = _resolve_with_future if kind is _Future or kind is _Task else _resolve_apart
             follow(promise, value, handler, context, cleanup)
-        elif kind is TapCoroutine and isinstance(value.awaited, Core) and is_awaited_by(promise, value.awaited):
-            # To wait for itself, and drop what comes of that, is no wait.
-            value.close()
-            settle_with(promise, value.outcome)
+        elif kind is TapCoroutine and _waits_for(value.awaited, promise):
+            _settle_at_once(promise, value)
         elif is_awaitable(value):
             _run(promise, as_coroutine(value), handler, context, cleanup)
         else:
@@ -334,8 +339,8 @@ def _resolve_with_future(
     try:
         if future.done():
             adopt_outcome(promise, future)
-        elif type(future) is _Gathering and _gathers(future, promise):
-            future.add_done_callback(_retrieve)
+        elif _waits_for(future, promise):
+            _answer_for(future)
             reject(promise, waits_for_itself(promise))
         elif future.get_loop() is not promise._queue.loop:
             reject(promise, foreign_loop(future, promise._queue.loop))
@@ -353,15 +358,31 @@ def _resolve_apart(*arguments: Any) -> None:
     apart(_resolve_with_future, *arguments)
 
 
-def _gathers(future: Any, promise: Core) -> bool:
-    """Tell whether *future*, an `asyncio.gather`, waits for *promise*."""
-    gathered = [future]
+def _waits_for(awaitable: Any, promise: Core) -> bool:
+    """Tell whether *awaitable*, if that is a promise or an `asyncio.gather`, waits for *promise*."""
+    gathered = [awaitable]
     for one in gathered:  # which grows
         if type(one) is _Gathering:
             gathered.extend(one._children)
         elif isinstance(one, Core) and is_awaited_by(promise, one):
             return True
     return False
+
+
+def _settle_at_once(promise: Core, tap: TapCoroutine) -> None:
+    """Settle as the source of a tap did: to wait for itself, and drop what comes of that, is no wait."""
+    tap.close()
+    if tap.awaited is not promise:
+        _answer_for(tap.awaited)
+    settle_with(promise, cast(Outcome, tap.outcome))
+
+
+def _answer_for(waiting: Any) -> None:
+    """Let nobody be told of the failure of what has waited for the promise that it was to end."""
+    if isinstance(waiting, Core):
+        mark_handled(waiting)
+    else:
+        waiting.add_done_callback(_retrieve)
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:
@@ -375,7 +396,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     queue = promise._queue
     if context is None:
         context = copy_context()
-    if cleanup and not begins_at_once(queue.loop):
+    if (cleanup or queue.is_in_cleanup) and not begins_at_once(queue.loop):
         coroutine = as_cleanup(coroutine)
     # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
     promise._upstream = coroutine
@@ -434,7 +455,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         resolve_with(promise, awaitable)
         return
     queue = promise._queue
-    coroutine = as_coroutine(awaitable)
+    coroutine = as_cleanup(awaitable) if queue.is_in_cleanup else as_coroutine(awaitable)
     try:
         task = new_task(queue.loop, coroutine)
     except BaseException:

@@ -134,11 +134,11 @@ class TapCoroutine(CoroutineWrapper[Any]):
         raise StopIteration(self.outcome)
 
 
-def as_cleanup(coroutine: Coroutine[Any, Any, Any]) -> TapCoroutine:
-    """Return a coroutine that begins even if its Task is cancelled before the first step."""
-    keeping = coroutine if isinstance(coroutine, TapCoroutine) else TapCoroutine(coroutine)
-    keeping._must_begin = True
-    return keeping
+def as_cleanup(awaitable: Awaitable[Any]) -> TapCoroutine:
+    """Return a coroutine for *awaitable* that begins even if its Task is cancelled before the first step."""
+    coroutine = awaitable if isinstance(awaitable, TapCoroutine) else TapCoroutine(awaitable)
+    coroutine._must_begin = True
+    return coroutine
 
 
 # Not `error.__context__`, which an exception of the user's may refuse.

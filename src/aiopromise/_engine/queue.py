@@ -54,6 +54,7 @@ class Queue:
         "cleanups",
         "debug",
         "has_ended",
+        "is_in_cleanup",
         "items",
         "kind",
         "loop",
@@ -86,6 +87,9 @@ class Queue:
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
+        # Whether the handler of a cleanup is being called: the coroutines that it makes promises of have to begin, even
+        # if they are asked to end before that.
+        self.is_in_cleanup = False
         # How many requests to end are being handed on from Task to Task, each within the one before it.
         self.requests = 0
         # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
