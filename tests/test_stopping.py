@@ -166,6 +166,36 @@ async def test_a_loser_that_has_absorbed_a_cancellation_is_stopped(run, expected
     assert ["ended"] == ended
 
 
+async def test_work_that_two_await_is_stopped_with_them_where_all_tasks_have_absorbed_a_cancellation() -> None:
+    """Both are cancelled in one turn, and so the second of them is the last that wants the work."""
+
+    async def absorb() -> None:
+        asyncio.current_task().cancel()
+        with suppress(CancelledError):
+            await asyncio.sleep(0)
+
+    async def work() -> None:
+        await absorb()
+        await hang()
+
+    async def wait(promise: Promise) -> None:
+        await promise
+
+    async def main() -> list[bool]:
+        await absorb()
+        promise = Promise(work())
+        tasks = [asyncio.create_task(wait(promise)) for _ in range(2)]
+        await turns(5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=10)
+        promise.cancel()
+        return [task.cancelled() for task in tasks]
+
+    # All Tasks of a loop of its own, for nobody has cancelled the Task of this test.
+    assert [True, True] == await asyncio.to_thread(asyncio.run, main())
+
+
 # ---------------------------------------------------------------------------- a request beside a failure in a stream
 
 STREAMS = {

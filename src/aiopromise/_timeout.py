@@ -104,7 +104,7 @@ class Deadline(Passage):
             return
         if has_only(source, self):
             self._is_withdrawn = False  # what comes of the request is the outcome
-            end(source, None, Spared(source._queue, asked))
+            end(source, None, Spared(source._queue, asked, False))
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)

@@ -308,7 +308,7 @@ class Group(Upstream):
 
     def spared(self) -> Spared | None:
         """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
-        return Spared(self.promise._queue, []) if self._was_one_asked else None
+        return Spared(self.promise._queue, [], True) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""

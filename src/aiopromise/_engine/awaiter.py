@@ -85,7 +85,7 @@ class Awaiter:
         self._error = cancelled_error(msg)
         queue = self._promise._queue
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
-            self._later(_withdraw, msg, [], [])
+            self._withdraw_later(msg, [], [])
             return True
         queue.requests += 1
         try:
@@ -105,7 +105,7 @@ class Awaiter:
             self._error = None  # what comes of the request is for this Task
             return
         tasks = running_tasks(self._promise) if task is None else [task]
-        handle = None if task is not None else self._later(_withdraw, message, tasks, passages)
+        handle = None if task is not None else self._withdraw_later(message, tasks, passages)
         for one in tasks:
             one.cancel(message)
         if self._is_ring:
@@ -115,6 +115,12 @@ class Awaiter:
             self._later(_give_up)
         elif task is not None:
             self._error = None  # what comes of the request is for this Task
+
+    def _withdraw_later(
+        self, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]
+    ) -> asyncio.Handle:
+        queue = self._promise._queue
+        return self._later(_withdraw, message, Spared(queue, asked, not queue.loop.is_running()), passages)
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
@@ -145,11 +151,11 @@ class Awaiter:
 # Functions, for the loop shows a slow callback by its name.
 
 
-def _withdraw(awaiter: Awaiter, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
+def _withdraw(awaiter: Awaiter, message: Any, spared: Spared, passages: list[Passage]) -> None:
     retract(passages)  # the request comes now, or not at all, where somebody else wants the promise since
     awaiter._is_ring = False  # one that was asked twice is none
     promise = awaiter._promise
-    if has_only(promise, awaiter) and end(promise, message, Spared(promise._queue, asked)) and not awaiter._is_ring:
+    if has_only(promise, awaiter) and end(promise, message, spared) and not awaiter._is_ring:
         awaiter._error = None  # what comes of the request is for this Task
     else:
         _give_up(awaiter)

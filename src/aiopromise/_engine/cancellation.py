@@ -44,18 +44,23 @@ class Spared:
 
         two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
         a turn later the second of them finds itself the last that wants the promise
+
+    The loop *may end* if the request came while it did not run, or nobody knows when it came.
     """
 
-    __slots__ = ("_ids", "_queue", "_tasks")
+    __slots__ = ("_ids", "_may_end", "_queue", "_tasks")
 
-    def __init__(self, queue: Queue, tasks: "list[asyncio.Task[Any]]") -> None:
+    def __init__(self, queue: Queue, tasks: "list[asyncio.Task[Any]]", may_end: bool) -> None:
         self._queue = queue
         self._tasks = tasks
+        self._may_end = may_end
         # By identity: a class of the user's may have an __eq__ of its own.
         self._ids = {id(task) for task in tasks}
 
     def has(self, future: "asyncio.Future[Any]") -> bool:
-        return id(future) in self._ids or (was_asked(future) and self._queue.every_task_was_asked())
+        if id(future) in self._ids:
+            return True
+        return self._may_end and was_asked(future) and self._queue.every_task_was_asked()
 
 
 def cancel(promise: Core, message: Any) -> bool:
