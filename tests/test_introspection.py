@@ -286,6 +286,35 @@ async def test_a_stack_leads_to_the_line_where_the_users_function_waits(make, lo
     await value_or_class(promise)
 
 
+async def reading() -> AsyncIterator[int]:
+    yield await asyncio.Event().wait()
+
+
+class Reading:
+    """An async iterator that is no generator."""
+
+    def __aiter__(self) -> "Reading":
+        return self
+
+    async def __anext__(self) -> int:
+        return await asyncio.Event().wait()
+
+
+SOURCES = {"a generator": (reading, reading.__code__), "an iterator": (Reading, Reading.__anext__.__code__)}
+
+
+@pytest.mark.parametrize(("source", "code"), SOURCES.values(), ids=SOURCES)
+async def test_a_stack_leads_to_the_line_where_the_users_source_waits(source, code, loop_mode) -> None:
+    """The Task of a pool that reads its items is asked by whoever looks for what hangs."""
+    promise = Promise.map(source(), str)
+    await turns()
+    [task] = asyncio.all_tasks() - {asyncio.current_task()}
+    assert [(code, code.co_firstlineno + 1)] == [(frame.f_code, frame.f_lineno) for frame in task.get_stack()]
+    assert f"coro=<{code.co_qualname}() running at {__file__}:{code.co_firstlineno + 1}>" in repr(task)
+    promise.cancel()
+    await value_or_class(promise)
+
+
 @pytest.mark.parametrize("link", ["then", "tap", "finally_"])
 async def test_a_promise_names_its_handler_during_the_first_step_of_that(link, loop_mode) -> None:
     """The Task may be one that nobody has seen yet."""

@@ -788,6 +788,11 @@ FAILED_AT_ONCE = {
     "work that fails when it is cancelled": lambda: _cancelled(Promise(fail_when_asked_to_end()).then(next_number)),
     "a handler that fails when it is cancelled": lambda: _cancelled(Promise.resolve().then(fail_when_asked_to_end)),
     "a cleanup that fails": lambda: _cancelled(Promise(hang()).finally_(fail_at_once)),
+    "a cleanup that is cancelled": lambda: _cancelled(Promise.resolve().finally_(hang)),
+    "a cleanup of a failure that is cancelled": lambda: _cancelled(Promise.reject(Failure()).finally_(hang)),
+    "a cleanup that is a promise, and is cancelled": lambda: _cancelled(
+        Promise.reject(Failure()).finally_(lambda: Promise(hang()))
+    ),
     "a time limit after which work fails": lambda: Promise(fail_when_asked_to_end()).timeout(0),
     "a loser that fails": lambda: Promise.race(fail_when_asked_to_end(), next_number_later(1)),
 }

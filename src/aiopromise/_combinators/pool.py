@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, final
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, link, resolve_with, without_our_frames
-from aiopromise._engine.coroutines import shown_as
+from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
 from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
@@ -119,7 +119,7 @@ class Pool(Group):
         try:
             if isinstance(self._items, AsyncIterable):
                 self._iterator = None
-                reading = shown_as(f"Promise.{self.method}")(self._read(aiter(self._items)))
+                reading = self._reading(aiter(self._items))
                 self._reader = Reader(self, 0, pending(self.promise._queue))
                 self._add(self._reader)
                 resolve_with(self._reader.promise, reading, self._items)
@@ -128,6 +128,9 @@ class Pool(Group):
                 self._start_calls()
         finally:
             del self
+
+    def _reading(self, iterator: AsyncIterator[Any]) -> ReadingCoroutine:
+        return ReadingCoroutine(shown_as(f"Promise.{self.method}")(self._read(iterator)), iterator)
 
     async def _read(self, iterator: AsyncIterator[Any]) -> None:
         """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.

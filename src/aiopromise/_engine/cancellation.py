@@ -57,6 +57,9 @@ class Spared:
         # By identity: a class of the user's may have an __eq__ of its own.
         self._ids = {id(task) for task in tasks}
 
+    def __repr__(self) -> str:
+        return f"<spared: {self._tasks!r}>"  # asyncio shows the arguments of a callback
+
     def has(self, future: "asyncio.Future[Any]") -> bool:
         if id(future) in self._ids:
             return True

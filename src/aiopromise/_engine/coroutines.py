@@ -2,14 +2,23 @@
 
 import asyncio
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from types import CoroutineType
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final, TypeVar, cast, final
 
 from aiopromise._engine.tasks import FUTURES, TASKS, Outcome
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
 
-__all__ = ["CoroutineWrapper", "TapCoroutine", "as_cleanup", "as_coroutine", "give", "shown_as", "while_handling"]
+__all__ = [
+    "CoroutineWrapper",
+    "ReadingCoroutine",
+    "TapCoroutine",
+    "as_cleanup",
+    "as_coroutine",
+    "give",
+    "shown_as",
+    "while_handling",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -50,7 +59,7 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
 
 
 class CoroutineWrapper(Coroutine[Any, Any, T_co]):
-    """A coroutine of the library around others: whoever looks at its Task is shown those of the user."""
+    """A coroutine of the library around code of the user's: whoever looks at its Task is shown that."""
 
     __slots__ = ("_coroutine",)
 
@@ -59,7 +68,8 @@ class CoroutineWrapper(Coroutine[Any, Any, T_co]):
     def __getattr__(self, name: str) -> Any:
         # What asyncio, inspect and debuggers read of a coroutine: cr_frame, cr_code, cr_await, cr_running, ...
         if name.startswith("cr_") or name in {"__name__", "__qualname__"}:
-            return getattr(self._shown(), name)
+            shown = self._shown()
+            return getattr(shown, name if hasattr(shown, name) else name.replace("cr_", "ag_", 1))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def _shown(self) -> Any:
@@ -70,6 +80,38 @@ class CoroutineWrapper(Coroutine[Any, Any, T_co]):
                 break  # it waits for no coroutine
             shown = within
         return shown
+
+
+@final
+class ReadingCoroutine(CoroutineWrapper[None]):
+    """A coroutine that reads an async iterator: what is shown is the line at which the user's generator stands."""
+
+    __slots__ = ("_iterator",)
+
+    def __init__(self, reading: Coroutine[Any, Any, None], iterator: AsyncIterator[Any]) -> None:
+        self._coroutine: Coroutine[Any, Any, None] = reading
+        self._iterator = iterator
+
+    def send(self, value: Any, /) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        try:
+            return self._coroutine.throw(*error)
+        finally:
+            del error  # this frame is in the traceback of it
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
+
+    def _shown(self) -> Any:
+        iterator = self._iterator
+        if type(iterator) is AsyncGeneratorType and iterator.ag_frame is not None:
+            return iterator
+        return super()._shown()
 
 
 @final
@@ -97,8 +139,15 @@ class TapCoroutine(CoroutineWrapper[Any]):
         return self._step(self._coroutine.send, value)
 
     def throw(self, *error: Any) -> Any:
-        if not (self._must_begin and isinstance(error[0], CancelledError)):
+        try:
+            if self._must_begin and isinstance(error[0], CancelledError):
+                return self._begin(*error)
             return self._step(self._coroutine.throw, *error)
+        finally:
+            del error  # this frame is in its traceback
+
+    def _begin(self, *error: Any) -> Any:
+        """Take the first step, of which *error* has come ahead."""
         task = asyncio.current_task()
         if task is None:
             self.send(None)
@@ -123,15 +172,17 @@ class TapCoroutine(CoroutineWrapper[Any]):
         return self.send(None)
 
     def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
-        if self.outcome is None:
-            return step(*arguments)
+        outcome = self.outcome
         try:
-            if self.outcome.fulfilled:
+            if outcome is None or outcome.fulfilled:
                 return step(*arguments)
-            return while_handling(self.outcome.value, step, *arguments)
+            return while_handling(outcome.value, step, *arguments)
         except StopIteration:
-            pass
-        raise StopIteration(self.outcome)
+            if outcome is None:
+                raise
+        finally:
+            del arguments  # as in throw()
+        raise StopIteration(outcome)
 
 
 def as_cleanup(awaitable: Awaitable[Any]) -> TapCoroutine:
@@ -162,6 +213,7 @@ def while_handling(reason: BaseException, function: Callable[..., Any], *argumen
             raise
     finally:
         BaseException.with_traceback(reason, traceback)
+        del arguments  # may be what is thrown in, and has this frame in its traceback
 
 
 def give(value: Any) -> Generator[Any, None, Any]:
