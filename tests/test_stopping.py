@@ -741,6 +741,27 @@ async def test_a_failure_of_what_was_let_go_is_quiet_later_too(losers, announced
     assert ([], []) == (announced, reports)
 
 
+@pytest.mark.logs
+@pytest.mark.parametrize(
+    ("wrap", "expected"), [(asyncio.ensure_future, 1), (Promise, 0)], ids=["Task", "Promise(task)"]
+)
+async def test_a_task_of_the_callers_that_fails_later_is_asyncios_to_report(wrap, expected, reports) -> None:
+    """Nothing of ours is left on it; a promise of it is the combinator's to handle."""
+    gate = asyncio.Event()
+
+    async def work() -> None:
+        await gate.wait()
+        raise Stop
+
+    task = asyncio.create_task(work())
+    assert "v" == await Promise.race(wrap(task), Promise.resolve("v"))
+    gate.set()
+    await turns()
+    del task
+    gc.collect()
+    assert expected == len(reports)
+
+
 @pytest.mark.parametrize("wait", [0, 5], ids=["in the turn of the answer", "later"])
 @pytest.mark.parametrize("combine", [Promise.race, Promise.any])
 async def test_a_failure_of_work_that_was_let_go_is_quiet_whoever_has_asked_it_before(combine, wait, reports) -> None:
