@@ -515,9 +515,12 @@ def take_back(limits: list["Limit"]) -> None:
 def cut_off(path: list[Promise]) -> None:
     """Cancel the links, the topmost first, down to one that is there for cancellations."""
     error = CancelledError()
+    is_handled = bool(path) and path[0].is_handled
     for link in reversed(path):
         source, link.source = link.source, None
         is_due = isinstance(source, Promise) and source.done()
+        if is_due and is_handled:
+            source.handle()  # nobody is to hear of what the library answers for
         if isinstance(source, Promise):
             source.forget(link)
         elif isinstance(source, Limit):
@@ -793,11 +796,13 @@ class Group:
 
     def let_go_and_stop(self, but_not: tuple[Task, ...]) -> None:
         for member in [*self.members]:
-            if self.losers != "cancel":
-                member.promise.handle()  # it was handed over
+            member.promise.handle()  # it was handed over
             if self.losers == "keep" or (not self.losers and member.kind != "ours"):
                 member.let_go()
         self.ask(but_not)
+        for member in self.members:
+            if member.kind == "caller's":
+                member.promise.is_handled = False  # it speaks for itself when it has been asked
 
     def ask(self, but_not: tuple[Task, ...]) -> None:
         """Ask all that are left to end, each once."""
@@ -853,6 +858,8 @@ class Group:
         for member in [*self.members]:
             if not member.is_wanted_alone():
                 member.let_go()
+            elif member.kind == "ours":
+                member.promise.handle()
         self.ask(but_not)
         return self.waits()
 
