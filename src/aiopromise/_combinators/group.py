@@ -78,7 +78,6 @@ class Input:
         del self  # as in _heard()
 
 
-@final
 class OwnedInput(Input):
     """A promise of what the group started itself."""
 
@@ -156,7 +155,7 @@ class Group(Upstream):
     def cancel(self, promise: State, message: Any) -> list[State]:
         self._answer_request(message)
         for input_ in tuple(self._inputs):
-            if type(input_) is OwnedInput:
+            if isinstance(input_, OwnedInput):
                 mark_handled(input_.promise)
             elif not input_.is_last():
                 del self._inputs[input_]
@@ -231,7 +230,8 @@ class Group(Upstream):
         if input_ not in self._inputs:
             return  # it was let go when it was in the queue already
         del self._inputs[input_]
-        if type(input_) is OwnedInput and input_.promise._state == CANCELLED and input_.promise._value.was_asked_for:
+        ended = input_.promise
+        if ended._state == CANCELLED and ended._value.was_asked_for and isinstance(input_, OwnedInput):
             self._was_one_asked = True
         try:
             if self._outcome is None:
@@ -243,7 +243,7 @@ class Group(Upstream):
             if self._outcome is not None or self._failed(error):
                 raise
         finally:
-            del self, input_  # this frame is seen from the traceback of what code of the user's has raised there
+            del self, input_, ended  # this frame is seen from the traceback of what code of the user's has raised there
 
     def _came_late(self, input_: Input) -> None:
         """Be told that one has ended after the answer: how is nobody's business, as with `asyncio.gather`.
@@ -257,7 +257,7 @@ class Group(Upstream):
         if not (input_.is_asked or rejection.was_asked_for):
             mark_handled(input_.promise)
             self._late.append(rejection.reason)
-        elif type(input_) is OwnedInput or (type(input_) is ForeignInput and input_.is_asked):
+        elif isinstance(input_, OwnedInput) or (type(input_) is ForeignInput and input_.is_asked):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:

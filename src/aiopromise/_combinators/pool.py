@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._engine.cancellation import ask_each
-from aiopromise._engine.core import Core, link, resolve_with, without_our_frames
+from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
-from aiopromise._engine.state import FULFILLED, PENDING, State, pending, settled
+from aiopromise._engine.state import PENDING, pending
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._unhandled import Rejection
@@ -207,12 +207,14 @@ class Pool(Group):
             return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(item)
-        source = settled(self.promise._queue, FULFILLED, item)
-        called = link(source, self.method, self._handler(), None)
+        queue = self.promise._queue
+        called: Core = pending(queue)
         if called._origin is not None and self.promise._origin is not None:
             # It was made by the loop; the user knows the line that has asked for all of them.
             called._origin = self.promise._origin.with_call(repr(self))
-        self._add(OwnedInput(self, index, called))
+        input_ = Call(self, index, called, self._handler(), item)
+        self._add(input_)
+        queue.push(input_)
 
     def _arrived(self, input_: Input) -> None:
         outcome = outcome_of(input_.promise)
@@ -227,20 +229,6 @@ class Pool(Group):
     def _end(self) -> None:
         if not self._is_in_context:  # else _do() comes to it
             super()._end()
-
-    def cancel(self, promise: State, message: Any) -> list[State]:
-        self._close_uncalled()
-        return super().cancel(promise, message)
-
-    def _conclude(self, outcome: Outcome) -> None:
-        if self._outcome is None:
-            self._close_uncalled()
-        super()._conclude(outcome)
-
-    def _close_uncalled(self) -> None:
-        """Close the coroutines among the items whose call was still to be made, and is about to be cancelled."""
-        calls = [input_.promise for input_ in self._inputs if input_.promise._on_fulfilled is not None]
-        close_items([call._upstream._value for call in calls])
 
     def _close(self) -> None:
         iterator, reader = self._iterator, self._reader
@@ -289,6 +277,29 @@ class Pool(Group):
 
     def _answer(self) -> Any:
         return None
+
+
+@final
+class Call(OwnedInput):
+    """One call of the function: in the queue first, to be made, and then again, when its promise has settled."""
+
+    __slots__ = ("_context", "_handler", "_item")
+
+    def __init__(self, pool: Pool, index: int, promise: Core, handler: Function, item: Any) -> None:
+        super().__init__(pool, index, promise)
+        self._handler: Function | None = handler
+        self._item = item
+        self._context = copy_context()
+
+    def _react(self) -> None:
+        handler, self._handler = self._handler, None
+        if handler is None:
+            super()._react()
+        elif self.promise._state == PENDING:
+            call(self.promise, handler, self._item, self._context)
+        else:
+            close_refused(self._item)  # cancelled before its turn
+        del self, handler  # this frame is seen from the traceback of what the handler has raised
 
 
 @final

@@ -40,6 +40,7 @@ __all__ = [
     "adopt_outcome",
     "adopt_state",
     "broke_off",
+    "call",
     "cancelled_error",
     "detach_future",
     "follow_future",
@@ -280,6 +281,21 @@ def link(
     child._origin = queue.tracer.trace(child, method) if queue.traced else None
     subscribe(promise, child)
     return child
+
+
+def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: Context) -> None:
+    """Settle *promise*, which hangs on nothing, with what *handler* makes of *argument*."""
+    try:
+        result = context.run(handler, argument)
+    except BaseException as error:
+        leaves = broke_off(promise, error)
+        # As in _react().
+        del promise, handler, argument, context
+        if leaves:
+            raise
+        return
+    resolve_with(promise, result, handler, context)
+    del promise, handler, argument, context, result
 
 
 def resolve_with(
