@@ -236,6 +236,7 @@ FOLLOWED = {
     "Promise.race(...)": lambda: Promise.race(pending()),
     "Promise.some(...)": lambda: Promise.some(1, pending()),
     "Promise.map(wait)": lambda: Promise.map([1], wait),
+    "Promise.map(pow)": lambda: Promise.map([1], pow, executor=Executor()),
     "Promise.filter(wait)": lambda: Promise.filter([1], wait),
     "Promise.reduce(wait)": lambda: Promise.reduce([1], wait, 0),
     "Promise.each(wait)": lambda: Promise.each([1], wait),

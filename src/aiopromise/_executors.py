@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, final
 from aiopromise._engine.core import Core, broke_off, reject, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import FULFILLED, State, Upstream
+from aiopromise._engine.tasks import Wrapper
 from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
 from aiopromise._loops import new_promise
 
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
-__all__ = ["ExecutorFuture", "check_submit", "submit"]
+__all__ = ["ExecutorFuture", "Submitted", "check_submit", "submit"]
 
 _CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
@@ -141,6 +142,20 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         return promise
     finally:
         del promise  # this frame is seen from the traceback of what the executor has raised
+
+
+@final
+class Submitted(Wrapper):
+    """A function whose calls an executor makes."""
+
+    __slots__ = ("_executor",)
+
+    def __init__(self, executor: Any, fn: Callable[..., Any]) -> None:
+        super().__init__(fn)
+        self._executor = executor
+
+    def __call__(self, *args: Any) -> "Promise[Any]":
+        return submit(self._executor, self.handler, *args)
 
 
 def check_submit(call: str, executor: Any, fn: Any, *others: Any) -> None:

@@ -17,7 +17,7 @@ from aiopromise._errors import (
     needs_function,
     short,
 )
-from aiopromise._executors import check_submit, submit
+from aiopromise._executors import Submitted, check_submit
 from aiopromise._loops import new_promise
 from aiopromise._timeout import MISSING
 
@@ -217,7 +217,7 @@ def _pool(
     try:
         if executor is not None:
             check_submit(call, executor, fn)
-            fn = partial(submit, executor, fn)
+            fn = Submitted(executor, fn)
         _check(call, items, fn)
         limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
         if on_progress is not None:
