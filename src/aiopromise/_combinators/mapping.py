@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, final
 
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._combinators.pool import Function, Pool, Progress
@@ -19,7 +19,6 @@ from aiopromise._errors import (
 )
 from aiopromise._executors import Submitted, check_submit
 from aiopromise._loops import new_promise
-from aiopromise._timeout import MISSING
 
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
@@ -189,7 +188,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
     """
     try:
         _check("reduce", items, fn)
-        reduced = Reduced(new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+        reduced = Reduced("reduce", new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
     except (TypeError, RuntimeError):
         close_refused(initial)
         close_items(items)
@@ -222,7 +221,7 @@ def _pool(
         limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
         if on_progress is not None:
             check_callback(f"Promise.{call}(on_progress=)", on_progress)
-        return kind(new_promise(f"Promise.{call}", items, fn), items, fn, limit, on_progress)
+        return kind(call, new_promise(f"Promise.{call}", items, fn), items, fn, limit, on_progress)
     except (TypeError, ValueError, RuntimeError):
         close_items(items)
         raise
@@ -252,13 +251,11 @@ class Mapped(Pool):
 
     __slots__ = ("_found",)
 
-    method: ClassVar[str] = "map"
-
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._found: list[Any] = []
 
-    def _begun(self, item: Any) -> None:
+    def _begun(self, index: int, item: Any) -> None:
         self._found.append(None)
 
     def _on_result(self, index: int, value: Any) -> None:
@@ -274,24 +271,22 @@ class Filtered(Pool):
 
     __slots__ = ("_found",)
 
-    method: ClassVar[str] = "filter"
-
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._found: list[Any] = []
+        self._found: dict[int, Any] = {}
 
-    def _begun(self, item: Any) -> None:
-        self._found.append(item)
+    def _begun(self, index: int, item: Any) -> None:
+        self._found[index] = item
 
     def _on_result(self, index: int, value: Any) -> None:
         try:
             if not value:
-                self._found[index] = MISSING
+                del self._found[index]
         finally:
             del self
 
     def _answer(self) -> list[Any]:
-        return [item for item in self._found if item is not MISSING]
+        return list(self._found.values())
 
 
 @final
@@ -300,10 +295,8 @@ class Reduced(Pool):
 
     __slots__ = ("_total",)
 
-    method: ClassVar[str] = "reduce"
-
-    def __init__(self, promise: Core, items: Any, fn: Function, initial: Any) -> None:
-        super().__init__(promise, items, fn, 1, None)
+    def __init__(self, method: str, promise: Core, items: Any, fn: Function, initial: Any) -> None:
+        super().__init__(method, promise, items, fn, 1, None)
         self._total = initial
 
     def _handler(self) -> Function:
@@ -321,8 +314,6 @@ class Streamed(Iterated, Pool):
     """Results as they come, for an async iterator."""
 
     __slots__ = ("_incoming",)
-
-    method: ClassVar[str] = "map_unordered"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextvars import copy_context
-from typing import Any, ClassVar, Final, final
+from typing import Any, Final, final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._engine.cancellation import ask_each
@@ -50,13 +50,16 @@ class Pool(Group):
         "_vacancy",
     )
 
-    # What the user has called.
-    method: ClassVar[str] = "each"
-
     def __init__(
-        self, promise: Core, items: Any, fn: Function, concurrency: int | None, on_progress: Progress | None
+        self,
+        method: str,
+        promise: Core,
+        items: Any,
+        fn: Function,
+        concurrency: int | None,
+        on_progress: Progress | None,
     ) -> None:
-        super().__init__(self.method, promise, None)
+        super().__init__(method, promise, None)
         self._items = items
         self._fn = fn
         self._limit = _UNLIMITED if concurrency is None else concurrency
@@ -77,7 +80,7 @@ class Pool(Group):
         self._done = 0
 
     def __repr__(self) -> str:
-        return f"Promise.{self.method}({name_of(self._fn)})"
+        return f"Promise.{self._method}({name_of(self._fn)})"
 
     def begin(self) -> None:
         """Let the first calls be made by the loop, as those of handlers are."""
@@ -130,7 +133,7 @@ class Pool(Group):
             del self
 
     def _reading(self, iterator: AsyncIterator[Any]) -> ReadingCoroutine:
-        return ReadingCoroutine(shown_as(f"Promise.{self.method}")(self._read(iterator)), iterator)
+        return ReadingCoroutine(shown_as(f"Promise.{self._method}")(self._read(iterator)), iterator)
 
     async def _read(self, iterator: AsyncIterator[Any]) -> None:
         """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.
@@ -194,7 +197,7 @@ class Pool(Group):
                 total = len(self._items) if hasattr(type(self._items), "__len__") else None
                 result = self._on_progress(self._done, total)
                 if result is not None:
-                    check_result(f"Promise.{self.method}(on_progress=)", self._on_progress, result)
+                    check_result(f"Promise.{self._method}(on_progress=)", self._on_progress, result)
         finally:
             del self
 
@@ -206,7 +209,7 @@ class Pool(Group):
             close_refused(item)
             return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
-        self._begun(item)
+        self._begun(index, item)
         queue = self.promise._queue
         called: Core = pending(queue)
         if called._origin is not None and self.promise._origin is not None:
@@ -269,7 +272,7 @@ class Pool(Group):
     def _handler(self) -> Function:
         return self._fn
 
-    def _begun(self, item: Any) -> None:
+    def _begun(self, index: int, item: Any) -> None:
         """Be told of the item of a call that begins."""
 
     def _on_result(self, index: int, value: Any) -> None:
