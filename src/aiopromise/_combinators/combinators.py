@@ -44,7 +44,8 @@ def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         ((1, 2), [0, 1, 2])
     """
-    return _combine("all", awaitables, losers, All)
+    items, make = _arguments("all", awaitables)
+    return _promise_of(_grouped("all", awaitables, items, losers, All, make))
 
 
 def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
@@ -66,7 +67,8 @@ def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         (Fulfilled(1), Rejected(ValueError('no')))
     """
-    return _combine("all_settled", awaitables, losers, AllSettled)
+    items, make = _arguments("all_settled", awaitables)
+    return _promise_of(_grouped("all_settled", awaitables, items, losers, AllSettled, make))
 
 
 def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
@@ -88,7 +90,8 @@ def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         'fast'
     """
-    return _combine("race", awaitables, losers, Race)
+    items, _ = _arguments("race", awaitables)
+    return _promise_of(_grouped("race", awaitables, items, losers, Race))
 
 
 def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
@@ -111,7 +114,8 @@ def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         'mirror'
     """
-    return _combine("any", awaitables, losers, First)
+    items, _ = _arguments("any", awaitables)
+    return _promise_of(_grouped("any", awaitables, items, losers, First, 1))
 
 
 def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any]":
@@ -208,11 +212,6 @@ def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tup
     """
     items, _ = _arguments("as_completed", awaitables)
     return _grouped("as_completed", awaitables, items, losers, AsCompleted).stream()
-
-
-def _combine(name: str, awaitables: tuple[Any, ...], losers: Losers, kind: Callable[..., Group]) -> "Promise[Any]":
-    items, make = _arguments(name, awaitables)
-    return _promise_of(_grouped(name, awaitables, items, losers, kind, make))
 
 
 def _promise_of(group: Group) -> "Promise[Any]":

@@ -60,9 +60,6 @@ class Race(Group):
 
     __slots__ = ()
 
-    def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
-        super().__init__(method, promise, losers)
-
     def _started(self, count: int) -> None:
         if count == 0:
             self._conclude(failure(ValueError("Promise.race() needs at least one awaitable: it would never settle")))
@@ -120,9 +117,6 @@ class First(Some):
     """The first value."""
 
     __slots__ = ()
-
-    def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
-        super().__init__(method, promise, losers, 1)
 
     def _answer(self) -> Any:
         return self._values[0]
