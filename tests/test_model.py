@@ -22,6 +22,7 @@ from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -798,6 +799,15 @@ class Real:
         return (state, described(promise.result())) if state == "fulfilled" else (state.rstrip(","), None)
 
 
+def set_mode(loop: asyncio.AbstractEventLoop, mode: str) -> None:
+    loop.set_debug(mode == "debug")
+    loop.slow_callback_duration = float("inf")  # the clock may jump
+    if mode == "eager":
+        loop.set_task_factory(asyncio.eager_task_factory)
+    if mode == "factory":
+        loop.set_task_factory(lambda loop, coroutine, **named: asyncio.Task(coroutine, loop=loop, **named))
+
+
 def run_for_real(program: list, mode: str, *, announces: bool) -> tuple[list, list]:
     loop = StillLoop()
     stop = on_unhandled_rejection(lambda event: log.append(unhandled(event.reason, event.handled)))
@@ -809,12 +819,7 @@ def run_for_real(program: list, mode: str, *, announces: bool) -> tuple[list, li
     loop.set_exception_handler(
         lambda _, context: reports.append(described(context.get("exception", context["message"])))
     )
-    loop.set_debug(mode == "debug")
-    loop.slow_callback_duration = float("inf")  # the clock jumps
-    if mode == "eager":
-        loop.set_task_factory(asyncio.eager_task_factory)
-    if mode == "factory":
-        loop.set_task_factory(lambda loop, coroutine, **named: asyncio.Task(coroutine, loop=loop, **named))
+    set_mode(loop, mode)
 
     async def main() -> None:
         run = Run(Real(loop), log)
@@ -1245,6 +1250,18 @@ def await_each_other() -> tuple[Promise, ...]:
     return one, other
 
 
+def await_each_other_in_a_gather() -> tuple[Promise, ...]:
+    one = Promise(awaiting(lambda: asyncio.gather(other)))
+    other = Promise(awaiting(lambda: one))
+    return one, other
+
+
+def await_combinators_of_each_other() -> tuple[Promise, ...]:
+    one = Promise(awaiting(lambda: Promise.all(other, Promise.delay(0))))
+    other = Promise(awaiting(lambda: Promise.race(one, Promise.delay(60))))
+    return one, other
+
+
 def is_a_handler_that_awaits_what_comes_of_it() -> tuple[Promise, ...]:
     handled = Promise.resolve().then(lambda _: awaiting(lambda: last))
     last = handled.finally_(lambda: None)
@@ -1258,6 +1275,8 @@ rings = pytest.mark.parametrize(
         awaits_its_follower,
         awaits_its_combinator,
         await_each_other,
+        await_each_other_in_a_gather,
+        await_combinators_of_each_other,
         is_a_handler_that_awaits_what_comes_of_it,
     ],
 )
@@ -1285,3 +1304,64 @@ def test_tasks_that_wait_for_themselves_end_with_the_loop(ring) -> None:
 
     promises = asyncio.run(main())
     assert [True] * len(promises) == [promise.cancelled() for promise in promises]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("waiters", [(0,), (-1,), (0, -1), (0, 0)], ids=str)
+@rings
+def test_tasks_that_wait_for_themselves_end_with_the_loop_whichever_is_asked_first(ring, waiters, mode) -> None:
+    """`asyncio.run()` asks all Tasks, in any order, and some of them may await the ring without being in it."""
+    orders: list[tuple[int, ...]] = [()]
+    for order in orders:  # which grows
+        with asyncio.Runner() as runner:
+            set_mode(runner.get_loop(), mode)
+            tasks = runner.run(in_a_ring(ring, waiters))
+            if not order:
+                orders.extend(permutations(range(len(tasks))))
+            else:
+                end_all(runner.get_loop(), [tasks[place] for place in order])
+
+
+async def in_a_ring(ring: Callable[[], tuple[Promise, ...]], waiters: tuple[int, ...]) -> list[asyncio.Task]:
+    promises = ring()
+    waiting = [asyncio.create_task(awaiting(lambda one=promises[place]: one)) for place in waiters]
+    await settle()
+    others = asyncio.all_tasks() - {asyncio.current_task(), *waiting}
+    return sorted(others, key=str) + waiting
+
+
+def end_all(loop: asyncio.AbstractEventLoop, tasks: list[asyncio.Task]) -> None:
+    """Do as `asyncio.run()` at its end, but fail where that would wait for ever."""
+    for task in tasks:
+        task.cancel()
+    ended = asyncio.gather(*tasks, return_exceptions=True)
+    limit = loop.call_later(10, ended.cancel)
+    assert [CancelledError] * len(tasks) == [type(error) for error in loop.run_until_complete(ended)]
+    limit.cancel()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", ["cancel()", "timeout()", "the end of the loop"])
+@pytest.mark.parametrize("count", [2, 3, 100, 101, 250])
+def test_however_many_tasks_await_each_other_all_of_them_end(count, way, mode) -> None:
+    """A request goes through a hundred Tasks in one turn, and in another through the next: not round and round."""
+    limit = 0.01 if way == "timeout()" else 60
+
+    async def main() -> list[asyncio.Task]:
+        promises = [Promise(awaiting(lambda place=place: promises[place])) for place in range(1, count)]
+        promises.append(Promise(awaiting(lambda: promises[0].timeout(limit))))
+        await settle()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        if way == "cancel()":
+            promises[0].cancel()
+        if way != "the end of the loop":
+            _, left = await asyncio.wait(tasks, timeout=10)
+            assert set() == left
+            await asyncio.gather(*promises, return_exceptions=True)
+        return sorted(tasks, key=str)
+
+    with asyncio.Runner() as runner:
+        set_mode(runner.get_loop(), mode)
+        tasks = runner.run(main())
+        if way == "the end of the loop":
+            end_all(runner.get_loop(), tasks)

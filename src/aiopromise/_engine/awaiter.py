@@ -12,6 +12,8 @@ from typing import Any, Final, final
 
 from aiopromise._engine.cancellation import Passage, Spared, end, retract, running_tasks, store_request, task_to_ask
 from aiopromise._engine.core import Core, cancelled_error
+from aiopromise._engine.queue import Queue
+from aiopromise._engine.rings import end_rings
 from aiopromise._engine.state import FULFILLED, PENDING, has_only, subscribe, withdraw
 
 __all__ = ["wait"]
@@ -19,6 +21,12 @@ __all__ = ["wait"]
 
 # A Task that is asked to end asks the next one within that call, and so on; after so many it is left to a later turn.
 _DEEPEST: Final = 100
+
+# What has become of a request to end.
+_NONE: Final = 0  # there was none, or it was handed on, and what comes of that is for the Task that awaits
+_ASKING: Final = 1  # it is on its way
+_ROUND: Final = 2  # it is on its way, and has come round to where it began
+_LEFT: Final = 3  # it led to nothing, and the wait is given up
 
 
 @final
@@ -29,14 +37,14 @@ class Awaiter:
     and the line that failed.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_is_ring", "_promise", "_wakeup")
+    __slots__ = ("_asyncio_future_blocking", "_context", "_promise", "_request", "_stage", "_wakeup")
 
     def __init__(self, promise: Core) -> None:
         self._promise = promise
         self._asyncio_future_blocking = False
-        # While a request to end is on its way: what the Task gets if it leads to nothing.
-        self._error: CancelledError | None = None
-        self._is_ring = False
+        # What the Task gets if a request to end leads to nothing; None: it was not asked in this wait.
+        self._request: CancelledError | None = None
+        self._stage = _NONE
         self._wakeup: Callable[[Any], object] | None = None
         self._context: Any = None
 
@@ -79,10 +87,12 @@ class Awaiter:
         """
         if self._wakeup is None:
             return False
-        if self._error is not None:
-            self._is_ring = True
+        if self._stage != _NONE:
+            if self._stage == _ASKING:
+                self._stage = _ROUND
             return True
-        self._error = cancelled_error(msg)
+        self._request = cancelled_error(msg)
+        self._stage = _ASKING
         queue = self._promise._queue
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
             self._withdraw_later(msg, [], [])
@@ -102,19 +112,22 @@ class Awaiter:
         """
         task, passages = task_to_ask(self._promise)
         if task is None and store_request(self._promise, message):
-            self._error = None  # what comes of the request is for this Task
+            self._stage = _NONE  # what comes of the request is for this Task
             return
         tasks = running_tasks(self._promise) if task is None else [task]
         handle = None if task is not None else self._withdraw_later(message, tasks, passages)
         for one in tasks:
             one.cancel(message)
-        if self._is_ring:
+        if self._has_come_round():
             # Tasks that await each other: the request has come round, and this is where it ends.
             if handle is not None:
                 handle.cancel()
             self._later(_give_up)
         elif task is not None:
-            self._error = None  # what comes of the request is for this Task
+            self._stage = _NONE  # what comes of the request is for this Task
+
+    def _has_come_round(self) -> bool:
+        return self._stage == _ROUND
 
     def _withdraw_later(
         self, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]
@@ -132,7 +145,7 @@ class Awaiter:
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
         self._wakeup = None
-        answer = self if self._error is None and self._promise._state == FULFILLED else self._failed()
+        answer = self if self._stage == _NONE and self._promise._state == FULFILLED else self._failed()
         try:
             run(wakeup, answer)
         finally:
@@ -141,8 +154,13 @@ class Awaiter:
 
     def _failed(self) -> "asyncio.Future[Any]":
         promise = self._promise
-        error = self._error if self._error is not None else promise._value.retrieve(promise)
-        return _failed_future(promise, error)
+        if self._stage == _NONE or self._request is None:
+            return _failed_future(promise, promise._value.retrieve(promise))
+        return _failed_future(promise, self._request)
+
+    def _aiopromise_sources(self) -> tuple[Core, ...]:
+        """Return the promise, if a request to end was handed on to it, or will be."""
+        return () if self._request is None or self._stage == _LEFT else (self._promise,)
 
     def __repr__(self) -> str:
         return repr(self._promise)
@@ -153,19 +171,43 @@ class Awaiter:
 
 def _withdraw(awaiter: Awaiter, message: Any, spared: Spared, passages: list[Passage]) -> None:
     retract(passages)  # the request comes now, or not at all, where somebody else wants the promise since
-    awaiter._is_ring = False  # one that was asked twice is none
-    promise = awaiter._promise
-    if has_only(promise, awaiter) and end(promise, message, spared) and not awaiter._is_ring:
-        awaiter._error = None  # what comes of the request is for this Task
+    if awaiter._stage == _LEFT:
+        return
+    awaiter._stage = _ASKING  # one that was asked twice is no ring
+    promise, queue = awaiter._promise, awaiter._promise._queue
+    # Read after the request has gone, for it may come round.
+    if has_only(promise, awaiter) and end(promise, message, spared) and not awaiter._has_come_round():
+        awaiter._stage = _NONE  # what comes of the request is for this Task
+        if not queue.patient:
+            queue.loop.call_soon(_end_rings, queue, context=Context())
+        queue.patient.append(awaiter)
     else:
         _give_up(awaiter)
 
 
 def _give_up(awaiter: Awaiter) -> None:
     promise = awaiter._promise
-    if promise._state == PENDING:
+    if promise._state == PENDING and awaiter._stage != _LEFT:
+        awaiter._stage = _LEFT
         withdraw(promise, awaiter)
         promise._queue.push(awaiter)
+
+
+def _end_rings(queue: Queue) -> None:
+    """Let one awaiter of each ring give up that waits for what comes of its request, which is what comes of itself.
+
+    No request need have come round: Tasks that were asked already are spared, and a request that goes through more than
+    a hundred Tasks goes on in other turns.
+
+        two Tasks await the promises of each other, a third one that of the first;
+        asyncio.run() cancels all three, and each of the two finds the other asked, as if it were in its cleanup
+    """
+    patient, queue.patient = queue.patient, []
+    end_rings(patient, _has_handed_on, _give_up)
+
+
+def _has_handed_on(one: object) -> bool:
+    return type(one) is Awaiter and one._stage == _NONE
 
 
 def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]":

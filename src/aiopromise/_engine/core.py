@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
@@ -19,10 +19,12 @@ from aiopromise._engine.state import (
     State,
     Types,
     is_awaited_by,
+    sources_of,
     subscribe,
 )
 from aiopromise._engine.tasks import (
     FUTURES,
+    GATHERING,
     TASKS,
     Outcome,
     begins_at_once,
@@ -64,9 +66,6 @@ copy_context: Final = contextvars.copy_context
 
 _Future: Final = asyncio.Future
 _Task: Final = asyncio.Task
-
-# What `asyncio.gather` returns: the one Future that tells for whom it waits.
-_Gathering: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
 
 def without_our_frames(error: BaseException) -> BaseException:
@@ -243,6 +242,10 @@ class Core(State):
             resolve_with(self, result, handler, context, cleanup)
             del self, source, argument, handler, context, result
 
+    def _aiopromise_sources(self) -> Sequence[Any]:
+        """Return what this hangs on: see `sources_of`."""
+        return sources_of(self)
+
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream."""
         queue = self._queue
@@ -378,7 +381,7 @@ def _waits_for(awaitable: Any, promise: Core) -> bool:
     """Tell whether *awaitable*, if that is a promise or an `asyncio.gather`, waits for *promise*."""
     gathered = [awaitable]
     for one in gathered:  # which grows
-        if type(one) is _Gathering:
+        if type(one) is GATHERING:
             gathered.extend(one._children)
         elif isinstance(one, Core) and is_awaited_by(promise, one):
             return True

@@ -60,6 +60,7 @@ class Queue:
         "loop",
         "loop_class",
         "new",
+        "patient",
         "requests",
         "run_forever",
         "shutdown_hook",
@@ -92,6 +93,8 @@ class Queue:
         self.is_in_cleanup = False
         # How many requests to end are being handed on from Task to Task, each within the one before it.
         self.requests = 0
+        # The awaiters that wait, since this turn, for what comes of the requests that they have handed on.
+        self.patient: list[Any] = []
         # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
         self._every_task_was_asked: bool | None = None
         # What finishes the rest when the loop ends, and whether one has done so.

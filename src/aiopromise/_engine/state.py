@@ -32,6 +32,7 @@ __all__ = [
     "is_awaited_by",
     "pending",
     "settled",
+    "sources_of",
     "subscribe",
     "withdraw",
 ]
@@ -192,6 +193,14 @@ def _source_of(promise: State) -> Any:
     upstream = promise._upstream
     # Only an Upstream has one of ours: a Future of the user's may have an attribute of that name.
     return getattr(upstream, "source", upstream) if isinstance(upstream, Upstream) else upstream
+
+
+def sources_of(promise: State) -> Sequence[Any]:
+    """Return what *promise* hangs on; of several promises those that would end with it."""
+    if promise._state != PENDING:
+        return ()
+    upstream = _source_of(promise)
+    return upstream.wanted_alone() if isinstance(upstream, Upstream) else (upstream,)
 
 
 def _children_of(promise: State) -> Iterator[State]:

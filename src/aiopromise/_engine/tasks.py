@@ -19,6 +19,7 @@ from aiopromise._errors import not_a_task, short
 
 __all__ = [
     "FUTURES",
+    "GATHERING",
     "TASKS",
     "Handler",
     "Outcome",
@@ -45,6 +46,9 @@ _in_c: Final = sys.modules.get("_asyncio")
 # the other when some have been made already.
 FUTURES: Final[tuple[type[asyncio.Future[Any]], ...]] = _every(asyncio.futures, "Future")
 TASKS: Final[tuple[type[asyncio.Task[Any]], ...]] = _every(asyncio.tasks, "Task")
+
+# What `asyncio.gather` returns: the one Future that tells for whom it waits.
+GATHERING: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
