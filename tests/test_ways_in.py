@@ -513,6 +513,74 @@ async def test_a_thenable_that_resolves_with_itself_rejects_with_a_type_error(wa
     assert ([1] * length, []) == ([one.calls for one in ring], reports)
 
 
+class Led(Thenable):
+    """Resolves with what it is led to: when its `then` is called, in a later turn, or from another thread."""
+
+    def __init__(self, follow: Callable[[], object], when: str) -> None:
+        self.follow = follow
+        self.when = when
+
+    def then(self, resolve: Any, reject: Any, /) -> None:
+        if self.when == "at once":
+            resolve(self.follow())
+        elif self.when == "later":
+            asyncio.get_running_loop().call_soon(lambda: resolve(self.follow()))
+        else:
+            threading.Thread(target=lambda: resolve(self.follow())).start()
+
+
+def followed_by_a_promise(led: Callable) -> list[Promise]:
+    promise, resolve, _ = Promise.with_resolvers()
+    follower = Promise(led(lambda: promise))
+    resolve(follower)
+    return [promise, follower]
+
+
+def two_thenables(led: Callable) -> list[Promise]:
+    one = Promise(led(lambda: other))
+    other = Promise(led(lambda: one))
+    return [one, other]
+
+
+def from_thenable(led: Callable) -> list[Promise]:
+    promise = Promise.from_thenable(led(lambda: promise))
+    return [promise]
+
+
+def a_link_of_itself(led: Callable) -> list[Promise]:
+    promise = Promise(led(lambda: link))
+    link = promise.then().shield().timeout(60)
+    return [promise, link]
+
+
+def through(way: Callable) -> Callable[[Callable], list[Promise]]:
+    def ring(led: Callable) -> list[Promise]:
+        promise = Promise.resolve(way(led(lambda: promise)))
+        return [promise]
+
+    return ring
+
+
+RINGS = {
+    **{name: through(way) for name, way in WAYS_TO_FOLLOW.items()},
+    "followed by a promise": followed_by_a_promise,
+    "two thenables": two_thenables,
+    "from_thenable": from_thenable,
+    "a link of itself": a_link_of_itself,
+}
+
+
+@pytest.mark.usefixtures("loop_mode")
+@pytest.mark.parametrize("when", ["at once", "later", "from a thread"])
+@pytest.mark.parametrize("ring", RINGS.values(), ids=RINGS)
+async def test_promises_that_follow_themselves_through_a_thenable_reject_with_a_type_error(ring, when) -> None:
+    """However the ring was made, and whenever it is closed."""
+    promises = ring(lambda follow: Led(follow, when))
+    for promise in promises:
+        with pytest.raises(TypeError, match="cannot follow itself"):
+            await asyncio.wait_for(asyncio.shield(promise), 5)
+
+
 @pytest.mark.usefixtures("loop_mode")
 async def test_thenables_that_resolve_with_the_next_settle_however_long_the_line_is() -> None:
     """The promise follows one after another, without a Task for each."""

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
+from aiopromise._engine import coroutines
 from aiopromise._engine.core import Core, reject, reject_raised, resolve_with, settle, stops
 from aiopromise._engine.state import FULFILLED, Upstream
 from aiopromise._errors import is_coroutine, resolves_with_itself, short
@@ -44,15 +45,18 @@ def from_thenable(thenable: Any, /) -> "Promise[Any]":
         'from elsewhere'
     """
     promise: Promise[Any] = new_promise("Promise.from_thenable", thenable)
-    _follow(promise, thenable, {})
+    _follow(promise, thenable, {}, "Promise.from_thenable(...)")
     try:
         return promise
     finally:
         del promise  # this frame is seen from the traceback of what the attribute has raised
 
 
-def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
-    """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved."""
+def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str) -> None:
+    """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved.
+
+    It is *shown* to hang on that.
+    """
     before[id(thenable)] = thenable
     try:
         then = thenable.then
@@ -62,7 +66,7 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
         reject_raised(promise, error)
     else:
         if callable(then):
-            promise._upstream = ThenableJob(promise, then, before)
+            promise._upstream = ThenableJob(promise, then, before, shown)
             promise._queue.watch(promise)
             promise._queue.push(promise._upstream)
         else:
@@ -75,16 +79,17 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object]) -> None:
 class ThenableJob(Upstream):
     """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
 
-    __slots__ = ("_followed", "_promise", "_then")
+    __slots__ = ("_followed", "_promise", "_shown", "_then")
 
-    def __init__(self, promise: Core, then: Callable[..., object], followed: dict[int, object]) -> None:
+    def __init__(self, promise: Core, then: Callable[..., object], followed: dict[int, object], shown: str) -> None:
         self._promise = promise
         self._then = then
         # All thenables that the promise has followed, by their id: one resolved with the next.
         self._followed = followed
+        self._shown = shown
 
     def __repr__(self) -> str:
-        return "Promise.from_thenable(...)"
+        return self._shown
 
     def resolve(self, promise: Core, value: Any) -> None:
         """Resolve *promise* with what the thenable has given: another one is followed in its place."""
@@ -94,7 +99,7 @@ class ThenableJob(Upstream):
         elif id(value) in self._followed:
             reject(promise, resolves_with_itself(value))
         else:
-            _follow(promise, value, self._followed)
+            _follow(promise, value, self._followed, self._shown)
 
     def _react(self) -> None:
         promise = self._promise
@@ -114,6 +119,14 @@ class ThenableJob(Upstream):
             del self, promise, resolve, reject  # this frame is seen from the traceback
             if stops(error):
                 raise
+
+
+def _follow_thenable(promise: Core, value: Any) -> bool:
+    """Let *promise* follow *value* if it is a `Thenable`: by no Task, in which a ring would not be seen."""
+    if not _is_thenable(value):
+        return False
+    _follow(promise, value, {}, f"await {type(value).__name__}")
+    return True
 
 
 def _is_thenable(value: Any) -> bool:
@@ -149,3 +162,6 @@ class Thenable(Awaitable[T_co]):
 
     def __await__(self) -> Any:
         return from_thenable(self).__await__()
+
+
+coroutines.follow_thenable = _follow_thenable

@@ -9,6 +9,7 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from aiopromise._compat import mypyc_attr
+from aiopromise._engine import coroutines
 from aiopromise._engine.apart import apart
 from aiopromise._engine.coroutines import TapCoroutine, as_cleanup, as_coroutine
 from aiopromise._engine.state import (
@@ -325,7 +326,7 @@ def resolve_with(
         elif kind is TapCoroutine and _waits_for(value.awaited, promise):
             _settle_at_once(promise, value)
         elif is_awaitable(value):
-            _run(promise, as_coroutine(value), handler, context, cleanup)
+            _resolve_with_awaitable(promise, value, handler, context, cleanup)
         else:
             settle(promise, FULFILLED, value)
     except BaseException as error:
@@ -410,6 +411,14 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
         future.exception()
 
 
+def _resolve_with_awaitable(promise: Core, value: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
+    try:
+        if cleanup or not coroutines.follow_thenable(promise, value):
+            _run(promise, as_coroutine(value), handler, context, cleanup)
+    finally:
+        del promise, value  # as above
+
+
 def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
     """Run *coroutine* as a Task, from which *promise* takes its outcome."""
     queue = promise._queue
@@ -472,6 +481,8 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
     """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
     if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
         resolve_with(promise, awaitable)
+        return
+    if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable):
         return
     queue = promise._queue
     coroutine = as_cleanup(awaitable) if queue.is_in_cleanup else as_coroutine(awaitable)

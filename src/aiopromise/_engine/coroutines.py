@@ -47,6 +47,14 @@ async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
 following: Callable[[Any], Awaitable[Any]] = _wait_for
 
 
+def _no_thenable(_promise: Any, _value: Any) -> bool:
+    return False
+
+
+# Lets a promise follow a Thenable, and tells whether it was one: `_thenable`, which knows them, puts that here.
+follow_thenable: Callable[[Any, Any], bool] = _no_thenable
+
+
 def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
     """Return a coroutine, as a Task needs one, for any awaitable."""
     if type(awaitable) is CoroutineType or is_coroutine(awaitable):
