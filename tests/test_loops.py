@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -437,6 +438,49 @@ def test_the_end_of_the_loop_ends_the_promises_of_both_copies(copy: Any) -> None
 
     asyncio.run(main())
     assert ["one", "other"] == sorted(log)
+
+
+@pytest.mark.usefixtures("loop_mode")
+async def test_a_ring_through_both_copies_ends_when_one_of_its_promises_is_cancelled(copy: Any) -> None:
+    """It is not seen when it is made, for each copy awaits what the other has made by a Task."""
+    for one, other in ((Promise, copy), (copy, Promise)):
+        for place in (0, 1):
+            promises = ring_through(one, other)
+            await turns()
+            assert [False, False] == [promise.done() for promise in promises]
+            promises[place].cancel()
+            await turns()
+            assert [True, True] == [promise.cancelled() for promise in promises]
+
+
+@pytest.mark.parametrize("waiters", [0, 1, 2])
+def test_a_ring_through_both_copies_ends_with_the_loop(copy: Any, waiters: int) -> None:
+    """In whichever order its Tasks are asked, and whoever awaits it besides."""
+    for order in permutations(range(2 + waiters)):
+        with asyncio.Runner() as runner:
+            promises, tasks = runner.run(in_a_ring(copy, waiters))
+            for place in order:
+                tasks[place].cancel()
+            ended = asyncio.gather(*tasks, return_exceptions=True)
+            limit = runner.get_loop().call_later(5, ended.cancel)
+            runner.get_loop().run_until_complete(ended)
+            limit.cancel()
+        assert [True, True] == [promise.cancelled() for promise in promises]
+
+
+async def in_a_ring(copy: Any, waiters: int) -> tuple[tuple[Any, Any], list[asyncio.Task]]:
+    promises = ring_through(Promise, copy)
+    waiting = [asyncio.create_task(outcome(promises[place])) for place in range(waiters)]
+    await turns()
+    others = asyncio.all_tasks() - {asyncio.current_task(), *waiting}
+    return promises, sorted(others, key=str) + waiting
+
+
+def ring_through(one: Any, other: Any) -> tuple[Any, Any]:
+    promise, resolve, _ = one.with_resolvers()
+    follower = other(promise)
+    resolve(follower)
+    return promise, follower
 
 
 # ------------------------------------------------------------------- the end of a loop
