@@ -1153,6 +1153,29 @@ class TestLaw9Context:
         others = [child.then(look), promise.then(look), promise.then(look_later)]
         assert ["of then"] * 4 == [*[await other for other in others], look()]
 
+    @pytest.mark.parametrize(
+        "follow",
+        [
+            Promise.from_thenable,
+            Promise,
+            lambda thenable: Promise(lambda resolve, reject: resolve(thenable)),
+            lambda thenable: Promise.resolve().then(lambda _: thenable),
+            lambda thenable: Promise.resolve().finally_(lambda: thenable).then(lambda _: thenable),
+        ],
+        ids=["from_thenable()", "Promise()", "resolve()", "then()", "finally_()"],
+    )
+    async def test_the_then_of_a_thenable_sees_the_variables_of_whoever_follows_it(self, follow) -> None:
+        """It is called in a later turn, by nobody who would have any."""
+
+        class Looks(Thenable):
+            def then(self, resolve: Callable, reject: Callable, /) -> None:
+                resolve(look())
+
+        variable.set("of the follower")
+        promise = follow(Looks())
+        variable.set("later")
+        assert "of the follower" == await promise
+
     async def test_what_a_task_sets_after_an_await_is_set_in_the_context_that_it_was_given(self) -> None:
         """It goes on in that very context, not in a copy of it."""
         variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from aiopromise._engine import coroutines
@@ -22,8 +23,9 @@ T_co = TypeVar("T_co", covariant=True)
 def from_thenable(thenable: Any, /) -> "Promise[Any]":
     """Return a promise that settles as *thenable* says through its ``then(resolve, reject)``.
 
-    The attribute ``then`` is read once, now, and called in a later turn of the queue, with a fresh pair of
-    resolvers of which the first call counts. What it raises before that rejects; what it raises after is ignored.
+    The attribute ``then`` is read once, now, and called in a later turn of the queue, in a copy of the current
+    context, with a fresh pair of resolvers of which the first call counts. What it raises before that rejects; what it
+    raises after is ignored.
     Where ``then`` is not callable the promise is fulfilled with the object itself (ECMA-262 27.2.1.3.2 and 27.2.2.2;
     Promises/A+ 2.3.3).
 
@@ -45,14 +47,14 @@ def from_thenable(thenable: Any, /) -> "Promise[Any]":
         'from elsewhere'
     """
     promise: Promise[Any] = new_promise("Promise.from_thenable", thenable)
-    _follow(promise, thenable, {}, "Promise.from_thenable(...)")
+    _follow(promise, thenable, {}, "Promise.from_thenable(...)", copy_context())
     try:
         return promise
     finally:
         del promise  # this frame is seen from the traceback of what the attribute has raised
 
 
-def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str) -> None:
+def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str, context: Context) -> None:
     """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved.
 
     It is *shown* to hang on that.
@@ -66,7 +68,7 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str)
         reject_raised(promise, error)
     else:
         if callable(then):
-            promise._upstream = ThenableJob(promise, then, before, shown)
+            promise._upstream = ThenableJob(promise, then, before, shown, context)
             promise._queue.watch(promise)
             promise._queue.push(promise._upstream)
         else:
@@ -79,14 +81,22 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str)
 class ThenableJob(Upstream):
     """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
 
-    __slots__ = ("_followed", "_promise", "_shown", "_then")
+    __slots__ = ("_context", "_followed", "_promise", "_shown", "_then")
 
-    def __init__(self, promise: Core, then: Callable[..., object], followed: dict[int, object], shown: str) -> None:
+    def __init__(
+        self,
+        promise: Core,
+        then: Callable[..., object],
+        followed: dict[int, object],
+        shown: str,
+        context: Context,
+    ) -> None:
         self._promise = promise
         self._then = then
         # All thenables that the promise has followed, by their id: one resolved with the next.
         self._followed = followed
         self._shown = shown
+        self._context = context
 
     def __repr__(self) -> str:
         return self._shown
@@ -99,7 +109,7 @@ class ThenableJob(Upstream):
         elif id(value) in self._followed:
             reject(promise, resolves_with_itself(value))
         else:
-            _follow(promise, value, self._followed, self._shown)
+            _follow(promise, value, self._followed, self._shown, self._context)
 
     def _react(self) -> None:
         promise = self._promise
@@ -107,7 +117,7 @@ class ThenableJob(Upstream):
             return  # cancelled before its turn
         resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
         try:
-            result = self._then(resolve, reject)
+            result = self._context.run(self._then, resolve, reject)
             if is_coroutine(result):
                 result.close()
                 raise TypeError(f"then() of a thenable must not be async: {short(self._then)}")
@@ -121,11 +131,11 @@ class ThenableJob(Upstream):
                 raise
 
 
-def _follow_thenable(promise: Core, value: Any) -> bool:
+def _follow_thenable(promise: Core, value: Any, context: Context | None) -> bool:
     """Let *promise* follow *value* if it is a `Thenable`: by no Task, in which a ring would not be seen."""
     if not _is_thenable(value):
         return False
-    _follow(promise, value, {}, f"await {type(value).__name__}")
+    _follow(promise, value, {}, f"await {type(value).__name__}", copy_context() if context is None else context)
     return True
 
 

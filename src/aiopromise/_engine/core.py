@@ -413,7 +413,7 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
 
 def _resolve_with_awaitable(promise: Core, value: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
     try:
-        if cleanup or not coroutines.follow_thenable(promise, value):
+        if cleanup or not coroutines.follow_thenable(promise, value, context):
             _run(promise, as_coroutine(value), handler, context, cleanup)
     finally:
         del promise, value  # as above
@@ -482,7 +482,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
     if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
         resolve_with(promise, awaitable)
         return
-    if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable):
+    if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable, None):
         return
     queue = promise._queue
     coroutine = as_cleanup(awaitable) if queue.is_in_cleanup else as_coroutine(awaitable)

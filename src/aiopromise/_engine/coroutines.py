@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final, TypeVar, cast, final
 
@@ -47,12 +48,12 @@ async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
 following: Callable[[Any], Awaitable[Any]] = _wait_for
 
 
-def _no_thenable(_promise: Any, _value: Any) -> bool:
+def _no_thenable(_promise: Any, _value: Any, _context: Context | None) -> bool:
     return False
 
 
 # Lets a promise follow a Thenable, and tells whether it was one: `_thenable`, which knows them, puts that here.
-follow_thenable: Callable[[Any, Any], bool] = _no_thenable
+follow_thenable: Callable[[Any, Any, Context | None], bool] = _no_thenable
 
 
 def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
