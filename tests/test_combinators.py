@@ -557,6 +557,13 @@ class Two:
         return 2
 
 
+class Unknown:
+    """A number that cannot be told."""
+
+    def __index__(self) -> int:
+        return 1 // 0
+
+
 async def test_a_count_may_be_whatever_can_be_an_index() -> None:
     assert [1, 2] == await Promise.some(Two(), 1, 2, 3)
 
@@ -573,6 +580,8 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "some of a list without a count": lambda coroutine: Promise.some([coroutine]),
     "some of too small a count": lambda coroutine: Promise.some(0, coroutine),
     "some of too small a count, a list": lambda coroutine: Promise.some(0, [coroutine]),
+    "some of a count that fails": lambda coroutine: Promise.some(Unknown(), [coroutine]),
+    "race of a mapping": lambda coroutine: Promise.race({"one": coroutine}),
     "all with wrong losers": lambda coroutine: Promise.all(coroutine, losers="stop"),
     "all of a list with wrong losers": lambda coroutine: Promise.all([coroutine], losers="stop"),
     "all_keyed with wrong losers": lambda coroutine: Promise.all_keyed({"one": coroutine}, losers="stop"),
@@ -587,7 +596,7 @@ def is_closed(coroutine: Any) -> bool:
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
 async def test_a_call_that_is_refused_closes_its_coroutines(call) -> None:
     coroutine = later(value)
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
         call(coroutine)
     assert is_closed(coroutine)
 

@@ -995,6 +995,36 @@ async def test_on_progress_may_cancel_the_promise() -> None:
     assert ["stopped 1", "closed"] == calls.events
 
 
+class Private:
+    """Something that can be called and iterated, and fails when it is asked for what it does not have."""
+
+    def __getattr__(self, name: str) -> object:
+        asked.append(name)
+        raise LookupError(name)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([1, 2])
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        for item in self:
+            yield item
+
+    async def __call__(self, item: object) -> object:
+        await asyncio.sleep(0)
+        return item
+
+
+asked: list[str] = []
+
+
+async def test_neither_the_function_nor_the_items_are_asked_for_a_name() -> None:
+    """Nor for whose method it is: that would run code of the user's."""
+    asked.clear()
+    promise = Promise.map(Private(), Private())
+    assert "<Promise pending, following Promise.map(Private)>" == repr(promise)
+    assert ([1, 2], []) == (await promise, asked)
+
+
 async def test_the_attributes_of_an_iterator_are_its_own_business() -> None:
     """One that happens to be called as one of a generator's is not read."""
 
@@ -1117,6 +1147,13 @@ class Whole:
         return self.number
 
 
+class Unknown:
+    """A number that cannot be told."""
+
+    def __index__(self) -> int:
+        return 1 // 0
+
+
 async def test_a_limit_may_be_whatever_can_be_an_index() -> None:
     """And has no other bound."""
     calls = Calls()
@@ -1146,6 +1183,12 @@ HELD: dict[str, Callable] = {
     "deque": deque,
     "set": set,
     "iterator of a list": iter,
+    "reversed list": lambda items: reversed([*items]),
+    "values of a dict": lambda items: dict(enumerate(items)).values(),
+    "iterator of the values of a dict": lambda items: iter(dict(enumerate(items)).values()),
+    "reversed values of a dict": lambda items: reversed(dict(enumerate(items)).values()),
+    "keys of a dict": lambda items: dict.fromkeys(items).keys(),
+    "reversed deque": lambda items: reversed(deque(items)),
 }
 MANY: dict[str, Callable] = {
     "map": Promise.map,
@@ -1248,6 +1291,7 @@ REFUSED: dict[str, Callable] = {
     "an async on_progress": lambda items: Promise.map(items, awaited, on_progress=work),
     "no executor": lambda items: Promise.map(items, print, executor=5),
     "an async function for an executor": lambda items: Promise.map(items, awaited, executor=5),
+    "a limit that fails": lambda items: Promise.map(items, awaited, concurrency=Unknown()),
     "no function to reduce": lambda items: Promise.reduce(items, 5, work()),
 }
 
@@ -1256,7 +1300,7 @@ REFUSED: dict[str, Callable] = {
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
 async def test_coroutines_among_the_items_of_a_refused_call_are_closed(call: Callable, hold: Callable) -> None:
     coroutines = [work(number) for number in range(3)]
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError, ZeroDivisionError)):
         call(hold(coroutines))
     assert [CORO_CLOSED] * 3 == states(coroutines)
 

@@ -194,7 +194,25 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "tap_catch of three": (
         lambda given: fulfilled().tap_catch(KeyError, OSError, print),
         TypeError,
-        "tap_catch() takes a handler, or exception types and a handler, got 3 arguments",
+        "tap_catch() takes a handler, or exception types and a handler, got 3 arguments\n\n"
+        "You wrote .tap_catch(KeyError, OSError, print). Write .tap_catch((KeyError, OSError), print)",
+    ),
+    "catch of three that are no types": (
+        lambda given: fulfilled().catch(print, print, print),
+        TypeError,
+        "catch() takes a handler, or exception types and a handler, got 3 arguments",
+    ),
+    "the arguments of map swapped": (
+        lambda given: Promise.map(work, [given]),
+        TypeError,
+        "Promise.map() needs a function, got [{given}]\n\n"
+        "You wrote Promise.map(work, [{given}]). Write Promise.map([{given}], work): the items come first.",
+    ),
+    "race of a mapping": (
+        lambda given: Promise.race({"a": given}),
+        TypeError,
+        "Promise.race() needs awaitables, got the keys of {'a': {given}}\n\n"
+        "Write Promise.race(mapping.values()), or Promise.all_keyed(mapping) for a dict of the values",
     ),
     "catch without a handler": (
         lambda given: fulfilled().catch(KeyError),

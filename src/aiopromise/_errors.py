@@ -45,9 +45,13 @@ __all__ = [
 
 _LONGEST = 80
 
-# Whose items are there already, so that to iterate them runs no code of the user's.
-_CONTAINERS = (list, tuple, set, frozenset, dict, deque)
-_AT_HAND: Final[tuple[type, ...]] = (*_CONTAINERS, *(type(iter(kind())) for kind in _CONTAINERS))
+# Whose items are there already, so that to iterate them runs no code of the user's: containers, their views and
+# iterators. A tuple has no iterator of its own that goes backwards, but one that any sequence of a user's may have.
+_REVERSIBLE: tuple[Any, ...] = ([], {}, {}.keys(), {}.values(), {}.items(), deque())
+_CONTAINERS: tuple[Any, ...] = ((), set(), frozenset(), *_REVERSIBLE)
+_AT_HAND: Final[tuple[type, ...]] = tuple(
+    {type(kind) for kind in (*_CONTAINERS, *map(iter, _CONTAINERS), *map(reversed, _REVERSIBLE))}
+)
 
 _PACKAGE: Final = __name__.rpartition(".")[0]
 _PREFIX: Final = f"{_PACKAGE}."

@@ -88,11 +88,13 @@ class DoneCallback:
 def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     """Return the exception types and the handler that `catch()` and its kin were given."""
     types, handler = (Exception, *arguments)[-2:] if arguments else (Exception, None)
-    if not 1 <= len(arguments) <= 2:
+    if arguments and len(arguments) != 2 and all(map(_are_exceptions, arguments)):
+        message = f"{call}({_names(arguments)}) has no handler\n\n{_instead(call, arguments, '', 'on_rejected')}"
+    elif not 1 <= len(arguments) <= 2:
         message = f"{call}() takes a handler, or exception types and a handler, got {len(arguments)} arguments"
-    elif len(arguments) == 1 and _are_exceptions(handler):
-        name = handler.__name__ if isinstance(handler, type) else short(handler)
-        message = f"{call}({name}) has no handler\n\nYou wrote .{call}({name}). Write .{call}({name}, on_rejected)"
+        if arguments and all(map(_are_exceptions, arguments[:-1])):
+            name = name_of(arguments[-1])
+            message += f"\n\n{_instead(call, arguments[:-1], f', {name}', name)}"
     elif not _are_exceptions(types):
         message = f"{call}() needs exception classes first, got {short(types)}"
     elif not callable(handler):
@@ -102,6 +104,17 @@ def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     for refused in arguments:
         close_refused(refused)
     raise TypeError(message)
+
+
+def _names(types: tuple[Any, ...]) -> str:
+    return ", ".join(one.__name__ if isinstance(one, type) else short(one) for one in types)
+
+
+def _instead(call: str, types: tuple[Any, ...], rest: str, handler: str) -> str:
+    """Return what to write where exception *types* were given one by one, or without a handler."""
+    names = _names(types)
+    together = names if len(types) == 1 else f"({names})"
+    return f"You wrote .{call}({names}{rest}). Write .{call}({together}, {handler})"
 
 
 def _are_exceptions(types: Any) -> bool:

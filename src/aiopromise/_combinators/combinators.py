@@ -140,7 +140,7 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any
     """
     try:
         number = check_count("Promise.some", "count", count)
-    except (TypeError, ValueError):
+    except BaseException:
         _refuse(count, *awaitables)
         raise
     items, _ = _arguments("some", awaitables)
@@ -231,7 +231,7 @@ def _grouped(
         if losers not in (None, "cancel", "keep"):
             raise ValueError(f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {short(losers)}")
         group = kind(name, new_promise(f"Promise.{name}", *typed), losers, *more)
-    except (ValueError, RuntimeError):
+    except BaseException:
         _refuse(*typed)
         raise
     try:
@@ -247,6 +247,12 @@ def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], M
     [items] = awaitables
     if isinstance(items, str | bytes | bytearray) or not is_iterable(items):
         raise TypeError(f"Promise.{name}() needs awaitables, or one iterable of them, got {short(items)}")
+    if isinstance(items, Mapping) and any(map(is_awaitable, items.values())) and not any(map(is_awaitable, items)):
+        _refuse(items)
+        raise TypeError(
+            f"Promise.{name}() needs awaitables, got the keys of {short(items)}\n\n"
+            f"Write Promise.{name}(mapping.values()), or Promise.all_keyed(mapping) for a dict of the values"
+        )
     return items, list
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._combinators.pool import Function, Pool, Progress
 from aiopromise._engine.core import Core
-from aiopromise._engine.tasks import is_awaitable
+from aiopromise._engine.tasks import is_awaitable, name_of
 from aiopromise._errors import (
     check_callback,
     check_count,
@@ -189,7 +189,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
     try:
         _check("reduce", items, fn)
         reduced = Reduced("reduce", new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
-    except (TypeError, RuntimeError):
+    except BaseException:
         close_refused(initial)
         close_items(items)
         raise
@@ -198,7 +198,13 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
 
 def _check(call: str, items: Any, fn: Any) -> None:
     if not callable(fn):
-        raise needs_function(f"Promise.{call}", fn, items)
+        error = needs_function(f"Promise.{call}", fn, items)
+        if callable(items):
+            name = name_of(items)
+            written, right = f"Promise.{call}({name}, {short(fn)})", f"Promise.{call}({short(fn)}, {name})"
+            error = TypeError(f"{error}\n\nYou wrote {written}. Write {right}: the items come first.")
+        close_items(fn)
+        raise error
     if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
         close_refused(items)
         raise TypeError(f"Promise.{call}() needs items to iterate, got {short(items)}")
@@ -222,7 +228,7 @@ def _pool(
         if on_progress is not None:
             check_callback(f"Promise.{call}(on_progress=)", on_progress)
         return kind(call, new_promise(f"Promise.{call}", items, fn), items, fn, limit, on_progress)
-    except (TypeError, ValueError, RuntimeError):
+    except BaseException:
         close_items(items)
         raise
 

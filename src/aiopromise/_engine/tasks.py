@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from inspect import CO_ITERABLE_COROUTINE
-from types import FunctionType, GeneratorType
+from inspect import CO_ITERABLE_COROUTINE, getattr_static
+from types import FunctionType, GeneratorType, GetSetDescriptorType, MethodType
 from typing import Any, Final, final
 
 from aiopromise._compat import mypyc_attr
@@ -142,17 +142,29 @@ def was_asked(future: "asyncio.Future[Any] | None") -> bool:
 
 
 def name_of(handler: object) -> str:
-    """Return the name by which a reader knows *handler*: Tasks and reprs bear it."""
-    if type(handler) is FunctionType:
-        return handler.__name__
+    """Return the name by which a reader knows *handler*, asking no code of its own: Tasks and reprs bear it."""
+    function: Any = handler
+    while True:
+        kind = type(function)
+        if kind is FunctionType:
+            name: str = function.__name__
+            return name
+        if kind is MethodType:
+            function = function.__self__ if issubclass(type(function.__self__), Wrapper) else function.__func__
+        elif issubclass(kind, Wrapper):
+            function = function.handler
+        elif issubclass(kind, partial):
+            function = function.func
+        else:
+            return _static_name(function) or kind.__name__
+
+
+def _static_name(function: object) -> str | None:
+    """Return the ``__name__`` of a class, of a function that is not of Python, or that a decorator has set."""
     try:
-        while isinstance(handler, partial):
-            handler = handler.func
-        owner = getattr(handler, "__self__", handler)
-        name = getattr(handler, "__name__", None)
-        wrapped = owner.handler if isinstance(owner, Wrapper) else None
+        name = getattr_static(function, "__name__", None)
+        if type(name) is GetSetDescriptorType:
+            name = name.__get__(function)
     except Exception:
-        name = wrapped = None
-    if wrapped is not None:
-        return name_of(wrapped)
-    return name if isinstance(name, str) else type(handler).__name__
+        return None
+    return name if type(name) is str else None
