@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import operator
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from inspect import CORO_CLOSED
@@ -451,6 +452,61 @@ async def test_a_chain_that_is_nested_deep_is_closed_without_recursion(end: Call
         gc.collect()
     assert ["chain() was never awaited"] * (end is dropped) == [str(one.message) for one in caught]
     assert [True] * 3 == story.are_closed()
+
+
+def nested_deep(first: Awaitable, *, behind: Awaitable | None = None) -> Any:
+    """Return a chain 10,000 deep; what stands *behind* the innermost comes last."""
+    nested = chain(first) if behind is None else chain(chain(first), behind)
+    for _ in range(9_999):
+        nested = chain(nested)
+    return nested
+
+
+RUN: dict[str, Callable[[Any], Awaitable]] = {
+    "await": lambda lazy: lazy,
+    "create_task": asyncio.create_task,
+    "Promise": Promise,
+    "then": lambda lazy: lazy.then(lambda results: results),
+    "a step": lambda lazy: chain(lazy).then(operator.itemgetter(0)),
+}
+
+
+@pytest.mark.parametrize("run", RUN.values(), ids=RUN)
+async def test_a_chain_that_is_nested_deep_runs_without_recursion(run: Callable) -> None:
+    """Its result is a list in a list, as deep as the chain."""
+    result = await run(nested_deep(asyncio.sleep(0, "done")))
+    depth = 0
+    while result != "done":
+        [result] = result
+        depth += 1
+    assert 10_000 == depth
+
+
+async def test_a_chain_that_is_nested_deep_fails_and_is_cancelled_without_recursion(story: Story) -> None:
+    """What comes behind is closed."""
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await nested_deep(fail(), behind=story.step(1))
+    task = asyncio.create_task(nested_deep(asyncio.Event().wait(), behind=story.step(2)))
+    await turns()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert [True] * 2 == story.are_closed()
+
+
+async def test_a_chain_that_is_a_step_of_another_belongs_to_that() -> None:
+    """Whoever awaits it once more is told, whether its turn has come or not."""
+    inner = chain(give(1), asyncio.sleep(0))
+    running = asyncio.create_task(chain(inner, give(2)))
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match=r"cannot reuse already awaited <chain\(\) with"):
+        await inner
+    assert [[1, None], 2] == await running
 
 
 # ----------------------------------------------------------- start as a promise

@@ -82,6 +82,13 @@ class Chain(CoroutineWrapper[T_co]):
             raise RuntimeError(f"cannot reuse already awaited {self!r}")
         self._has_owner = True
 
+    def _hand_over(self) -> deque[Awaitable[Any]]:
+        """Return the steps to the chain that this one is a step of; left here is a coroutine that has ended."""
+        self._take()
+        steps, self._steps = self._steps, deque()
+        self._begun().close()
+        return steps
+
     def _begun(self) -> Coroutine[Any, Any, T_co]:
         if self._coroutine is None:
             self._coroutine = _run(self._steps)
@@ -134,23 +141,27 @@ def _flat(steps: Any) -> list[Any]:
     return flat
 
 
-def _awaited(step: Awaitable[Any]) -> Awaitable[Any]:
-    # Of a chain its coroutine, so that a stack leads through it to the line that waits.
-    if not isinstance(step, Chain):
-        return step
-    step._take()
-    return step._begun()
-
-
 @shown_as("chain")
 async def _run(steps: deque[Awaitable[Any]]) -> Any:
-    results = []
+    """Await the *steps* one after another, those of chains among them in their places: without recursion."""
+    running: list[tuple[deque[Awaitable[Any]], list[Any]]] = [(steps, [])]  # with their results so far, outermost first
     try:
-        while steps:
-            results.append(await _awaited(steps.popleft()))
+        while True:
+            steps, results = running[-1]
+            if steps:
+                step = steps.popleft()
+                if type(step) is Chain:
+                    running.append((step._hand_over(), []))
+                else:
+                    results.append(await step)
+            else:
+                running.pop()
+                if not running:
+                    return results
+                running[-1][1].append(results)
     finally:
-        _close(steps)
-    return results
+        while running:
+            _close(running.pop()[0])
 
 
 def _close(steps: deque[Any]) -> None:
