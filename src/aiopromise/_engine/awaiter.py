@@ -23,7 +23,7 @@ __all__ = ["wait"]
 _DEEPEST: Final = 100
 
 # What has become of a request to end.
-_NONE: Final = 0  # there was none, or it was handed on, and what comes of that is for the Task that awaits
+_NONE: Final = 0  # there was none, or it was handed on, and what comes of that is for the Task that awaits; false
 _ASKING: Final = 1  # it is on its way
 _ROUND: Final = 2  # it is on its way, and has come round to where it began
 _LEFT: Final = 3  # it led to nothing, and the wait is given up
@@ -145,7 +145,7 @@ class Awaiter:
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
         self._wakeup = None
-        answer = self if self._stage == _NONE and self._promise._state == FULFILLED else self._failed()
+        answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
             run(wakeup, answer)
         finally:
@@ -178,9 +178,10 @@ def _withdraw(awaiter: Awaiter, message: Any, spared: Spared, passages: list[Pas
     # Read after the request has gone, for it may come round.
     if has_only(promise, awaiter) and end(promise, message, spared) and not awaiter._has_come_round():
         awaiter._stage = _NONE  # what comes of the request is for this Task
-        if not queue.patient:
-            queue.loop.call_soon(_end_rings, queue, context=Context())
-        queue.patient.append(awaiter)
+        if promise._state == PENDING:
+            if not queue.patient:
+                queue.loop.call_soon(_end_rings, queue, context=Context())
+            queue.patient.append(awaiter)
     else:
         _give_up(awaiter)
 
