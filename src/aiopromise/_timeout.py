@@ -5,7 +5,7 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._engine.cancellation import Passage, Spared, end, retract, running_tasks, task_to_ask
+from aiopromise._engine.cancellation import AlreadyAsked, PassThrough, Route, end
 from aiopromise._engine.core import Core, adopt_state, reject, reject_raised, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
@@ -26,7 +26,7 @@ MISSING: Final[Any] = _Missing()
 
 
 @final
-class Deadline(Passage):
+class Deadline(PassThrough):
     """Asks the source to end when its time is up, and turns that cancellation into what the user asked for.
 
     But not a cancellation for which somebody else has asked, too, before or after that; as `asyncio.timeout` does:
@@ -81,30 +81,29 @@ class Deadline(Passage):
         self._timer = None
         self._has_expired = True
         source = self.source
-        tasks: list[asyncio.Task[Any]] = []
-        passages: list[Passage] = []
-        if has_only(source, self):
-            task, passages = task_to_ask(source)
-            if task is not None:
-                retract(passages)  # end() tells them itself
-                end(source, None)
-                return
-            tasks = running_tasks(source)
+        route = Route(source) if has_only(source, self) else None
+        if route is not None and route.task() is not None:
+            end(source, None)
+            return
+        tasks = [] if route is None else route.tasks()
+        if route is not None:
+            route.announce()
         # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
         self._is_withdrawn = True
-        source._queue.loop.call_soon(self._withdraw, tasks, passages, context=Context())
+        source._queue.loop.call_soon(self._withdraw, tasks, route, context=Context())
         for task in tasks:
             task.cancel()
 
     @shown_as("Promise.timeout")
-    def _withdraw(self, asked: "list[asyncio.Task[Any]]", passages: list[Passage]) -> None:
-        retract(passages)
+    def _withdraw(self, asked: "list[asyncio.Task[Any]]", route: Route | None) -> None:
+        if route is not None:
+            route.retract()
         source, target = self.source, self.target
         if target._upstream is not self:
             return
         if has_only(source, self):
             self._is_withdrawn = False  # what comes of the request is the outcome
-            end(source, None, Spared(source._queue, asked, False))
+            end(source, None, AlreadyAsked(source._queue, asked, False))
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)

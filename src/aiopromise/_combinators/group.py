@@ -6,7 +6,7 @@ A group stops what it started itself, waits until that has ended, and lets go of
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final, Literal, TypeAlias, final
 
-from aiopromise._engine.cancellation import Spared, ask_each
+from aiopromise._engine.cancellation import AlreadyAsked, ask_each
 from aiopromise._engine.core import (
     Core,
     adopt_outcome,
@@ -149,7 +149,7 @@ class Group(Upstream):
         finally:
             del self, items
 
-    def wanted_alone(self) -> list[State]:
+    def exclusive_sources(self) -> list[State]:
         return [input_.promise for input_ in tuple(self._inputs) if input_.is_last()]
 
     def cancel(self, promise: State, message: Any) -> list[State]:
@@ -286,7 +286,7 @@ class Group(Upstream):
             return
         self._outcome = outcome
         self._detach_losers()
-        ask_each(_promises_of(self._inputs), None, self.spared())
+        ask_each(_promises_of(self._inputs), None, self.already_asked())
         for input_ in self._inputs:
             input_.is_asked = input_.promise._state == PENDING
             if type(input_) is Input:
@@ -306,9 +306,9 @@ class Group(Upstream):
                     # In this very turn; had it come later, nobody would ask whether it was stopped, and by whom.
                     self._late.append(input_.promise._value.reason)
 
-    def spared(self) -> Spared | None:
+    def already_asked(self) -> AlreadyAsked | None:
         """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
-        return Spared(self.promise._queue, [], True) if self._was_one_asked else None
+        return AlreadyAsked(self.promise._queue, [], True) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
         """Return the promises that are stopped when there is an answer."""

@@ -37,7 +37,7 @@ class Arrival(Upstream):
         else:
             settle(self.promise, FULFILLED, None)
 
-    def wanted_alone(self) -> list[State]:
+    def exclusive_sources(self) -> list[State]:
         return self._group.losers()
 
     def cancel(self, promise: State, message: Any) -> list[State]:

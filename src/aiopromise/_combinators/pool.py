@@ -263,7 +263,7 @@ class Pool(Group):
         self._add(closing)
         # Where it has ended in this very turn, by itself, this takes up how.
         if self._is_reading or (isinstance(task, FUTURES) and task.done()):
-            ask_each((promise,), None, self.spared())
+            ask_each((promise,), None, self.already_asked())
         closing.is_asked = promise._state == PENDING
         if not closing.is_asked:
             del self._inputs[closing]

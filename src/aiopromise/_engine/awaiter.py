@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any, Final, final
 
-from aiopromise._engine.cancellation import Passage, Spared, end, retract, running_tasks, store_request, task_to_ask
+from aiopromise._engine.cancellation import AlreadyAsked, Route, end
 from aiopromise._engine.core import Core, cancelled_error
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.rings import end_rings
@@ -95,7 +95,7 @@ class Awaiter:
         self._stage = _ASKING
         queue = self._promise._queue
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
-            self._withdraw_later(msg, [], [])
+            self._withdraw_later(msg, [], None)
             return True
         queue.requests += 1
         try:
@@ -110,12 +110,14 @@ class Awaiter:
         background = create_task(wait_for(Promise.all(work(), more())))
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
         """
-        task, passages = task_to_ask(self._promise)
-        if task is None and store_request(self._promise, message):
+        route = Route(self._promise)
+        route.announce()
+        if route.leave_at_first_step(message):
             self._stage = _NONE  # what comes of the request is for this Task
             return
-        tasks = running_tasks(self._promise) if task is None else [task]
-        handle = None if task is not None else self._withdraw_later(message, tasks, passages)
+        task = route.task()
+        tasks = route.tasks()
+        handle = self._withdraw_later(message, tasks, route) if task is None else None
         for one in tasks:
             one.cancel(message)
         if self._has_come_round():
@@ -129,11 +131,9 @@ class Awaiter:
     def _has_come_round(self) -> bool:
         return self._stage == _ROUND
 
-    def _withdraw_later(
-        self, message: Any, asked: "list[asyncio.Task[Any]]", passages: list[Passage]
-    ) -> asyncio.Handle:
+    def _withdraw_later(self, message: Any, asked: "list[asyncio.Task[Any]]", route: Route | None) -> asyncio.Handle:
         queue = self._promise._queue
-        return self._later(_withdraw, message, Spared(queue, asked, not queue.loop.is_running()), passages)
+        return self._later(_withdraw, message, AlreadyAsked(queue, asked, not queue.loop.is_running()), route)
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
@@ -169,14 +169,15 @@ class Awaiter:
 # Functions, for the loop shows a slow callback by its name.
 
 
-def _withdraw(awaiter: Awaiter, message: Any, spared: Spared, passages: list[Passage]) -> None:
-    retract(passages)  # the request comes now, or not at all, where somebody else wants the promise since
+def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route: Route | None) -> None:
+    if route is not None:
+        route.retract()  # the request comes now, or not at all, where somebody else wants the promise since
     if awaiter._stage == _LEFT:
         return
     awaiter._stage = _ASKING  # one that was asked twice is no ring
     promise, queue = awaiter._promise, awaiter._promise._queue
     # Read after the request has gone, for it may come round.
-    if has_only(promise, awaiter) and end(promise, message, spared) and not awaiter._has_come_round():
+    if has_only(promise, awaiter) and end(promise, message, already_asked) and not awaiter._has_come_round():
         awaiter._stage = _NONE  # what comes of the request is for this Task
         if promise._state == PENDING:
             if not queue.patient:

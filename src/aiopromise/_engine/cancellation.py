@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import CancelledError
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, final
 
 from aiopromise._compat import mypyc_attr
@@ -23,21 +23,18 @@ from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
 from aiopromise._unhandled import Cancellation
 
 __all__ = [
-    "Passage",
+    "AlreadyAsked",
+    "PassThrough",
+    "Route",
     "Shield",
-    "Spared",
     "ask_each",
     "cancel",
     "end",
-    "retract",
-    "running_tasks",
-    "store_request",
-    "task_to_ask",
 ]
 
 
 @final
-class Spared:
+class AlreadyAsked:
     """Tasks that a request leaves alone, for it would be the second one, and break into their cleanup.
 
     They are those that it has asked in the turn before and, where the loop ends, all that were asked already:
@@ -58,12 +55,82 @@ class Spared:
         self._ids = {id(task) for task in tasks}
 
     def __repr__(self) -> str:
-        return f"<spared: {self._tasks!r}>"  # asyncio shows the arguments of a callback
+        return f"<already asked: {self._tasks!r}>"  # asyncio shows the arguments of a callback
 
     def has(self, future: "asyncio.Future[Any]") -> bool:
         if id(future) in self._ids:
             return True
         return self._may_end and was_asked(future) and self._queue.every_task_was_asked()
+
+
+@final
+class Route:
+    """The way of a request to end: through the links that nobody else wants, up to what runs, or to nothing."""
+
+    __slots__ = ("links", "passed", "upstream")
+
+    def __init__(self, promise: Core) -> None:
+        # From the promise that is to end upwards.
+        self.links = [promise]
+        # The time limits between the links.
+        self.passed: list[PassThrough] = []
+        upstream = promise._upstream
+        while True:
+            if isinstance(upstream, Core) and has_only(upstream, self.links[-1]):
+                self.links.append(upstream)
+            elif isinstance(upstream, PassThrough):
+                self.passed.append(upstream)
+                if not has_only(upstream.source, upstream):
+                    break
+                self.links.append(upstream.source)
+            else:
+                break
+            upstream = self.links[-1]._upstream
+        # What the last of the links hangs on.
+        self.upstream: Any = upstream
+
+    def __repr__(self) -> str:
+        return f"<a request to end {self.links[0]!r}>"  # as that of AlreadyAsked
+
+    def task(self) -> "asyncio.Task[Any] | None":
+        """Return the one Task that the request reaches, if it is one."""
+        return self.upstream if isinstance(self.upstream, TASKS) and not self.upstream.done() else None
+
+    def tasks(self) -> "list[asyncio.Task[Any]]":
+        """Return the Tasks that the request reaches, also through an `Upstream`, in the order of their being asked."""
+        tasks: list[asyncio.Task[Any]] = []
+        upstreams: list[Any] = [self.upstream]
+        while upstreams:
+            upstream = upstreams.pop()
+            if isinstance(upstream, Upstream):
+                sources: Any = upstream.exclusive_sources()
+                upstreams.extend(Route(source).upstream for source in reversed(sources))
+            elif isinstance(upstream, TASKS) and not upstream.done():
+                tasks.append(upstream)
+        return tasks
+
+    def announce(self) -> None:
+        """Tell the time limits on the way that the request comes."""
+        for limit in self.passed:
+            limit.requests += 1
+
+    def retract(self) -> None:
+        """Tell them that it does not come after all."""
+        for limit in self.passed:
+            limit.requests -= 1
+
+    def leave_at_first_step(self, message: Any) -> bool:
+        """Leave the request where it reaches a coroutine in its first step, which nobody can ask; tell whether it does.
+
+        The coroutine is looked at once the step is over:
+
+            promise = source.then(cancels_promise)    <-- an async handler, whose Task nobody has yet
+        """
+        if self.upstream is None or isinstance(self.upstream, (*FUTURES, Upstream, Core)):
+            return False
+        top = self.links[-1]
+        top._queue.early_requests[top] = cancelled_error(message)
+        return True
 
 
 def cancel(promise: Core, message: Any) -> bool:
@@ -80,60 +147,70 @@ def cancel(promise: Core, message: Any) -> bool:
         return False
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
-    path, upstream, passages = _climb(promise)
-    if isinstance(upstream, Upstream):
-        ask_each((promise,), message)
+    route = Route(promise)
+    route.announce()
+    if isinstance(route.upstream, Upstream):
+        _ask_through(route, message, None)
         return True
-    _tell(passages)
-    return _ask(path, upstream, message, None)
+    return _ask(route, message, None)
 
 
-def end(promise: Core, message: Any, spared: Spared | None = None) -> bool:
+def end(promise: Core, message: Any, already_asked: AlreadyAsked | None = None) -> bool:
     """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with.
 
-    What is *spared* was asked already, and may be in the middle of its cleanup.
+    Tasks that were *already asked* may be in the middle of their cleanup, and are left alone.
     """
     if promise._state != PENDING:
         return False
-    path, upstream, passages = _climb(promise)
-    if isinstance(upstream, Upstream):
-        ask_each((promise,), message, spared)
+    route = Route(promise)
+    route.announce()
+    if isinstance(route.upstream, Upstream):
+        _ask_through(route, message, already_asked)
         return True
-    _tell(passages)
-    return _ask_or_fail(path, upstream, message, spared)
+    return _ask_or_fail(route, message, already_asked)
 
 
-def ask_each(promises: Iterable[State], message: Any, spared: Spared | None = None) -> None:
-    """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked.
+def ask_each(promises: Iterable[State], message: Any, already_asked: AlreadyAsked | None = None) -> None:
+    """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked."""
+    _ask_all([(None, iter(promises))], message, already_asked)
+
+
+def _ask_through(route: Route, message: Any, already_asked: AlreadyAsked | None) -> None:
+    """Ask all that an `Upstream` leads to."""
+    sources = iter(route.upstream.cancel(route.links[-1], message))
+    _ask_all([(route, sources)], message, already_asked)
+
+
+def _ask_all(
+    stack: list[tuple[Route | None, Iterator[State]]], message: Any, already_asked: AlreadyAsked | None
+) -> None:
+    """Ask the promises on the *stack*, and then the routes that have led to them whether there is an end to wait for.
 
     An upstream may lead to promises with upstreams of their own, 5,000 deep, so there is no recursion:
 
         several = Promise.all(Promise.race(work(), timer), other)
         several.cancel()    <-- asked are work(), timer and other; race ends after the first two, then all
     """
-    path: list[Core] = []
-    asked: Upstream | None = None
-    stack = [(path, asked, iter(promises))]
     while stack:
-        path, asked, sources = stack[-1]
+        below, sources = stack[-1]
         source: Any = next(sources, None)
         if source is None:
             stack.pop()
-            if asked is not None and not asked.is_cancelling():
-                _interrupt(path, cancelled_error(message))
+            if below is not None and not below.upstream.is_cancelling():
+                _interrupt(below.links, cancelled_error(message))
         elif source._state == PENDING:
-            path, upstream, passages = _climb(source)
-            _tell(passages)
-            if isinstance(upstream, Upstream):
-                stack.append((path, upstream, iter(upstream.cancel(path[-1], message))))
+            route = Route(source)
+            route.announce()
+            if isinstance(route.upstream, Upstream):
+                stack.append((route, iter(route.upstream.cancel(route.links[-1], message))))
             else:
-                _ask_or_fail(path, upstream, message, spared)
+                _ask_or_fail(route, message, already_asked)
 
 
-def _ask_or_fail(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -> bool:
-    top = path[-1]
+def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
+    top = route.links[-1]
     try:
-        return _ask(path, upstream, message, spared)
+        return _ask(route, message, already_asked)
     except Exception as error:
         # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
         detach_future(top)
@@ -141,90 +218,22 @@ def _ask_or_fail(path: list[Core], upstream: Any, message: Any, spared: Spared |
         return True
 
 
-def _ask(path: list[Core], upstream: Any, message: Any, spared: Spared | None) -> bool:
-    """Ask *upstream*: a future, a promise or nothing. False: the first of *path* had its outcome already."""
-    top = path.pop()
+def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
+    """Ask a future, a promise or nothing. False: the first of the links had its outcome already."""
+    links, upstream = route.links, route.upstream
     if isinstance(upstream, FUTURES):
-        if not upstream.done() and (spared is None or not spared.has(upstream)):
+        if not upstream.done() and (already_asked is None or not already_asked.has(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
+        top = links.pop()
         adopt_outcome(top, upstream)
-        if not path:
+        if not links:
             return top._state == CANCELLED
-    elif upstream is None or isinstance(upstream, Core):
-        path.append(top)
-    else:
-        _store_request(top, message)
+    elif route.leave_at_first_step(message):
         return True
-    _interrupt(path, cancelled_error(message))
+    _interrupt(links, cancelled_error(message))
     return True
-
-
-def task_to_ask(promise: Core) -> "tuple[asyncio.Task[Any] | None, list[Passage]]":
-    """Return the one Task that a request to end *promise* reaches, and what it passes, which is told that it comes."""
-    _, upstream, passages = _climb(promise)
-    _tell(passages)
-    return upstream if isinstance(upstream, TASKS) and not upstream.done() else None, passages
-
-
-def retract(passages: "list[Passage]") -> None:
-    """Tell them that the request that was to come does not."""
-    for passage in passages:
-        passage.requests -= 1
-
-
-def running_tasks(promise: Core) -> "list[asyncio.Task[Any]]":
-    """Return the Tasks that a request to end *promise* would reach through an `Upstream`; nothing is changed by asking.
-
-    They come in the order in which `ask_each()` asks them.
-    """
-    tasks: list[asyncio.Task[Any]] = []
-    promises: list[Any] = [promise]
-    while promises:
-        upstream: Any = _climb(promises.pop())[1]
-        if isinstance(upstream, Upstream):
-            promises.extend(reversed(upstream.wanted_alone()))
-        elif isinstance(upstream, TASKS) and not upstream.done():
-            tasks.append(upstream)
-    return tasks
-
-
-def store_request(promise: Core, message: Any) -> bool:
-    """Tell whether a request to end *promise* would reach a coroutine in its first step, and leave it there if so."""
-    path, upstream, _ = _climb(promise)
-    if upstream is None or isinstance(upstream, (*FUTURES, Upstream, Core)):
-        return False
-    _store_request(path[-1], message)
-    return True
-
-
-def _store_request(promise: Core, message: Any) -> None:
-    promise._value = cancelled_error(message)  # `_run()` takes it up when the step is over
-
-
-def _climb(promise: Core) -> "tuple[list[Core], Any, list[Passage]]":
-    """Return the links from *promise* up to where a request ends, what that hangs on, and the passages between."""
-    path = [promise]
-    passages: list[Passage] = []
-    upstream = promise._upstream
-    while True:
-        if isinstance(upstream, Core) and has_only(upstream, path[-1]):
-            path.append(upstream)
-        elif isinstance(upstream, Passage):
-            passages.append(upstream)
-            if not has_only(upstream.source, upstream):
-                break
-            path.append(upstream.source)
-        else:
-            break
-        upstream = path[-1]._upstream
-    return path, upstream, passages
-
-
-def _tell(passages: "list[Passage]") -> None:
-    for passage in passages:
-        passage.requests += 1
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:
@@ -265,13 +274,13 @@ def _detach(promise: Core) -> bool:
     if isinstance(upstream, Core):
         withdraw(upstream, promise)
         return upstream._state != PENDING
-    if isinstance(upstream, Passage):
+    if isinstance(upstream, PassThrough):
         upstream.detach()
     return False
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
-class Passage(Upstream):
+class PassThrough(Upstream):
     """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
 
     __slots__ = ("requests", "source", "target")
@@ -279,6 +288,9 @@ class Passage(Upstream):
     requests: int  # how many came from below
     source: Core
     target: Core
+
+    def sole_source(self) -> Core:
+        return self.source
 
     def detach(self) -> None:
         """Be no consumer of the source any more."""
@@ -300,6 +312,9 @@ class Shield(Upstream):
 
     def __repr__(self) -> str:
         return ".shield()"
+
+    def sole_source(self) -> Core:
+        return self.source
 
     def cancel(self, promise: State, message: Any) -> tuple[()]:
         withdraw(self.source, self)

@@ -426,7 +426,7 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         context = copy_context()
     if (cleanup or queue.is_in_cleanup) and not begins_at_once(queue.loop):
         coroutine = as_cleanup(coroutine)
-    # While it takes its first step nobody has the Task, and a request to end is left where a value will be.
+    # While it takes its first step nobody has the Task, and a request to end is left in early_requests.
     promise._upstream = coroutine
     try:
         if handler is None:
@@ -435,11 +435,12 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         else:
             task = start(queue.loop, coroutine, name_of(handler), context)
     except BaseException:
+        queue.early_requests.pop(promise, None)
         _close(coroutine, queue.loop)
         del promise, coroutine, context, queue
         raise
     promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
-    request, promise._value = promise._value, None
+    request = queue.early_requests.pop(promise, None) if queue.early_requests else None
     if task.done():
         if request is None or task.cancelled() or task.exception() is not None:
             adopt_outcome(promise, task)

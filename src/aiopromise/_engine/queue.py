@@ -53,6 +53,7 @@ class Queue:
         "_unhandled",
         "cleanups",
         "debug",
+        "early_requests",
         "has_ended",
         "is_in_cleanup",
         "items",
@@ -91,6 +92,8 @@ class Queue:
         # Whether the handler of a cleanup is being called: the coroutines that it makes promises of have to begin, even
         # if they are asked to end before that.
         self.is_in_cleanup = False
+        # Requests to end that have come to a coroutine in its first step, by its promise.
+        self.early_requests: dict[Any, Any] = {}
         # How many requests to end are being handed on from Task to Task, each within the one before it.
         self.requests = 0
         # The awaiters that wait, since this turn, for what comes of the requests that they have handed on.

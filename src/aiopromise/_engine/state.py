@@ -68,7 +68,7 @@ class State:
     )
 
     _state: int
-    _value: Any  # the value, or the Rejection; for a coroutine the request to end that came meanwhile
+    _value: Any  # None while it is pending; the value, or the Rejection
     _queue: Queue
     _reactions: Any  # None, one Reaction, or a dict of them in order: the consumers
     _upstream: Any
@@ -89,7 +89,11 @@ class Upstream:
 
     has_many_sources: ClassVar[bool] = False
 
-    def wanted_alone(self) -> Sequence[State]:
+    def sole_source(self) -> "State | None":
+        """Return the promise that it waits for, where that is one."""
+        return None
+
+    def exclusive_sources(self) -> Sequence[State]:
         """Return the promises that nobody else wants, and that `cancel()` would return."""
         return ()
 
@@ -176,9 +180,11 @@ def is_awaited_by(promise: State, other: State) -> bool:
         if isinstance(above, State) and above._state == PENDING:
             if above is promise:
                 return True
-            above = _source_of(above)
-        elif not (isinstance(above, Upstream) and above.has_many_sources):
-            return False  # the whole way up was looked at; where it branches, only the way down tells
+            above = above._upstream
+        elif not isinstance(above, Upstream):
+            return False  # the whole way up was looked at
+        elif not above.has_many_sources:  # where it branches, only the way down tells
+            above = above.sole_source()
         child = next(below[-1], None)
         if child is other:
             return True
@@ -189,18 +195,15 @@ def is_awaited_by(promise: State, other: State) -> bool:
     return False
 
 
-def _source_of(promise: State) -> Any:
-    upstream = promise._upstream
-    # Only an Upstream has one of ours: a Future of the user's may have an attribute of that name.
-    return getattr(upstream, "source", upstream) if isinstance(upstream, Upstream) else upstream
-
-
 def sources_of(promise: State) -> Sequence[Any]:
     """Return what *promise* hangs on; of several promises those that would end with it."""
     if promise._state != PENDING:
         return ()
-    upstream = _source_of(promise)
-    return upstream.wanted_alone() if isinstance(upstream, Upstream) else (upstream,)
+    upstream = promise._upstream
+    if not isinstance(upstream, Upstream):
+        return (upstream,)
+    source = upstream.sole_source()
+    return upstream.exclusive_sources() if source is None else (source,)
 
 
 def _children_of(promise: State) -> Iterator[State]:
