@@ -12,7 +12,6 @@ import traceback
 from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any, NoReturn
 
 import pytest
@@ -112,18 +111,6 @@ async def test_the_traceback_names_the_link_that_failed(call: str, link: Callabl
     error = await reason_of(link())
     assert [f"in {call}, attached at {place_of(link)}"] == notes_of(error)
     assert traceback.format_exception(error)[-1] == f"{notes_of(error)[0]}\n"
-
-
-@pytest.mark.usefixtures("debug")
-async def test_the_program_that_comes_along_is_a_user_of_the_library() -> None:
-    """`python -m aiopromise`: a link that it makes is attached at a line of its own."""
-
-    def link() -> Promise:
-        return one().then(parse)
-
-    of_the_program = FunctionType(link.__code__, {**globals(), "__name__": "aiopromise._program.crawl"})
-    error = await reason_of(of_the_program())
-    assert [f"in .then(parse), attached at {__file__}:{link.__code__.co_firstlineno + 1}"] == notes_of(error)
 
 
 @pytest.mark.parametrize(("call", "link"), LINKS)

@@ -21,7 +21,7 @@ SOURCE = ROOT / "src" / "aiopromise"
 MODULES = sorted(
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
     for path in SOURCE.rglob("*.py")
-    if not re.match("_pytest|_program|__main__|__init__", str(path.relative_to(SOURCE)))
+    if not re.match("_pytest|__main__|__init__", str(path.relative_to(SOURCE)))
 )
 
 

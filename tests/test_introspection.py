@@ -183,7 +183,7 @@ def internal_names() -> set[str]:
     """Return the names of all classes of the library that are none of its users'."""
     names = set()
     for module in pkgutil.walk_packages(aiopromise.__path__, "aiopromise."):
-        if not re.match(r"aiopromise\.(_pytest|_program|__main__)", module.name):
+        if not re.match(r"aiopromise\.(_pytest|__main__)", module.name):
             names |= {
                 name
                 for name, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass)

@@ -1,4 +1,4 @@
-"""`python -m aiopromise`: the tour, and the check of real sites, which may die, and on a real Ctrl-C."""
+"""`python examples/linkcheck`: the tour, and the check of real sites, which may die, and on a real Ctrl-C."""
 
 import os
 import re
@@ -18,13 +18,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from aiopromise.__main__ import main
+PROGRAM = str(Path(__file__).parent.parent / "examples" / "linkcheck")
 
 SECONDS = 60
 
 # Whatever was left open is complained of on stderr, which is looked at.
 PYTHON = [sys.executable, "-W", "always::ResourceWarning"]
-COMMAND = [*PYTHON, "-m", "aiopromise"]
+COMMAND = [*PYTHON, PROGRAM]
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs groups of processes, terminals and a shell")
 
@@ -76,10 +76,10 @@ os._exit(0)
 """
 
 # The program, run by a Python whose pydoc is ours.
-LAUNCHER = """
+LAUNCHER = f"""
 import runpy, sys
 sys.executable = sys.argv.pop(1)
-runpy.run_module("aiopromise", run_name="__main__", alter_sys=True)
+runpy.run_path({PROGRAM!r}, run_name="__main__")
 """
 
 PAGES = {
@@ -535,7 +535,7 @@ def test_a_site_whose_server_dies_is_no_dead_link(
     ]
     assert ended.stdout.endswith(table("0 1 0 0 0", "1 1 0 0 3", "all 2 0 0 3") + GO_ON)
     reason = f"no connection to {urlsplit(address).netloc}: Connection refused"
-    assert f"aiopromise: the server of the site died in the middle: {reason}\n" == ended.stderr
+    assert f"linkcheck: the server of the site died in the middle: {reason}\n" == ended.stderr
     assert 2 == ended.returncode
 
 
@@ -547,7 +547,7 @@ def test_the_embedded_server_may_die_as_any_other(
     monkeypatch.setenv("LINKS", "first fatal third fourth")
     ended = run(*ONE_BY_ONE, command=documentation.command)
     assert ended.stdout.endswith(table("0 1 0 0 0", "1 1 0 0 3", "all 2 0 0 3") + GO_ON)
-    assert ended.stderr.startswith("aiopromise: the server of the site died in the middle: ")
+    assert ended.stderr.startswith("linkcheck: the server of the site died in the middle: ")
     assert (2, 1) == (ended.returncode, len(ended.stderr.splitlines()))
 
 
@@ -557,7 +557,7 @@ def test_an_embedded_server_that_does_not_start_is_told_in_words(documentation: 
     documentation.server.write_text("raise SystemExit('no')")
     ended = run(command=documentation.command)
     reason = f"{documentation.python} -m pydoc ended"
-    assert f"aiopromise: the documentation server did not start: {reason}\n" == ended.stderr
+    assert f"linkcheck: the documentation server did not start: {reason}\n" == ended.stderr
     assert 2 == ended.returncode
 
 
@@ -565,7 +565,7 @@ def test_a_database_that_cannot_be_used_is_told_in_words(site: Site, folder: Pat
     """Neither a folder nor a text is a database, and no server is asked for anything then."""
     (folder / "letter").write_text("Dear reader, " * 100)
     ended = [run(site.address("/dead.html"), "--database", name) for name in (".", "letter")]
-    assert ["aiopromise: .: unable to open database file\n", "aiopromise: letter: file is not a database\n"] == [
+    assert ["linkcheck: .: unable to open database file\n", "linkcheck: letter: file is not a database\n"] == [
         one.stderr for one in ended
     ]
     assert [2, 2] == [one.returncode for one in ended]
@@ -578,7 +578,7 @@ def test_two_runs_do_not_share_a_database(site: Site, folder: Path) -> None:
         site.wait_for("/slow")
         asked = len(site.asked)
         ended = run(site.address("/waiting.html"))
-        assert (2, "aiopromise: links.sqlite3: database is locked\n") == (ended.returncode, ended.stderr)
+        assert (2, "linkcheck: links.sqlite3: database is locked\n") == (ended.returncode, ended.stderr)
         assert asked <= len(site.asked) <= 6
 
 
@@ -692,7 +692,7 @@ def test_a_killed_run_can_be_gone_on_with(site: Site, folder: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(site: Site, folder: Path) -> None:
-    """`python -m aiopromise | head` is quiet."""
+    """`python examples/linkcheck | head` is quiet."""
     with started([*COMMAND, site.address("/waiting.html")]) as process:
         read_until(process, "What is found")
         site.wait_for("/slow")
@@ -775,11 +775,7 @@ def test_help_tells_all() -> None:
         (["http://127.0.0.1:port/"], "argument url: Port could not be cast to integer value as 'port'"),
     ],
 )
-def test_wrong_arguments_are_refused_before_anything_runs(
-    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_arguments_are_refused_before_anything_runs(arguments: list[str], reason: str) -> None:
     """The exit status is 2, as for any program, and it is said what to write."""
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    shown, said = capsys.readouterr()
-    assert (2, "", True) == (ended.value.code, shown, said.endswith(f"error: {reason}\n"))
+    ended = run(*arguments)
+    assert (2, "", True) == (ended.returncode, ended.stdout, ended.stderr.endswith(f"error: {reason}\n"))

@@ -18,6 +18,7 @@ import aiopromise
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "aiopromise"
+EXAMPLE = ROOT / "examples" / "linkcheck"
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in SOURCE.rglob("*.py")
@@ -35,7 +36,7 @@ LAYERS = [
     {"_promise"},
     {"_chain"},
     {"__init__"},
-    {"_program", "_pytest", "testing"},
+    {"_pytest", "testing"},
     {"__main__"},
 ]
 # What may not, though it stands on a higher layer.
@@ -95,6 +96,26 @@ def test_only_the_loops_put_the_class_of_promises_the_tracer_and_the_queue_toget
     assert set() == calls & {"Queue", "Tracer"}
 
 
+def test_the_example_uses_the_library_from_its_front_door() -> None:
+    """It imports nothing that its reader might not import as well."""
+    imports = [node for path in EXAMPLE.glob("*.py") for node in _nodes(path, ast.Import, ast.ImportFrom)]
+    assert set() == {alias.name for node in imports for alias in node.names if alias.name.startswith("aiopromise")}
+    from_ours = [node for node in imports if (getattr(node, "module", None) or "").startswith("aiopromise")]
+    assert {"aiopromise"} == {node.module for node in from_ours}
+    assert {alias.name for node in from_ours for alias in node.names} <= {*aiopromise.__all__}
+
+
+def test_the_example_is_read_from_the_beginning_to_the_end() -> None:
+    """Its first page lists the modules, and each imports only from those before it; none hides one of Python's own."""
+    page = ast.get_docstring(ast.parse((EXAMPLE / "__main__.py").read_text()))
+    listed = re.findall(r"^- `(\w+)`: ", page, flags=re.MULTILINE)
+    assert sorted([*listed, "__main__"]) == sorted(path.stem for path in EXAMPLE.iterdir() if path.suffix == ".py")
+    for number, name in enumerate(listed):
+        imported = {node.module for node in _nodes(EXAMPLE / f"{name}.py", ast.ImportFrom)}
+        assert set() == imported & {*listed[number:], "__main__"}
+    assert set() == {*listed} & sys.stdlib_module_names
+
+
 # Of pickle the library knows the exception alone, by which it sees that somebody else could not pickle.
 DANGEROUS = {
     "eval",
@@ -112,7 +133,10 @@ DANGEROUS = {
 }
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+SHIPPED = sorted([*SOURCE.rglob("*.py"), *EXAMPLE.glob("*.py")])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_runs_text_or_bytes_as_code(path: Path) -> None:
     """Nothing is evaluated, executed or unpickled, so no value that a promise carries can become code."""
     found = set()

@@ -20,7 +20,7 @@ import venv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple, get_type_hints
 from zipfile import ZipFile
 
@@ -35,6 +35,7 @@ PROGRAMS = Path(__file__).parent / "typing"
 ALLOWED = PROGRAMS / "stubtest_allowlist.txt"
 RATCHET = tomllib.loads((PROGRAMS / "ratchet.toml").read_text())
 MISTAKES = ROOT / "docs" / "typing.md"
+EXAMPLE = ROOT / "examples" / "linkcheck"
 
 PYTHONS = ["3.14" if sys.version_info >= (3, 13) else "3.11"]
 # The share of all cases that each of them gets right, at the least.
@@ -138,6 +139,16 @@ def test_the_wheel_holds_the_modules_and_their_typed_face(wheel: Path) -> None:
     assert {"__init__.pyi", "py.typed"} <= face
 
 
+def test_the_wheel_holds_no_part_of_the_link_checker(wheel: Path) -> None:
+    """Neither a module of its own nor what it alone needs: a library of promises knows no database and no web."""
+    with ZipFile(wheel) as archive:
+        modules = {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+    own = {path.name for path in EXAMPLE.glob("*.py")} - {"__main__.py"}
+    assert {"crawl.py", "record.py", "web.py"} <= own
+    assert set() == own & {PurePath(name).name for name in modules}
+    assert [] == [name for name, text in modules.items() if re.search(r"\b(sqlite3|pydoc|http|urllib)\b", text)]
+
+
 @each_checker
 def test_the_typed_face_is_strict_by_itself(checker: str, environment: Path, tmp_path: Path) -> None:
     """No overload hides another, none is unsafe; a checker never says so of a package that is merely installed."""
@@ -234,11 +245,11 @@ def test_the_typed_face_and_the_code_are_in_step(wheel: Path, tmp_path: Path) ->
 
 
 def test_the_program_that_comes_along_is_typed_as_any_users(wheel: Path, tmp_path: Path) -> None:
-    """`python -m aiopromise` holds against the typed face of the library."""
+    """`python examples/linkcheck` holds against the typed face of the library."""
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     options = ["--strict", "--config-file", os.devnull, "--cache-dir", os.devnull]
-    checked = run("mypy", *options, "-p", "aiopromise._program", "-m", "aiopromise.__main__", cwd=tmp_path)
+    checked = run("mypy", *options, str(EXAMPLE), MYPYPATH=str(tmp_path))
     assert 0 == checked.returncode, checked.stdout
 
 

@@ -55,8 +55,6 @@ _AT_HAND: Final[tuple[type, ...]] = tuple(
 
 _PACKAGE: Final = __name__.rpartition(".")[0]
 _PREFIX: Final = f"{_PACKAGE}."
-# What `python -m aiopromise` runs is a user of the library.
-_PROGRAM: Final = f"{_PACKAGE}._program."
 
 _reprs = reprlib.Repr()
 _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
@@ -65,9 +63,7 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
 def is_ours(frame: FrameType) -> bool:
     """Tell whether *frame* is one of the library, and no user's: by its module, for a frozen one has no file."""
     module = frame.f_globals.get("__name__")
-    if not isinstance(module, str) or module.startswith(_PROGRAM):
-        return False
-    return module == _PACKAGE or module.startswith(_PREFIX)
+    return isinstance(module, str) and (module == _PACKAGE or module.startswith(_PREFIX))
 
 
 def called() -> str:

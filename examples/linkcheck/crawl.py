@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from addresses import server_of
 from aiopromise import Promise
-from aiopromise._program.addresses import server_of
-from aiopromise._program.link import Checker, Finding, Link
-from aiopromise._program.record import Count, Dead, Record, Run
-from aiopromise._program.report import make_report, show_counts, show_dead
-from aiopromise._program.screen import say
+from link import Checker, Finding, Link
+from record import Count, Dead, Record, Run
+from report import make_report, show_counts, show_dead
+from screen import say
 
 __all__ = ["Crawl"]
 

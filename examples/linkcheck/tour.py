@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from aiopromise import Promise, chain, promisify
-from aiopromise._program.screen import say
+from screen import say
 
 __all__ = ["tour"]
 

@@ -1,4 +1,4 @@
-"""What `python -m aiopromise` says: each line at once, also into a pipe."""
+"""What the program says: each line at once, also into a pipe."""
 
 import io
 import os
@@ -20,7 +20,7 @@ def prepare() -> None:
 
 def complain(trouble: object) -> int:
     """Tell of *trouble* where errors are told, and return the exit status for it."""
-    say(f"aiopromise: {trouble}", file=sys.stderr)
+    say(f"linkcheck: {trouble}", file=sys.stderr)
     return 2
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from aiopromise._program.link import Finding, Link
+from link import Finding, Link
 
 __all__ = ["Count", "Dead", "Record", "Run"]
 

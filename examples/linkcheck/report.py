@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from aiopromise._program.link import Finding
-from aiopromise._program.record import Count, Dead
-from aiopromise._program.screen import say
+from link import Finding
+from record import Count, Dead
+from screen import say
 
 __all__ = ["Bar", "Lines", "make_report", "show_counts", "show_dead"]
 

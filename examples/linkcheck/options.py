@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiopromise._program.addresses import normal, server_of
+from addresses import normal, server_of
 
 __all__ = ["parse"]
 
@@ -33,16 +33,16 @@ exit status: 0 all is well; 1 a link is dead; 2 wrong arguments, or the check ca
 could not be had; 130 Ctrl-C; 141 the reader of the output has gone.
 
 examples:
-  python -m aiopromise
-  python -m aiopromise http://127.0.0.1:8000/ --depth 3 --concurrency 20
-  python -m aiopromise https://www.python.org/ --external --database python.sqlite3
-  python -m aiopromise --tour-only"""
+  python examples/linkcheck
+  python examples/linkcheck http://127.0.0.1:8000/ --depth 3 --concurrency 20
+  python examples/linkcheck https://www.python.org/ --external --database python.sqlite3
+  python examples/linkcheck --tour-only"""
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
     """Return what the command line asks for."""
     parser = ArgumentParser(
-        prog="python -m aiopromise",
+        prog="python examples/linkcheck",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,

@@ -12,9 +12,9 @@ from io import BytesIO
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from addresses import Server, absolute, server_of
 from aiopromise import Promise
-from aiopromise._program.addresses import Server, absolute, server_of
-from aiopromise._program.retry import FinalError
+from retry import FinalError
 
 __all__ = ["FAILURES", "Answer", "ConnectError", "fetch", "follow", "probe"]
 
@@ -112,7 +112,7 @@ def _certificates() -> ssl.SSLContext:
 def _request(address: SplitResult) -> bytes:
     target = (address.path or "/") + (address.query and f"?{address.query}")
     host = address.netloc.rpartition("@")[2].encode("idna")
-    fields = b"Host: %b\r\nUser-Agent: aiopromise\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close"
+    fields = b"Host: %b\r\nUser-Agent: linkcheck\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close"
     return b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (target.encode("ascii"), fields % host)
 
 

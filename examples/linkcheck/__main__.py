@@ -1,6 +1,21 @@
-"""`python -m aiopromise`: the tour of the three ways of chaining, and then a real job, the check of a site's links.
+"""`python examples/linkcheck`: the tour of the three ways of chaining, and then a real job, the check of links.
 
-Whatever happens in the middle, the server is stopped and the file is closed.
+Whatever happens in the middle, the server is stopped and the file is closed. The other modules, in reading order; each
+imports only from those before it, and from the front door of the library:
+
+- `screen`: what is said, at once
+- `interrupt`: Ctrl-C
+- `tour`: the three ways of chaining, as three programs
+- `addresses`: the one form in which an address is compared, and whose it is
+- `options`: what the command line asks for
+- `page`: where a page leads to
+- `retry`: the same again, after a pause
+- `web`: one address asked, and its answer
+- `link`: one link, and what is found about it
+- `record`: what is found, and what is still to be checked, in an SQLite file
+- `report`: what is told while links are checked, and at the end
+- `crawl`: a site, level by level
+- `documentation`: the embedded documentation server
 """
 
 import asyncio
@@ -12,13 +27,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from aiopromise import Promise
-from aiopromise._program.crawl import Crawl
-from aiopromise._program.interrupt import cancel_on_ctrl_c
-from aiopromise._program.link import ServerGoneError
-from aiopromise._program.options import parse
-from aiopromise._program.screen import complain, leave_broken_pipe, prepare, say
-from aiopromise._program.site import SITE, ServerStartError, serve_documentation
-from aiopromise._program.tour import tour
+from crawl import Crawl
+from documentation import SITE, ServerStartError, serve_documentation
+from interrupt import cancel_on_ctrl_c
+from link import ServerGoneError
+from options import parse
+from screen import complain, leave_broken_pipe, prepare, say
+from tour import tour
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

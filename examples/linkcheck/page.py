@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 from typing import Final
 
-from aiopromise._program.addresses import absolute
+from addresses import absolute
 
 __all__ = ["links_of"]
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NoReturn
 
+from addresses import SCHEMES, Server, is_loopback, scheme_of, server_of
 from aiopromise import Promise
-from aiopromise._program.addresses import SCHEMES, Server, is_loopback, scheme_of, server_of
-from aiopromise._program.page import links_of
-from aiopromise._program.retry import persist
-from aiopromise._program.web import FAILURES, Answer, Ask, ConnectError, fetch, follow, probe
+from page import links_of
+from retry import persist
+from web import FAILURES, Answer, Ask, ConnectError, fetch, follow, probe
 
 __all__ = ["Checker", "Finding", "Link", "ServerGoneError", "Verdict"]
 
