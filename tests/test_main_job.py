@@ -1,4 +1,4 @@
-"""`python examples/linkcheck`: the tour, and the check of real sites, which may die, and on a real Ctrl-C."""
+"""The programs that come along: the tour, and the check of real sites, which may die, and on a real Ctrl-C."""
 
 import os
 import re
@@ -25,6 +25,7 @@ SECONDS = 60
 # Whatever was left open is complained of on stderr, which is looked at.
 PYTHON = [sys.executable, "-W", "always::ResourceWarning"]
 COMMAND = [*PYTHON, PROGRAM]
+TOUR = [*PYTHON, "-m", "aiopromise"]
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs groups of processes, terminals and a shell")
 
@@ -69,7 +70,8 @@ server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 with open(os.environ["GROUP"], "w") as file:
     file.write(str(os.getpgrp() if sys.platform != "win32" else 0))
-print(f"Server ready at http://127.0.0.1:{server.server_port}/", flush=True)
+if not os.environ.get("MUTE"):
+    print(f"Server ready at http://127.0.0.1:{server.server_port}/", flush=True)
 print("x" * 200_000, flush=True)
 sys.stdin.read()
 os._exit(0)
@@ -80,6 +82,21 @@ LAUNCHER = f"""
 import runpy, sys
 sys.executable = sys.argv.pop(1)
 runpy.run_path({PROGRAM!r}, run_name="__main__")
+"""
+
+# The tour, whose steps have no end, and in which Ctrl-C is pressed once more while the loop ends.
+ENDLESS_TOUR = """
+import asyncio, runpy, signal
+sleep, end = asyncio.sleep, asyncio.BaseEventLoop.shutdown_asyncgens
+
+def shutdown_asyncgens(loop):
+    ending = end(loop)
+    signal.raise_signal(signal.SIGINT)
+    return ending
+
+asyncio.sleep = lambda *_: sleep(3600)
+asyncio.BaseEventLoop.shutdown_asyncgens = shutdown_asyncgens
+runpy.run_module("aiopromise", run_name="__main__", alter_sys=True)
 """
 
 PAGES = {
@@ -325,20 +342,47 @@ def accepts_connections(address: str) -> bool:
 
 def test_the_tour_prints_the_lines_of_the_tutorial_exactly(folder: Path) -> None:
     """Under three headlines stands what the three programs print."""
-    ended = run("--tour-only")
+    ended = run(command=TOUR)
     programs = [part.splitlines() for part in re.split(r"^\d\. .*\n", ended.stdout, flags=re.MULTILINE)[1:]]
     assert TUTORIAL == [[line for line in lines if line] for lines in programs]
     assert (0, "") == (ended.returncode, ended.stderr)
 
 
-def test_whoever_names_a_site_is_spared_the_tour(site: Site, folder: Path) -> None:
-    """The check begins at once, and says what it does."""
+@needs_posix
+@pytest.mark.parametrize("line", [">func3()", "2. Independent", ">task1()"])
+def test_the_tour_stops_at_ctrl_c(line: str, folder: Path) -> None:
+    """It ends with status 130 and a sentence, without waiting for a step; a second one adds nothing to that."""
+    with started([*PYTHON, "-X", "dev", "-c", ENDLESS_TOUR]) as process:
+        read_until(process, line)
+        _, said = press_ctrl_c(process)
+    assert (130, "Stopped by Ctrl-C: the chain is cancelled.\n") == (process.returncode, said)
+
+
+@needs_posix
+def test_the_tour_leaves_a_reader_that_has_left(folder: Path) -> None:
+    """`python -m aiopromise | head` is quiet."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "wb") as nobody:
+        ended = subprocess.run(TOUR, check=False, stdout=nobody, stderr=subprocess.PIPE, text=True, timeout=SECONDS)
+    assert (141, "") == (ended.returncode, ended.stderr)
+
+
+def test_the_tour_takes_no_arguments(folder: Path) -> None:
+    """Whoever looks for the link checker there is not shown something else."""
+    ended = run("http://127.0.0.1/", command=TOUR)
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert ended.stderr.endswith("error: unrecognized arguments: http://127.0.0.1/\n")
+
+
+def test_the_check_says_what_it_does(site: Site, folder: Path) -> None:
+    """It begins at once, and names the first page and the file."""
     ended = run(site.address("/fine"))
     assert ended.stdout.startswith(f"Checking {site.address('/fine')}, and links up to 1 away from it\n")
     assert f"What is found goes to {folder / 'links.sqlite3'}\n" in ended.stdout
 
 
-def test_the_main_job_asks_pydocs_own_server(folder: Path) -> None:
+def test_the_check_of_no_site_asks_pydocs_own_server(folder: Path) -> None:
     """Without arguments the index is had, and the server is stopped."""
     ended = run("--depth", "0")
     [(address, verdict, detail)] = stored()
@@ -634,11 +678,24 @@ class TestCtrlC:
         assert (130, STOPPED, False) == (process.returncode, said, accepts_connections(address))
         assert process.pid != int(documentation.group.read_text())
 
-    @pytest.mark.parametrize("line", [">func3()", "4. The main job", "Checking", "What is found", "first"])
+    def test_it_may_come_before_the_embedded_server_is_ready(
+        self, documentation: Documentation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its address is not known yet, and it is stopped like any other."""
+        monkeypatch.setenv("MUTE", "yes")
+        os.mkfifo(documentation.group)
+        with started(documentation.command) as process:
+            group = int(documentation.group.read_text())  # waits until the server writes it
+            shown, said = press_ctrl_c(process)
+        assert (130, "", STOPPED) == (process.returncode, shown, said)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(group, 0)
+
+    @pytest.mark.parametrize("line", ["Checking", "What is found", "first"])
     def test_it_may_come_at_any_time(
         self, line: str, documentation: Documentation, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Tour, start of the server, page or links: the end is the same."""
+        """Page or links: the end is the same."""
         monkeypatch.setenv("LINKS", "first slow")
         with started([*documentation.command, *PATIENTLY]) as process:
             read_until(process, line)
@@ -754,7 +811,7 @@ def test_help_tells_all() -> None:
     ended = run("--help")
     options = {"url", "--database PATH", "--timeout SECONDS", "--depth COUNT", "--concurrency COUNT", "--retries COUNT"}
     told = {"pydoc", "exit status", "130", "Ctrl-C", "dead", "skipped", "links.sqlite3", "examples", "goes on"}
-    named = options | told | {"--external", "--tour-only"}
+    named = options | told | {"--external"}
     assert set() == {text for text in named if text not in ended.stdout}
     assert (0, "") == (ended.returncode, ended.stderr)
 

@@ -244,12 +244,13 @@ def test_the_typed_face_and_the_code_are_in_step(wheel: Path, tmp_path: Path) ->
     assert ["aiopromise.only_in_the_stub is not present at runtime"] == compared.stdout.splitlines(), compared.stdout
 
 
-def test_the_program_that_comes_along_is_typed_as_any_users(wheel: Path, tmp_path: Path) -> None:
-    """`python examples/linkcheck` holds against the typed face of the library."""
+@pytest.mark.parametrize("program", [["-m", "aiopromise.__main__"], [str(EXAMPLE)]], ids=["tour", "link checker"])
+def test_the_programs_that_come_along_are_typed_as_any_users(program: list[str], wheel: Path, tmp_path: Path) -> None:
+    """`python -m aiopromise` and `python examples/linkcheck` hold against the typed face of the library."""
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     options = ["--strict", "--config-file", os.devnull, "--cache-dir", os.devnull]
-    checked = run("mypy", *options, str(EXAMPLE), MYPYPATH=str(tmp_path))
+    checked = run("mypy", *options, *program, MYPYPATH=str(tmp_path))
     assert 0 == checked.returncode, checked.stdout
 
 

@@ -1,11 +1,10 @@
-"""`python examples/linkcheck`: the tour of the three ways of chaining, and then a real job, the check of links.
+"""`python examples/linkcheck`: check the links of a site, page by page.
 
 Whatever happens in the middle, the server is stopped and the file is closed. The other modules, in reading order; each
 imports only from those before it, and from the front door of the library:
 
 - `screen`: what is said, at once
 - `interrupt`: Ctrl-C
-- `tour`: the three ways of chaining, as three programs
 - `addresses`: the one form in which an address is compared, and whose it is
 - `options`: what the command line asks for
 - `page`: where a page leads to
@@ -23,7 +22,6 @@ import signal
 import sqlite3
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 from functools import partial
 
 from aiopromise import Promise
@@ -33,12 +31,11 @@ from interrupt import cancel_on_ctrl_c
 from link import ServerGoneError
 from options import parse
 from screen import complain, leave_broken_pipe, prepare, say
-from tour import tour
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Run the program, and return its exit status."""
-    options = parse(arguments)
+    options = parse()
     prepare()
     try:
         return asyncio.run(run(options))
@@ -51,23 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def run(options: Namespace) -> int:
-    """Run the tour and the main job, or what of them is asked for, and return the exit status."""
+    """Check what is asked for, and return the exit status."""
     cancel_on_ctrl_c()
-    if options.url is None:
-        await tour()
-    if options.tour_only:
-        return 0
-    if options.url is None:
-        say("\n4. The main job: page, links, findings, table")
     status: int = await (
-        main_job(options)
+        check_links(options)
         .catch((ServerGoneError, ServerStartError), complain)
         .catch(sqlite3.Error, lambda error: complain(f"{options.database}: {error}"))
     )
     return status
 
 
-def main_job(options: Namespace) -> Promise[int]:
+def check_links(options: Namespace) -> Promise[int]:
     """Return a promise for the exit status, after the file was closed."""
     crawl = Crawl(options)
 

@@ -1,7 +1,7 @@
 """What the command line asks for."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from addresses import normal, server_of
@@ -12,8 +12,7 @@ _DESCRIPTION: Final = """\
 Check the links of a site: ask its server for the first page, follow the links on it up to a depth, keep what is found
 in an SQLite file, and sum it up in a table.
 
-Without an address it shows what promises do: first the tour, three small programs that chain coroutines by hand, with
-chain() and with then(); then the check of the whole index of pydoc, whose own server is started for it."""
+Without an address it checks the whole index of pydoc, whose own server is started for it."""
 
 _EPILOG: Final = """\
 A link is alive if its server answers, after at most 5 redirects, with a status below 400. It is dead if the answer is
@@ -35,11 +34,10 @@ could not be had; 130 Ctrl-C; 141 the reader of the output has gone.
 examples:
   python examples/linkcheck
   python examples/linkcheck http://127.0.0.1:8000/ --depth 3 --concurrency 20
-  python examples/linkcheck https://www.python.org/ --external --database python.sqlite3
-  python examples/linkcheck --tour-only"""
+  python examples/linkcheck https://www.python.org/ --external --database python.sqlite3"""
 
 
-def parse(arguments: Sequence[str] | None) -> Namespace:
+def parse() -> Namespace:
     """Return what the command line asks for."""
     parser = ArgumentParser(
         prog="python examples/linkcheck",
@@ -49,7 +47,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "url", nargs="?", type=address, help="the first page (default: the tour, and the index of pydoc's own server)"
+        "url", nargs="?", type=address, help="the first page (default: the index of pydoc's own server)"
     )
     parser.add_argument(
         "--depth", metavar="COUNT", type=at_least(0), default=1, help="of links to follow (default: %(default)s)"
@@ -76,8 +74,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--database", metavar="PATH", default="links.sqlite3", help="where findings are kept (default: %(default)s)"
     )
-    parser.add_argument("--tour-only", action="store_true", help="show the tour, and nothing else")
-    return parser.parse_args(arguments)
+    return parser.parse_args()
 
 
 def address(text: str) -> str:
