@@ -94,6 +94,7 @@ class Chain(CoroutineWrapper[T_co]):
             self._coroutine = _run(self._steps)
         return self._coroutine
 
+    # A coroutine warns for itself when it is dropped; a chain that was never begun has none yet.
     def __del__(self) -> None:
         if self._coroutine is None:
             _close(self._steps)

@@ -73,6 +73,7 @@ def _users_frames(queue: Queue) -> StackSummary:
 
 def _link(method: str, promise: Any) -> str:
     """Return the link that *promise* is as the user wrote it, with the names of its handlers."""
+    # As it was typed: `.then(None, f)`, but `.catch(f)`, whose handler stands in the second place.
     handlers = [promise._on_fulfilled, promise._on_rejected]
     while handlers and handlers[-1] is None:
         handlers.pop()

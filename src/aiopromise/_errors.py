@@ -68,6 +68,7 @@ def is_ours(frame: FrameType) -> bool:
 
 def called() -> str:
     """Return the name of the function of the library that the user's code has called."""
+    # The outermost frame of ours below the first that is not: `_grouped()` is below `Promise.all()`.
     frame: FrameType | None = sys._getframe(1)
     name = ""
     while frame is not None and is_ours(frame):
@@ -78,6 +79,7 @@ def called() -> str:
 
 def short(value: object) -> str:
     """Return ``repr(value)``, cut at 80 characters, whatever the value's own repr does."""
+    # Of a user's object: it may be long, never end, or fail, and an error about that would hide the one to be told.
     try:
         text = _reprs.repr(value)
     except Exception:

@@ -61,6 +61,7 @@ class ExecutorFuture(Upstream):
         return ()
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
+        # In the thread of the job: nothing but the loop may be touched.
         queue = self._promise._queue
         try:
             queue.loop.call_soon_threadsafe(self._settle, future, context=Context())
@@ -85,6 +86,7 @@ class ExecutorFuture(Upstream):
     def _failure(self, future: "concurrent.futures.Future[Any]") -> BaseException | None:
         if future.cancelled():
             return asyncio.CancelledError()
+        # concurrent.futures has a CancelledError of its own; a promise is cancelled by that of asyncio.
         error = future.exception()
         if error is not None and issubclass(type(error), concurrent.futures.CancelledError):
             return asyncio.CancelledError(*args_of(error))

@@ -126,6 +126,7 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
     asked.update(unasked)
     for promise in unasked:
         end(promise, None)
+    # A handler that is due may begin a cleanup, and a cleanup that ends may make others due: until neither is left.
     while True:
         running = queue.cleanups | {promise for promise in asked if not promise.done()}
         if queue.items:

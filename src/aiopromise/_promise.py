@@ -95,6 +95,8 @@ class Promise(Core, Awaitable[T_co]):
     _asyncio_future_blocking: ClassVar[bool] = False
 
     def __init__(self, source: Any, /) -> None:
+        # What is both callable and awaitable is an awaitable. Each branch checks before it begins: an object whose
+        # __init__ raises is dropped without a state, and nobody is told of it.
         if issubclass(type(source), concurrent.futures.Future):
             begin(self, running_queue("Promise", source))
             ExecutorFuture(source, self).start()
@@ -505,6 +507,7 @@ class Promise(Core, Awaitable[T_co]):
         return f"<Promise {state}{self._waiting_for()}>"
 
     def _waiting_for(self) -> str:
+        # In the words of the user: the handler, the Task, or the call that it waits for.
         upstream = self._upstream
         names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
         if names:
@@ -521,6 +524,7 @@ class Promise(Core, Awaitable[T_co]):
         return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"
 
     def __await__(self) -> Generator[Any, Any, T_co]:
+        # A fulfilled promise is awaited without a turn of the loop, as a coroutine that does not wait is.
         iterator: Generator[Any, Any, T_co] = give(self._value) if self._state == FULFILLED else wait(self)
         return iterator
 

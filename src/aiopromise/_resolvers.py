@@ -70,6 +70,7 @@ class Resolve(_Resolver, Generic[T_contra]):
     __slots__ = ()
 
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
+        # Decided where the loop takes it up, so that of calls from several threads the first in its queue counts.
         loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
@@ -149,6 +150,7 @@ def check_executor(source: Any) -> None:
 
 def execute(promise: Core, executor: Callable[..., object]) -> None:
     """Call *executor* with the resolvers of *promise*."""
+    # What the executor raises rejects, unless one of them was called by then: first resolution wins.
     resolve, reject = Resolve[Any](promise), Reject(promise)
     try:
         result = executor(resolve, reject)

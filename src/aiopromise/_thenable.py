@@ -59,7 +59,7 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str,
 
     It is *shown* to hang on that.
     """
-    before[id(thenable)] = thenable
+    before[id(thenable)] = thenable  # kept, so that no other object can have its id
     try:
         then = thenable.then
     except (KeyboardInterrupt, SystemExit):
@@ -103,6 +103,7 @@ class ThenableJob(Upstream):
 
     def resolve(self, promise: Core, value: Any) -> None:
         """Resolve *promise* with what the thenable has given: another one is followed in its place."""
+        # As if it were made anew: it hangs on nothing, and may follow.
         promise._upstream = None
         if not _is_thenable(value):
             resolve_with(promise, value)
@@ -115,6 +116,7 @@ class ThenableJob(Upstream):
         promise = self._promise
         if promise._upstream is not self:
             return  # cancelled before its turn
+        # A fresh pair, which counts only while the promise hangs on this very call.
         resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
         try:
             result = self._context.run(self._then, resolve, reject)

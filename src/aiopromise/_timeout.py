@@ -41,7 +41,7 @@ class Deadline(PassThrough):
     def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
         self.source = source
         self.target = target
-        self.requests = 0
+        self.requests = 0  # from below, besides its own
         self._seconds = seconds
         self._fallback = fallback
         self._has_expired = False
@@ -68,6 +68,7 @@ class Deadline(PassThrough):
             self._timer = queue.loop.call_soon(self._expire, context=Context())
         else:
             self._timer = queue.loop.call_later(self._seconds, self._expire, context=Context())
+        # Last, so that a timer which cannot be made leaves the source without a consumer.
         if target._state == PENDING:
             target._upstream = self
             subscribe(source, self)
@@ -81,6 +82,8 @@ class Deadline(PassThrough):
         self._timer = None
         self._has_expired = True
         source = self.source
+        # One Task is asked as asyncio.timeout() asks it. Where there are several, or somebody else wants the source, it
+        # is decided a turn later who is still there, as with an awaiter that is cancelled.
         route = Route(source) if has_only(source, self) else None
         if route is not None and route.task() is not None:
             end(source, None)
@@ -112,6 +115,7 @@ class Deadline(PassThrough):
         source, target = self.source, self.target
         if target._upstream is not self:
             return  # it was cancelled when this was in the queue
+        # The order of the three is the order in which asyncio.timeout() looks.
         self._stop()
         if source._state == CANCELLED and self._has_expired:
             self._cancelled(source._value.retrieve(source))
@@ -122,6 +126,7 @@ class Deadline(PassThrough):
 
     def _cancelled(self, reason: CancelledError) -> None:
         if self.requests:
+            # Somebody else has asked, too: their request is not swallowed.
             reject(self.target, reason)
         elif self._fallback is not MISSING:
             settle(self.target, FULFILLED, self._fallback)

@@ -118,7 +118,7 @@ class Rejection:
 
     __slots__ = (
         "_is_announced",
-        "_is_withheld",
+        "_is_suspended",
         "_loop",
         "_origin",
         "_told",
@@ -140,7 +140,7 @@ class Rejection:
         # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
         self._loop = loop
         # Whether it is kept for somebody to whom it will be handed on, and who may then take their time.
-        self._is_withheld = False
+        self._is_suspended = False
         self._is_announced = True
         self._origin = origin
         # The listeners to whom it was announced, until somebody took it.
@@ -163,14 +163,14 @@ class Rejection:
         self._loop = None
         return BaseException.with_traceback(self.reason, self.traceback)
 
-    def withhold(self) -> None:
+    def suspend(self) -> None:
         """Announce nothing, and report nothing as long as nobody else can see the promise."""
-        self._is_withheld = True
+        self._is_suspended = True
         self._is_announced = False
 
-    def hand_on(self) -> None:
+    def resume(self) -> None:
         """Let somebody see the promise; it is reported if they drop it."""
-        self._is_withheld = False
+        self._is_suspended = False
 
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners, who then answer for it: it is not reported again."""
@@ -181,7 +181,8 @@ class Rejection:
             self._told = told
 
     def __del__(self) -> None:
-        if self._is_withheld:
+        # It dies with its promise.
+        if self._is_suspended:
             return
         if self._loop is not None or self._told:
             for instrument in instruments:

@@ -119,6 +119,7 @@ class Group(Upstream):
         promise._upstream = self
         self._losers = losers
         # Those that are still waited for; of those that have arrived nothing is kept.
+        # Invariant: each of them is among the reactions of its promise, or in the queue.
         self._inputs: dict[Input, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
         self._outcome: Outcome | None = None
@@ -135,6 +136,7 @@ class Group(Upstream):
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; what iterating them raises is the answer."""
+        # By identity, and with the object, whose id would else be given to another one.
         started: dict[int, tuple[object, Core]] = {}
         count = 0
         try:
@@ -154,6 +156,7 @@ class Group(Upstream):
 
     def cancel(self, promise: State, message: Any) -> list[State]:
         self._answer_request(message)
+        # What others want is left, counted, as by a child that is cancelled; the rest is asked by whoever called this.
         for input_ in tuple(self._inputs):
             if isinstance(input_, OwnedInput):
                 mark_handled(input_.promise)
@@ -202,6 +205,7 @@ class Group(Upstream):
         """Close what the inputs came from; may wait for a last one."""
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
+        # Whose it is decides what becomes of it when there is an answer: see `_stops()`.
         kind = type(item)
         if is_promise(item) and item._queue is self.promise._queue:
             self._add(Input(self, index, item))
@@ -218,6 +222,7 @@ class Group(Upstream):
             self._add(OwnedInput(self, index, resolve(item)))
 
     def _followed(self, foreign: Core) -> Core:
+        # Of another loop, or of another copy of the library: what can be said against it rejects the follower.
         follower: Core = pending(self.promise._queue)
         resolve_with(follower, foreign)
         return follower
@@ -282,6 +287,7 @@ class Group(Upstream):
 
     def _conclude(self, outcome: Outcome) -> None:
         """Settle with *outcome*, once the losers have ended that are to be stopped."""
+        # Invariant: the first outcome stands, but for a request to end, which takes the place of any.
         if self._outcome is not None:
             return
         self._outcome = outcome
@@ -318,6 +324,9 @@ class Group(Upstream):
         return self._losers == "cancel" or (self._losers is None and isinstance(input_, OwnedInput))
 
     def _end(self) -> None:
+        # Invariant: the promise settles when no input is left, and no earlier: what was stopped has ended by then.
+        #
+        #     await Promise.race(fast(), slow())    <-- goes on after the finally of slow()
         try:
             if not self._inputs:
                 self._close()

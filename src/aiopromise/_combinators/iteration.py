@@ -93,11 +93,13 @@ class Iterated(Group):
         left: BaseException | None = None
         try:
             try:
-                yield None  # here it stands at first: a generator that was never begun is closed without a word
+                # Here it stands at first, put there by stream(). A generator that was never begun would be closed
+                # without a word, and what it was made of would run on.
+                yield None
                 self._iterated()
                 while incoming.results or self.promise._state == PENDING:
                     if incoming.results:
-                        yield self._handed_on(incoming.results.popleft())
+                        yield self._yielded(incoming.results.popleft())
                     else:
                         incoming.arrival = Arrival(self)
                         await incoming.arrival.promise
@@ -122,6 +124,7 @@ class Iterated(Group):
                 await something()    <-- cancelled here
         """
         is_request = any(issubclass(type(one), asyncio.CancelledError) for one in (error, sys.exception()))
+        # No answer but that it is over: what is running is stopped, and a failure that has come stays one.
         self._conclude(Outcome(True, None))
         try:
             await self.promise
@@ -136,7 +139,7 @@ class Iterated(Group):
     def _iterated(self) -> None:
         """Be told that the first result is asked for."""
 
-    def _handed_on(self, result: Any) -> Any:
+    def _yielded(self, result: Any) -> Any:
         """Return what the iterator gives for *result*, which it takes now."""
         raise NotImplementedError
 

@@ -244,7 +244,7 @@ def _begun(pool: Pool) -> "Promise[Any]":
 
 
 def _is_plain(items: Any) -> bool:
-    # A Future has an __iter__, which is its __await__.
+    # A Future has an __iter__, which is its __await__; a promise that was meant to be awaited first is refused.
     return is_iterable(items) and not is_awaitable(items)
 
 
@@ -302,7 +302,7 @@ class Reduced(Pool):
     __slots__ = ("_total",)
 
     def __init__(self, method: str, promise: Core, items: Any, fn: Function, initial: Any) -> None:
-        super().__init__(method, promise, items, fn, 1, None)
+        super().__init__(method, promise, items, fn, 1, None)  # one call at a time: each needs the result before it
         self._total = initial
 
     def _handler(self) -> Function:
@@ -328,7 +328,7 @@ class Streamed(Iterated, Pool):
     def _iterated(self) -> None:
         self.begin()
 
-    def _handed_on(self, result: Any) -> Any:
+    def _yielded(self, result: Any) -> Any:
         self._do(self._start_calls)
         return result
 

@@ -23,7 +23,9 @@ class All(Group):
 
     def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
         super().__init__(method, promise, losers)
+        # A tuple of separate arguments, a list of one iterable, a dict of a mapping.
         self._make = make
+        # By index, for they come in any order; empty until it is known how many there are.
         self._found: list[Any] = []
 
     def _started(self, count: int) -> None:
@@ -65,6 +67,7 @@ class Race(Group):
             self._conclude(failure(ValueError("Promise.race() needs at least one awaitable: it would never settle")))
 
     def _arrived(self, input_: Input) -> None:
+        # Also where that is a cancellation: `any` would look for another, `race` takes what comes.
         self._conclude(outcome_of(input_.promise))
 
 
@@ -91,6 +94,7 @@ class Some(Group):
             self._values.append(outcome.value)
         else:
             self._reasons[input_.index] = outcome.value
+        # Decided as soon as it can be: with the last value that is needed, or when too few could still come.
         if len(self._values) == self._count:
             self._conclude(Outcome(True, self._answer()))
         elif len(self._values) + len(self._inputs) < self._count:
@@ -106,6 +110,7 @@ class Some(Group):
 
     def _reason(self) -> BaseException:
         reasons = [self._reasons[index] for index in sorted(self._reasons)]
+        # A cancellation is no failure, so it has no place in the group; where nothing else is left it is the outcome.
         errors = [reason for reason in reasons if not issubclass(type(reason), CancelledError)]
         if not errors:
             return reasons[-1]
@@ -135,10 +140,11 @@ class AsCompleted(Iterated):
         super().__init__(*arguments)
         self._incoming = Incoming()
 
-    def _handed_on(self, result: Input) -> tuple[int, Core]:
+    def _yielded(self, result: Input) -> tuple[int, Core]:
+        # From here on it is the caller's to handle.
         promise = result.promise
         if promise._state == REJECTED:
-            promise._value.hand_on()
+            promise._value.resume()
         return result.index, promise
 
     def _started(self, count: int) -> None:
@@ -147,7 +153,7 @@ class AsCompleted(Iterated):
 
     def _arrived(self, input_: Input) -> None:
         if input_.promise._state == REJECTED:
-            input_.promise._value.withhold()
+            input_.promise._value.suspend()
         self._incoming.add(input_)
         if not self._inputs:
             self._conclude(Outcome(True, None))

@@ -103,7 +103,7 @@ class Pool(Group):
                 yield 2                         <-- and its result is taken up once this has come
         """
         if self._is_in_context:
-            return
+            return  # _start_calls() is below, and looks again when the code of the user's has returned
         try:
             self._is_in_context = True
             try:
@@ -171,6 +171,8 @@ class Pool(Group):
     def _start_calls(self) -> None:
         """Take up what has come, and begin as many calls as there is room for."""
         self._vacancy.set()
+        # Results first: one of them may be a failure to come, and on_progress is to be told in time. Then as many items
+        # as there is room for, and no more: none is read ahead.
         try:
             while self._outcome is None:
                 if self._results:
@@ -202,6 +204,7 @@ class Pool(Group):
             del self
 
     def _free_slots(self) -> float:
+        # The Task that reads is an input, and no call.
         return self._limit - len(self._inputs) + (self._reader is not None)
 
     def _call(self, item: Any) -> None:
@@ -234,6 +237,7 @@ class Pool(Group):
             super()._end()
 
     def _close(self) -> None:
+        # Called when no call is left, and called again by whatever ends later: it closes once.
         iterator, reader = self._iterator, self._reader
         is_generator = issubclass(type(iterator), Generator)
         if is_generator and self._is_in_context:
@@ -256,6 +260,7 @@ class Pool(Group):
             del self, generator
 
     def _close_reader(self, promise: Core) -> None:
+        # The reader becomes an input like any other, for which the pool waits: the source has its own cleanup.
         task = promise._upstream
         closing = OwnedInput(self, 0, promise)
         self._is_closing = True

@@ -86,7 +86,7 @@ class Awaiter:
         outcome is still for others to take.
         """
         if self._wakeup is None:
-            return False
+            return False  # the Task is being woken: it will find the request by itself
         if self._stage != _NONE:
             if self._stage == _ASKING:
                 self._stage = _ROUND
@@ -97,6 +97,7 @@ class Awaiter:
         if queue.requests >= _DEEPEST or not has_only(self._promise, self):
             self._withdraw_later(msg, [], None)
             return True
+        # Within this call, so that asyncio.run(), which cancels one Task after another, is one request to all of them.
         queue.requests += 1
         try:
             self._ask(msg)
@@ -144,7 +145,9 @@ class Awaiter:
 
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
-        self._wakeup = None
+        self._wakeup = None  # from now on it is nothing that a request could reach
+        # The Task asks what it is woken with for result(). What that raises is thrown into the coroutine, which else goes
+        # on, and takes the value from __next__().
         answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
             run(wakeup, answer)
@@ -221,6 +224,8 @@ def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]
 
 def wait(promise: Core) -> Any:
     """Return the iterator that `await` of *promise*, which is not fulfilled, takes."""
+    # A Future that has failed raises at once, and from C: the traceback leads from the line that awaits to that which
+    # has failed.
     if promise._state != PENDING:
         return _failed_future(promise, promise._value.retrieve(promise)).__await__()
     if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):

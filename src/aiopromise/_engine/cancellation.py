@@ -70,7 +70,7 @@ class Route:
     __slots__ = ("links", "passed", "upstream")
 
     def __init__(self, promise: Core) -> None:
-        # From the promise that is to end upwards.
+        # From the promise that is to end upwards. Invariant: each is the one consumer of the next.
         self.links = [promise]
         # The time limits between the links.
         self.passed: list[PassThrough] = []
@@ -144,7 +144,7 @@ def cancel(promise: Core, message: Any) -> bool:
         c.cancel()                  then the lower part is cut off, and ends at once
     """
     if promise._state != PENDING:
-        return False
+        return False  # as Task.cancel(): there is nothing left to end
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
     route = Route(promise)
@@ -195,6 +195,7 @@ def _ask_all(
         below, sources = stack[-1]
         source: Any = next(sources, None)
         if source is None:
+            # All that it led to was asked. If none of that still runs, what was to wait for it ends now.
             stack.pop()
             if below is not None and not below.upstream.is_cancelling():
                 _interrupt(below.links, cancelled_error(message))
@@ -221,11 +222,13 @@ def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None)
 def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
     """Ask a future, a promise or nothing. False: the first of the links had its outcome already."""
     links, upstream = route.links, route.upstream
+    # A Future may be done though its callback has not been called yet: its outcome stands, and no request undoes it.
     if isinstance(upstream, FUTURES):
         if not upstream.done() and (already_asked is None or not already_asked.has(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup; what comes of that travels down as any outcome does
+        # It ended within cancel(), or just before: only the links below are still to be cancelled.
         top = links.pop()
         adopt_outcome(top, upstream)
         if not links:
@@ -245,6 +248,7 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one turn: map() ends, and so
                                                                               does a then() that was to take the other
     """
+    # From the top down, so that each link sees what the one above it has ended with, or that there is none.
     is_handled = bool(path) and path[0]._is_handled
     while path:
         link = path.pop()
@@ -253,6 +257,9 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         if queued and is_handled:
             mark_handled(source)
         if link._on_rejected is not None and _may_catch(link, error):
+            # Its handler runs in its turn, on a source of its own that was cancelled; what is below waits for that.
+            #
+            #     work.finally_(close).then(report)    <-- close() is begun, and report() is never called
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
                 link._queue.push(link)
@@ -317,6 +324,7 @@ class Shield(Upstream):
         return self.source
 
     def cancel(self, promise: State, message: Any) -> tuple[()]:
+        # Nothing above is asked, and is_cancelling() says that there is no end to wait for: it is cancelled at once.
         withdraw(self.source, self)
         return ()
 

@@ -71,6 +71,7 @@ _Task: Final = asyncio.Task
 
 def without_our_frames(error: BaseException) -> BaseException:
     """Let the traceback of *error* begin in the user's code."""
+    # Only the beginning is cut: what lies between two frames of the user's tells how the one led to the other.
     frames = traceback_of(error)
     while frames is not None and is_ours(frames.tb_frame):
         frames = frames.tb_next
@@ -94,6 +95,8 @@ def is_caught(reason: BaseException, types: Types) -> bool:
 
 def settle(promise: State, state: int, value: Any) -> None:
     """End the wait of all consumers; *value* is the value, or the Rejection."""
+    # Invariant: this is the only place where a promise leaves PENDING, so it settles once, and whoever calls this has
+    # seen it pending. The outcome is complete before the first reaction is pushed, and none of them runs in here.
     promise._state = state
     promise._value = value
     promise._upstream = None
@@ -109,6 +112,7 @@ def settle(promise: State, state: int, value: Any) -> None:
 def adopt_state(promise: State, source: State) -> None:
     """Settle as *source* did, and answer for its reason."""
     if source._state == REJECTED:
+        # The duty to handle it moves to *promise*: whoever drops that is told, and not for the source, too.
         reason = source._value.retrieve(source)
         reject(promise, reason)
         if promise._origin is not None and promise._origin.follows:
@@ -132,6 +136,7 @@ def reject(promise: State, reason: BaseException) -> None:
 
     As `except` does, this asks no code of the exception, which may fail: not for its class either.
     """
+    # A cancellation is no rejection: nobody has to handle it, and nobody is told.
     kind = type(reason)
     if issubclass(kind, CancelledError):
         settle(promise, CANCELLED, Cancellation(reason))
@@ -149,6 +154,7 @@ def reject(promise: State, reason: BaseException) -> None:
 
 def reject_raised(promise: State, error: BaseException) -> None:
     """Reject with what a handler raised; its traceback begins in the handler."""
+    # It is not pending where the handler has cancelled its own promise, and has then failed.
     was_pending = promise._state == PENDING
     if was_pending:
         reject(promise, without_our_frames(error))
@@ -199,6 +205,7 @@ class Core(State):
         """Call the handler that the outcome of the upstream asks for, and settle with what it makes of it."""
         if self._state != PENDING:
             return  # cancelled while it was in the queue
+        # Invariant: a link that is pending in its turn hangs on a promise that has settled.
         source: Core = self._upstream
         handler: Any = None
         argument: Any = None
@@ -214,6 +221,8 @@ class Core(State):
             ):
                 handler = self._on_rejected
                 argument = source._value.retrieve(source)
+            # From here on it hangs on nothing: a handler that cancels its own promise ends it at once, and what the
+            # handler returns after that is dropped.
             self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
             if handler is None:
                 adopt_state(self, source)
@@ -249,10 +258,14 @@ class Core(State):
 
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream."""
+        # Called also where the promise has left the future since: a callback that is due is not taken back.
         queue = self._queue
         queue.works.discard(self)
         queue.cleanups.discard(self)
         if self._upstream is future:
+            # What follows runs in this turn of the loop, and not in the next one:
+            #
+            #     await Promise(read()).then(parse).then(store)    <-- read() ends: parse and store run at once
             queue.hold()
             try:
                 adopt_outcome(self, future)
@@ -272,6 +285,7 @@ def link(
     """Return a child whose handlers are called with the outcome of *promise*; *method* is the one that was called."""
     queue = promise._queue
     child: CoreT = queue.new(queue.kind)
+    # As begin() does, without the call.
     child._state = PENDING
     child._value = None
     child._queue = queue
@@ -309,6 +323,7 @@ def resolve_with(
 
     Whatever fails on the way, be it a method of the value or the task factory, is what *promise* is rejected with.
     """
+    # Told by identity or issubclass(), the most common first: isinstance() may run code of the value's own.
     kind = type(value)
     try:
         if promise._state != PENDING:
@@ -349,6 +364,7 @@ def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Con
         # A Task waits for it, so that the end of the loop sees that it is a cleanup which is waited for.
         _run(promise, as_coroutine(other), handler, context, cleanup)
     else:
+        # It hangs on the other as a link does, but for the handlers, so that a request to end climbs through both.
         promise._upstream = other
         subscribe(other, promise)
 
@@ -427,6 +443,10 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     if (cleanup or queue.is_in_cleanup) and not begins_at_once(queue.loop):
         coroutine = as_cleanup(coroutine)
     # While it takes its first step nobody has the Task, and a request to end is left in early_requests.
+    #
+    #     async def handler(value):
+    #         promise.cancel()      <-- here there is no Task to ask
+    #         await fetch(value)    <-- it is asked when it stands here
     promise._upstream = coroutine
     try:
         if handler is None:
@@ -464,10 +484,12 @@ def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
 
 def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
     """Hang *promise* on *future*, and hold it in the set *keep*; with None the loop cancels it at its end."""
+    # Set first: a Future of a class of the user's may call back within add_done_callback().
     promise._upstream = future
     if keep is None:
         promise._queue.watch(promise)
     else:
+        # A Task is held by its loop only weakly, and a promise by nobody: the set holds both until the Task ends.
         keep.add(promise)
     try:
         future.add_done_callback(promise._on_done, context=Context())
@@ -485,6 +507,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         return
     if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable, None):
         return
+    # Unlike the answer of a handler it is not begun at once: Promise(coroutine) is create_task(coroutine).
     queue = promise._queue
     coroutine = as_cleanup(awaitable) if queue.is_in_cleanup else as_coroutine(awaitable)
     try:
@@ -506,6 +529,7 @@ def detach_future(promise: Core) -> None:
     """Follow the future no longer, and leave nothing of *promise* there."""
     future = promise._upstream
     if isinstance(future, FUTURES):
+        # First what is ours, then the call of a method which may be the user's, and may fail.
         queue = promise._queue
         queue.works.discard(promise)
         promise._upstream = None
@@ -523,6 +547,7 @@ def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         value = future.result()
     except BaseException as error:
         reject_raised(promise, error)
+        # A Task has raised it out of the loop as well; a plain Future has only been given it.
         if stops(error) and isinstance(future, TASKS):
             mark_propagated(promise)
         if promise._state != FULFILLED and was_asked(future):

@@ -125,6 +125,7 @@ class Queue:
 
     def push(self, reaction: Reaction) -> None:
         """Let *reaction* run after all that were pushed before it, never within this call."""
+        # Invariant: while there is anything in the queue, a drain runs or is sure to come.
         if not self._armed:
             self._arm()
         self._append(reaction)

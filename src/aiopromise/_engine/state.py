@@ -53,6 +53,7 @@ class State:
     engine calls them directly.
     """
 
+    # Invariant: an attribute is written by the functions of the engine alone, on the thread of the loop.
     __slots__ = (
         "_catches",
         "_context",
@@ -70,7 +71,10 @@ class State:
     _state: int
     _value: Any  # None while it is pending; the value, or the Rejection
     _queue: Queue
-    _reactions: Any  # None, one Reaction, or a dict of them in order: the consumers
+    # The consumers: None, one Reaction, or a dict of them in their order, from the second on. Most promises have one,
+    # so that a dict for each would be half the cost of a link. Invariant: a settled promise has none.
+    _reactions: Any
+    # What it hangs on: see above. Invariant: a settled promise hangs on nothing.
     _upstream: Any
     _on_fulfilled: Callable[[Any], Any] | None
     _on_rejected: Callable[[Any], Any] | None
@@ -113,6 +117,7 @@ def pending(queue: Queue) -> Any:
     return promise
 
 
+# The one other place that sets all attributes is link(), which is too hot to call this first.
 def begin(promise: State, queue: Queue) -> None:
     """Give a bare object the state of a pending promise that hangs on nothing."""
     promise._state = PENDING
@@ -140,6 +145,10 @@ def subscribe(promise: State, reaction: Reaction) -> None:
     """Let *reaction* run once *promise* has settled: it is a consumer from now on."""
     reactions = promise._reactions
     if promise._state != PENDING:
+        # Never called here: whoever registers a handler goes on first, as in JavaScript.
+        #
+        #     promise.then(print)    <-- promise is fulfilled already, and this is
+        #     print("first")         <-- printed after this
         try:
             promise._queue.push(reaction)
         except RuntimeError:
@@ -156,6 +165,7 @@ def subscribe(promise: State, reaction: Reaction) -> None:
 
 def withdraw(promise: State, reaction: Reaction) -> None:
     """Let *reaction* be no consumer any more."""
+    # One that is in the queue already stays there; when its turn comes it finds that nobody waits for it.
     if promise._reactions is reaction:
         promise._reactions = None
     elif type(promise._reactions) is dict:
@@ -174,6 +184,8 @@ def is_awaited_by(promise: State, other: State) -> bool:
     Looks upwards from *other* and downwards from *promise*, a step each in turn, and ends with the shorter of the
     two ways: to link 10,000 promises into a line takes linear time whichever end comes first.
     """
+    # Neither way is enough by itself: an `Upstream` that waits for many is not climbed, and of those who await a
+    # promise not all can be asked for whom they do.
     above: Any = other
     below = [iter((promise,))]
     while below:

@@ -109,6 +109,7 @@ def start(
     is called in this one; the Task then copies it.
     """
     if loop.get_task_factory() is not None:
+        # An eager factory enters a copy of this context, for the Task has its own.
         task: asyncio.Future[Any] = context.run(loop.create_task, coroutine)
         if isinstance(task, TASKS):
             task.set_name(name)
@@ -138,6 +139,7 @@ else:
 
 def was_asked(future: "asyncio.Future[Any] | None") -> bool:
     """Tell whether *future* is a Task that has been asked to end, at any time."""
+    # Not whether it *is* ending: many a program absorbs a cancellation, and never calls uncancel().
     return isinstance(future, TASKS) and future.cancelling() > 0
 
 

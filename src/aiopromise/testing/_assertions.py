@@ -40,6 +40,7 @@ def assert_fulfilled(promise: Promise[T], value: Any = MISSING, /) -> T:
         ...     assert "x" in assert_fulfilled(Promise.resolve("text"))
         >>> asyncio.run(main())
     """
+    # `exception()` answers for a rejection: what an assertion has named is not reported once more.
     _check("assert_fulfilled", promise)
     if not promise.done() or promise.cancelled() or promise.exception() is not None:
         raise _found("assert_fulfilled", promise)
