@@ -146,8 +146,8 @@ class Awaiter:
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
         self._wakeup = None  # from now on it is nothing that a request could reach
-        # The Task asks what it is woken with for result(). What that raises is thrown into the coroutine, which else goes
-        # on, and takes the value from __next__().
+        # The Task asks what it is woken with for result(). What that raises is thrown into the coroutine, which else
+        # goes on, and takes the value from __next__().
         answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
             run(wakeup, answer)
