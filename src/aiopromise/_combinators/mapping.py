@@ -285,11 +285,8 @@ class Filtered(Pool):
         self._found[index] = item
 
     def _on_result(self, index: int, value: Any) -> None:
-        try:
-            if not value:
-                del self._found[index]
-        finally:
-            del self
+        if not value:
+            del self._found[index]
 
     def _answer(self) -> list[Any]:
         return list(self._found.values())

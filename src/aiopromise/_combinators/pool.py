@@ -10,6 +10,7 @@ from contextvars import copy_context
 from typing import Any, Final, final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
+from aiopromise._engine.apart import apart
 from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
@@ -29,8 +30,8 @@ _UNLIMITED: Final = float("inf")
 class Pool(Group):
     """Calls of one function that are unfinished, and the items that are still to come.
 
-    Whatever stands above code of the user's lets go of its names at its end. Its frame is seen from the traceback of
-    what that code raises, and the exception, for as long as somebody has it, would hold the promise.
+    What catches an exception of the user's code, and whatever has called that, lets go of its names at its end: the
+    exception keeps these frames, and would hold the promise. What stands between is emptied where it is caught.
     """
 
     __slots__ = (
@@ -119,18 +120,15 @@ class Pool(Group):
             del self, step
 
     def _open(self) -> None:
-        try:
-            if isinstance(self._items, AsyncIterable):
-                self._iterator = None
-                reading = self._reading(aiter(self._items))
-                self._reader = Reader(self, 0, pending(self.promise._queue))
-                self._add(self._reader)
-                resolve_with(self._reader.promise, reading, self._items)
-            else:
-                self._iterator = iter(self._items)
-                self._start_calls()
-        finally:
-            del self
+        if isinstance(self._items, AsyncIterable):
+            self._iterator = None
+            reading = self._reading(aiter(self._items))
+            self._reader = Reader(self, 0, pending(self.promise._queue))
+            self._add(self._reader)
+            apart(resolve_with, self._reader.promise, reading, self._items)
+        else:
+            self._iterator = iter(self._items)
+            self._start_calls()
 
     def _reading(self, iterator: AsyncIterator[Any]) -> ReadingCoroutine:
         return ReadingCoroutine(shown_as(f"Promise.{self._method}")(self._read(iterator)), iterator)
@@ -171,37 +169,31 @@ class Pool(Group):
     def _start_calls(self) -> None:
         """Take up what has come, and begin as many calls as there is room for."""
         self._vacancy.set()
-        # Results first: one of them may be a failure to come, and on_progress is to be told in time. Then as many items
-        # as there is room for, and no more: none is read ahead.
-        try:
-            while self._outcome is None:
-                if self._results:
-                    self._take_up(*self._results.popleft())
-                elif self._iterator is None or self._free_slots() <= 0:
-                    break
+        # Results first: on_progress is to be told in time. Then as many items as there is room for, and no more, for
+        # none is read ahead.
+        while self._outcome is None:
+            if self._results:
+                self._take_up(*self._results.popleft())
+            elif self._iterator is None or self._free_slots() <= 0:
+                break
+            else:
+                try:
+                    item = next(self._iterator)
+                except StopIteration:
+                    self._iterator = None
                 else:
-                    try:
-                        item = next(self._iterator)
-                    except StopIteration:
-                        self._iterator = None
-                    else:
-                        self._call(item)
-            if self._outcome is None and self._iterator is None and not self._inputs:
-                self._conclude(Outcome(True, self._answer()))
-        finally:
-            del self
+                    self._call(item)
+        if self._outcome is None and self._iterator is None and not self._inputs:
+            self._conclude(Outcome(True, self._answer()))
 
     def _take_up(self, index: int, value: Any) -> None:
-        try:
-            self._done += 1
-            self._on_result(index, value)
-            if self._on_progress is not None:
-                total = len(self._items) if hasattr(type(self._items), "__len__") else None
-                result = self._on_progress(self._done, total)
-                if result is not None:
-                    check_result(f"Promise.{self._method}(on_progress=)", self._on_progress, result)
-        finally:
-            del self
+        self._done += 1
+        self._on_result(index, value)
+        if self._on_progress is not None:
+            total = len(self._items) if hasattr(type(self._items), "__len__") else None
+            result = self._on_progress(self._done, total)
+            if result is not None:
+                check_result(f"Promise.{self._method}(on_progress=)", self._on_progress, result)
 
     def _free_slots(self) -> float:
         # The Task that reads is an input, and no call.
@@ -256,8 +248,6 @@ class Pool(Group):
             raise
         except BaseException as error:
             self._report(Rejection(without_our_frames(error), None))
-        finally:
-            del self, generator
 
     def _close_reader(self, promise: Core) -> None:
         # The reader becomes an input like any other, for which the pool waits: the source has its own cleanup.

@@ -4,8 +4,10 @@ import asyncio
 import contextvars
 from asyncio import CancelledError
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import Context
-from types import CoroutineType
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from types import CoroutineType, FrameType
 from typing import Any, Final, TypeVar, cast
 
 from aiopromise._compat import mypyc_attr
@@ -69,14 +71,26 @@ _Future: Final = asyncio.Future
 _Task: Final = asyncio.Task
 
 
+# Of a generator, or coroutine: it may have gone on since, and to empty its frame would close it.
+_IS_GENERATOR: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+
+
 def without_our_frames(error: BaseException) -> BaseException:
-    """Let the traceback of *error* begin in the user's code."""
+    """Let the traceback of *error* begin in the user's code, and keep nothing of what led there."""
     # Only the beginning is cut: what lies between two frames of the user's tells how the one led to the other.
-    frames = traceback_of(error)
+    frames = first = traceback_of(error)
     while frames is not None and is_ours(frames.tb_frame):
+        # The user's frame was called from here, and would keep this one. The first, which has caught the error, runs.
+        if frames is not first and not frames.tb_frame.f_code.co_flags & _IS_GENERATOR:
+            _empty(frames.tb_frame)
         frames = frames.tb_next
     # Not `error.__traceback__ =`, which an exception that is a frozen dataclass refuses; nor a method of its own.
     return BaseException.with_traceback(error, frames)
+
+
+def _empty(frame: FrameType) -> None:
+    with suppress(RuntimeError):  # it still runs
+        frame.clear()
 
 
 def cancelled_error(message: Any) -> CancelledError:
