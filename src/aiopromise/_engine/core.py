@@ -471,7 +471,6 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     except BaseException:
         queue.early_requests.pop(promise, None)
         _close(coroutine, queue.loop)
-        del promise, coroutine, context, queue
         raise
     promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
     request = queue.early_requests.pop(promise, None) if queue.early_requests else None
@@ -510,7 +509,6 @@ def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> No
     except BaseException:
         if keep is not None:
             keep.discard(promise)
-        del promise  # this frame is seen from the traceback of what a method of the user's has raised
         raise
 
 
