@@ -117,7 +117,7 @@ class Awaiter:
             self._stage = _NONE  # what comes of the request is for this Task
             return
         task = route.task()
-        tasks = route.tasks()
+        tasks = route.tasks() if task is None else [task]
         handle = self._withdraw_later(message, tasks, route) if task is None else None
         for one in tasks:
             one.cancel(message)

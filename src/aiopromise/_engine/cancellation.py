@@ -18,7 +18,7 @@ from aiopromise._engine.core import (
     settle,
 )
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.state import CANCELLED, PENDING, State, Upstream, has_only, settled, withdraw
+from aiopromise._engine.state import CANCELLED, PENDING, REJECTED, State, Upstream, has_only, settled, withdraw
 from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
 from aiopromise._unhandled import Cancellation
 
@@ -70,22 +70,24 @@ class Route:
     __slots__ = ("links", "passed", "upstream")
 
     def __init__(self, promise: Core) -> None:
-        # From the promise that is to end upwards. Invariant: each is the one consumer of the next.
-        self.links = [promise]
-        # The time limits between the links.
-        self.passed: list[PassThrough] = []
+        links = [promise]
+        passed: list[PassThrough] = []
         upstream = promise._upstream
         while True:
-            if isinstance(upstream, Core) and has_only(upstream, self.links[-1]):
-                self.links.append(upstream)
+            if isinstance(upstream, Core) and has_only(upstream, links[-1]):
+                links.append(upstream)
             elif isinstance(upstream, PassThrough):
-                self.passed.append(upstream)
+                passed.append(upstream)
                 if not has_only(upstream.source, upstream):
                     break
-                self.links.append(upstream.source)
+                links.append(upstream.source)
             else:
                 break
-            upstream = self.links[-1]._upstream
+            upstream = links[-1]._upstream
+        # From the promise that is to end upwards. Invariant: each is the one consumer of the next.
+        self.links = links
+        # The time limits between the links.
+        self.passed = passed
         # What the last of the links hangs on.
         self.upstream: Any = upstream
 
@@ -248,14 +250,14 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one turn: map() ends, and so
                                                                               does a then() that was to take the other
     """
+    if path and path[0]._is_handled:
+        source = path[-1]._upstream
+        if isinstance(source, Core) and source._state == REJECTED:
+            mark_handled(source)
     # From the top down, so that each link sees what the one above it has ended with, or that there is none.
-    is_handled = bool(path) and path[0]._is_handled
     while path:
         link = path.pop()
-        source = link._upstream
         queued = _detach(link)
-        if queued and is_handled:
-            mark_handled(source)
         if link._on_rejected is not None and _may_catch(link, error):
             # Its handler runs in its turn, on a source of its own that was cancelled; what is below waits for that.
             #

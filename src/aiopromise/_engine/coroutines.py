@@ -95,23 +95,17 @@ class CoroutineWrapper(Coroutine[Any, Any, T_co]):
 class ReadingCoroutine(CoroutineWrapper[None]):
     """A coroutine that reads an async iterator: what is shown is the line at which the user's generator stands."""
 
-    __slots__ = ("_iterator",)
+    __slots__ = ("_iterator", "close", "send", "throw")
+
+    # Those of the coroutine itself: a Task takes its steps without a frame of ours between.
+    send: Callable[[Any], Any]
+    throw: Callable[..., Any]
+    close: Callable[[], None]
 
     def __init__(self, reading: Coroutine[Any, Any, None], iterator: AsyncIterator[Any]) -> None:
         self._coroutine: Coroutine[Any, Any, None] = reading
         self._iterator = iterator
-
-    def send(self, value: Any, /) -> Any:
-        return self._coroutine.send(value)
-
-    def throw(self, *error: Any) -> Any:
-        try:
-            return self._coroutine.throw(*error)
-        finally:
-            del error  # this frame is in the traceback of it
-
-    def close(self) -> None:
-        self._coroutine.close()
+        self.send, self.throw, self.close = reading.send, reading.throw, reading.close
 
     def __await__(self) -> Any:
         return self._coroutine.__await__()
