@@ -284,7 +284,7 @@ class Call(OwnedInput):
     __slots__ = ("_context", "_handler", "_item")
 
     def __init__(self, pool: Pool, index: int, promise: Core, handler: Function, item: Any) -> None:
-        super().__init__(pool, index, promise)
+        Input.__init__(self, pool, index, promise)  # which is a little less than super(), once for each item
         self._handler: Function | None = handler
         self._item = item
         self._context = copy_context()
@@ -292,7 +292,7 @@ class Call(OwnedInput):
     def _react(self) -> None:
         handler, self._handler = self._handler, None
         if handler is None:
-            super()._react()
+            self.group._heard(self)
         elif self.promise._state == PENDING:
             call(self.promise, handler, self._item, self._context)
         else:
