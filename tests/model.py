@@ -410,6 +410,8 @@ class Promise:
                 outcome = failed(value) if state is None else Outcome(state, value)
                 result = handler(value)
                 if isinstance(result, Promise) and leads_to(result, child, stop_at=Task):
+                    if result is not child:
+                        result.handle()  # it is dropped
                     return Keep(outcome)  # to wait for itself, and drop what comes of that, is no wait
                 return keep(result, outcome) if hasattr(result, "__await__") else Keep(outcome)
 
@@ -800,9 +802,6 @@ class Group:
             if self.losers == "keep" or (not self.losers and member.kind != "ours"):
                 member.let_go()
         self.ask(but_not)
-        for member in self.members:
-            if member.kind == "caller's":
-                member.promise.is_handled = False  # it speaks for itself when it has been asked
 
     def ask(self, but_not: tuple[Task, ...]) -> None:
         """Ask all that are left to end, each once."""
@@ -810,6 +809,8 @@ class Group:
             promise.cancel(but_not=but_not)
         for member in self.members:
             member.is_asked = not member.promise.done()
+            if member.is_asked and member.kind == "caller's":
+                member.promise.is_handled = False  # it speaks for itself when it has been asked
 
     def answer_of(self, kind: str) -> Outcome | None:
         """Return what follows from the outcomes so far, if anything does."""

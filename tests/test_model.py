@@ -927,6 +927,37 @@ def test_random_programs_do_what_the_model_says(number: int, program: list, mode
 
 # What the random programs have found, as small as it came, and what they meet too seldom.
 FOUND = {
+    "a loser of the caller's that absorbs the request of an iterator that is left, and fails": [
+        ("work", Script()),
+        ("take", (("promise", 0), ("promise", 5)), "cancel", 1),
+        ("resolvers",),
+        ("resolvers",),
+        ("work", Script()),
+        ("work", Script()),
+        ("work", Script(("gate", "absorbs"), ends="error")),
+    ],
+    "an effect that returns what waits for itself, and fails": [
+        ("work", Script()),
+        ("resolvers",),
+        ("link", "tap_catch(g)", 0, Handler("itself"), Handler(("promise", 1))),
+        ("make", "resolve", Handler()),
+        (
+            "group",
+            "all",
+            (
+                (
+                    "group",
+                    "all",
+                    (("work", Script(acts=(("resolvers",),), acts_first=(("follow promise", 0, 0),))),),
+                    None,
+                    1,
+                ),
+            ),
+            None,
+            1,
+        ),
+        ("follow", 3),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),

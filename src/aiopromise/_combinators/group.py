@@ -184,14 +184,20 @@ class Group(Upstream):
         self._outcome = failure(error)
 
     def is_cancelling(self) -> bool:
+        self._note_asked()
         for input_ in tuple(self._inputs):
-            input_.is_asked = input_.promise._state == PENDING
             if not input_.is_asked:
                 del self._inputs[input_]
                 self._came_late(input_)
         if not self._inputs:
             self._close()
         return bool(self._inputs)
+
+    def _note_asked(self) -> None:
+        for input_ in self._inputs:
+            input_.is_asked = input_.promise._state == PENDING
+            if input_.is_asked and type(input_) is Input:
+                input_.promise._is_handled = False  # what its cleanup raises it tells by itself
 
     def _started(self, count: int) -> None:
         """Be told how many there are."""
@@ -293,10 +299,7 @@ class Group(Upstream):
         self._outcome = outcome
         self._detach_losers()
         ask_each(_promises_of(self._inputs), None, self.already_asked())
-        for input_ in self._inputs:
-            input_.is_asked = input_.promise._state == PENDING
-            if type(input_) is Input:
-                input_.promise._is_handled = False  # what its cleanup raises it tells by itself
+        self._note_asked()
         self._end()
 
     def _detach_losers(self) -> None:
