@@ -107,7 +107,7 @@ class Origin(StackSummary):
         self.recording: object = None
 
     def attach(self, call: str, above: "Origin | None") -> None:
-        """Know that the promise is a link below another: *call* is what the user wrote, *above* where that was made."""
+        """Record that the promise is a link: *call* is what the user wrote, *above* the origin of its source."""
         self.call = call
         self.above = () if above is None else above.links()[-_MOST_LINKS:]
 

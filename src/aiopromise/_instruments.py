@@ -9,13 +9,13 @@ class Instrument(Protocol):
     """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
 
     def promise_created(self, promise: Any, origin: Any) -> Any:
-        """Be told of a new promise; return where it was made, if that is not known yet."""
+        """Observe a new promise; return where it was made, if that is not known yet."""
 
     def rejection_unhandled(self, rejection: Any) -> None:
-        """Be told of a rejection that dies and that nobody has handled."""
+        """Observe a rejection that dies, and that nobody has handled."""
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        """Be told that *promise* has its answer and leaves the promise *loser* running."""
+        """Observe that *promise* has its answer and leaves the promise *loser* running."""
 
 
 instruments: Final[list[Instrument]] = []

@@ -45,7 +45,7 @@ class Deadline(PassThrough):
         self._seconds = seconds
         self._fallback = fallback
         self._has_expired = False
-        # Whether it waits no more, neither for an outcome nor for a cleanup.
+        # Whether it has stopped waiting, for an outcome and for a cleanup.
         self._is_withdrawn = False
         # None before it has begun, and once it is over.
         self._timer: asyncio.Handle | None = None
@@ -54,7 +54,7 @@ class Deadline(PassThrough):
         return f".timeout({self._seconds})"
 
     def start(self) -> None:
-        """Give the source its time."""
+        """Start the timer."""
         source, target = self.source, self.target
         queue = target._queue
         if queue.debug and target._origin is not None:

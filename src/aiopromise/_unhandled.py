@@ -1,4 +1,4 @@
-"""Why a promise did not fulfil, and the duty of somebody to take notice.
+"""Why a promise was not fulfilled, and who has to handle that.
 
 A rejection that nobody took is reported when its promise dies, or, where `on_unhandled_rejection()` was
 called, as soon as the reaction queue has been drained without anybody taking it.
@@ -156,7 +156,7 @@ class Rejection:
         self._loop = None
 
     def retrieve(self, promise: object) -> BaseException:
-        """Return the reason to somebody who answers for it from now on."""
+        """Return the reason to a caller who handles it from now on."""
         if self._told:
             self._told = ()
             _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
@@ -173,7 +173,7 @@ class Rejection:
         self._is_suspended = False
 
     def announce_unless_taken(self, promise: object) -> None:
-        """Tell the listeners, who then answer for it: it is not reported again."""
+        """Tell the listeners; they handle it from now on, and it is not reported again."""
         if self._loop is not None and listeners and self._is_announced:
             told = tuple(listeners)
             _tell(UnhandledRejection(promise, self.reason, handled=False), promise)

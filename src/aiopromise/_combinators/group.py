@@ -1,6 +1,6 @@
-"""Several promises that one promise hangs on, and what becomes of them when it has its answer.
+"""Several promises that one promise waits for, and what happens to them once it has its answer.
 
-A group stops what it started itself, waits until that has ended, and lets go of what belongs to the caller.
+A group stops what it started itself, waits until that has ended, and leaves alone what belongs to the caller.
 """
 
 from collections.abc import Iterable
@@ -168,7 +168,7 @@ class Group(Upstream):
         return _promises_of(self._inputs)
 
     def cancel_losers(self, message: Any) -> list[State]:
-        """Be told of a request that came to the iterator over the results: it is left early, and says so at the end."""
+        """Cancel the losers because the iterator over the results is cancelled, and return those to ask."""
         self._answer_request(message)
         self._detach_losers()
         return _promises_of(self._inputs)
@@ -200,15 +200,15 @@ class Group(Upstream):
                 input_.promise._is_handled = False  # what its cleanup raises it tells by itself
 
     def _started(self, count: int) -> None:
-        """Be told how many there are."""
+        """Take note of the number of inputs, once all of them are known."""
         raise NotImplementedError
 
     def _arrived(self, input_: Input) -> None:
-        """Be told that one has settled, before there is an answer."""
+        """Handle an input that has settled while there is no answer yet."""
         raise NotImplementedError
 
     def _close(self) -> None:
-        """Close what the inputs came from; may wait for a last one."""
+        """Close the source of the inputs; this may add one last input to wait for."""
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
         # Whose it is decides what becomes of it when there is an answer: see `_stops()`.
@@ -257,7 +257,7 @@ class Group(Upstream):
             del self, input_, ended  # this frame is seen from the traceback of what code of the user's has raised there
 
     def _came_late(self, input_: Input) -> None:
-        """Be told that one has ended after the answer: how is nobody's business, as with `asyncio.gather`.
+        """Handle an input that has ended after the answer: how it ended is ignored, as `asyncio.gather` does.
 
         But what a coroutine has raised because it was stopped is a fault in its cleanup, of which somebody has to
         hear; a promise of the caller's, that was asked to end, tells by itself.
@@ -275,14 +275,14 @@ class Group(Upstream):
         rejection.report(self.promise._queue.loop, {"stopped by": f"Promise.{self._method}()"})
 
     def _note_late(self, reason: BaseException) -> None:
-        """Let the traceback of the first failure tell of those that came after it."""
+        """Add a note to the first failure that counts and names those that came after it."""
         if self._late and self.promise._queue.debug:
             named = ", ".join(map(short, self._late[:_MOST_NAMED]))
             more = ", ..." if len(self._late) > _MOST_NAMED else ""
             add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after it: {named}{more}")
 
     def _failed(self, error: BaseException) -> bool:
-        """Settle with what code of the user's has raised, or report it; True: it is to leave the loop, too."""
+        """Settle with what the user's code has raised, or report it; True if it has to leave the loop as well."""
         leaves = stops(error)
         if self._outcome is None:
             self._propagates = leaves
@@ -316,7 +316,7 @@ class Group(Upstream):
                     self._late.append(input_.promise._value.reason)
 
     def already_asked(self) -> AlreadyAsked | None:
-        """Return those that are not to be asked, where it may be that the end of the loop has asked them."""
+        """Return the Tasks not to be cancelled again, if the end of the loop may have cancelled them already."""
         return AlreadyAsked(self.promise._queue, [], True) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
@@ -343,7 +343,7 @@ class Group(Upstream):
 
 
 def _promises_of(inputs: Iterable[Input]) -> list[State]:
-    """Return each promise once: one that is several of the inputs is to be asked once, too."""
+    """Return each promise once, even if it is several of the inputs."""
     return list(dict.fromkeys(input_.promise for input_ in inputs))
 
 

@@ -18,7 +18,7 @@ __all__ = ["Incoming", "Iterated"]
 
 @final
 class Arrival(Upstream):
-    """What the iterator over the results of a group waits for; a request to end that comes to it is the group's."""
+    """What the iterator over a group's results waits for; cancelling it cancels the group."""
 
     __slots__ = ("_group", "promise")
 
@@ -31,7 +31,7 @@ class Arrival(Upstream):
         return repr(self._group)
 
     def come(self) -> None:
-        """Let the iterator look at what there is."""
+        """Wake the iterator."""
         if self._group.promise._state == CANCELLED:
             adopt_state(self.promise, self._group.promise)
         else:
@@ -51,7 +51,7 @@ class Arrival(Upstream):
 
 @final
 class Incoming:
-    """The results that an iterator has not taken yet, and what it waits for if there are none."""
+    """Results that the iterator has not taken yet, and what it waits for when there are none."""
 
     __slots__ = ("arrival", "results")
 
@@ -64,7 +64,7 @@ class Incoming:
         self.wake()
 
     def wake(self) -> None:
-        """Let the iterator look, if it waits."""
+        """Wake the iterator, if it is waiting."""
         arrival, self.arrival = self.arrival, None
         if arrival is not None:
             arrival.come()
@@ -137,10 +137,10 @@ class Iterated(Group):
             del self, error
 
     def _iterated(self) -> None:
-        """Be told that the first result is asked for."""
+        """Begin the work, for the first result is asked for."""
 
     def _yielded(self, result: Any) -> Any:
-        """Return what the iterator gives for *result*, which it takes now."""
+        """Return what the iterator yields for *result*."""
         raise NotImplementedError
 
     def _end(self) -> None:

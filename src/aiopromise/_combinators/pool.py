@@ -1,6 +1,6 @@
 """Calls of one function on many items, so many at a time.
 
-Nothing is taken before there is room for it: the next item is asked for when a call has ended.
+No item is taken before there is a free slot for it: the next one is asked for when a call has ended.
 """
 
 import asyncio
@@ -167,10 +167,10 @@ class Pool(Group):
         return not self._is_closing
 
     def _start_calls(self) -> None:
-        """Take up what has come, and begin as many calls as there is room for."""
+        """Process the results that have come, and start as many calls as there are free slots."""
         self._vacancy.set()
-        # Results first: on_progress is to be told in time. Then as many items as there is room for, and no more, for
-        # none is read ahead.
+        # Results first, so that on_progress is called promptly. Then as many items as there are free slots: none is
+        # read ahead.
         while self._outcome is None:
             if self._results:
                 self._take_up(*self._results.popleft())
@@ -268,10 +268,10 @@ class Pool(Group):
         return self._fn
 
     def _begun(self, index: int, item: Any) -> None:
-        """Be told of the item of a call that begins."""
+        """Take note of the item of a call that begins."""
 
     def _on_result(self, index: int, value: Any) -> None:
-        """Be told what a call has given."""
+        """Take the result of a call that has ended."""
 
     def _answer(self) -> Any:
         return None

@@ -66,13 +66,13 @@ class Awaiter:
         return self._promise._queue.loop
 
     def add_done_callback(self, wakeup: Callable[[Any], object], *, context: Context | None = None) -> None:
-        """Be told by the Task how to wake it; from now on it is a consumer of the promise."""
+        """Register the Task's wakeup, and become a consumer of the promise."""
         self._wakeup = wakeup
         self._context = copy_context() if context is None else context
         subscribe(self._promise, self)
 
     def cancel(self, msg: Any = None) -> bool:
-        """Give up waiting; end the promise itself, if nobody else wants it.
+        """Stop waiting, and cancel the promise itself if it has no other consumer.
 
         Two Tasks that await the same promise:
 

@@ -65,7 +65,7 @@ class AlreadyAsked:
 
 @final
 class Route:
-    """The way of a request to end: through the links that nobody else wants, up to what runs, or to nothing."""
+    """The path of a cancel request: up through links with no other consumer, to what is running, if anything."""
 
     __slots__ = ("links", "passed", "upstream")
 
@@ -112,12 +112,12 @@ class Route:
         return tasks
 
     def announce(self) -> None:
-        """Tell the time limits on the way that the request comes."""
+        """Tell the time limits on the way that the request is coming."""
         for limit in self.passed:
             limit.requests += 1
 
     def retract(self) -> None:
-        """Tell them that it does not come after all."""
+        """Tell them that it is not coming after all."""
         for limit in self.passed:
             limit.requests -= 1
 

@@ -109,7 +109,7 @@ def is_caught(reason: BaseException, types: Types) -> bool:
 
 
 def settle(promise: State, state: int, value: Any) -> None:
-    """End the wait of all consumers; *value* is the value, or the Rejection."""
+    """Settle *promise*, and queue its consumers; *value* is the value, or the Rejection."""
     # Invariant: this is the only place where a promise leaves PENDING, so it settles once, and whoever calls this has
     # seen it pending. The outcome is complete before the first reaction is pushed, and none of them runs in here.
     promise._state = state
@@ -125,7 +125,7 @@ def settle(promise: State, state: int, value: Any) -> None:
 
 
 def adopt_state(promise: State, source: State) -> None:
-    """Settle as *source* did, and answer for its reason."""
+    """Settle as *source* did, and take over the duty to handle its reason."""
     if source._state == REJECTED:
         # The duty to handle it moves to *promise*: whoever drops that is told, and not for the source, too.
         reason = source._value.retrieve(source)
@@ -195,13 +195,13 @@ def broke_off(promise: State, error: BaseException) -> bool:
 
 
 def mark_propagated(promise: State) -> None:
-    """Know that the reason, a KeyboardInterrupt or SystemExit, leaves the loop as well."""
+    """Mark the reason, a KeyboardInterrupt or SystemExit, as propagated out of the loop."""
     if promise._state == REJECTED:
         promise._value.mark_propagated()
 
 
 def mark_handled(promise: State) -> None:
-    """Answer for a rejection of *promise*, whether it has come already or is still to come."""
+    """Mark a rejection of *promise* as handled, whether it has happened already or is still to come."""
     promise._is_handled = True
     if promise._state == REJECTED:
         promise._value.retrieve(promise)

@@ -124,7 +124,7 @@ class Queue:
         return "<handlers of promises that are due>"
 
     def push(self, reaction: Reaction) -> None:
-        """Let *reaction* run after all that were pushed before it, never within this call."""
+        """Run *reaction* after all that were pushed before it, never within this call."""
         # Invariant: while there is anything in the queue, a drain runs or is sure to come.
         if not self._armed:
             self._arm()
@@ -137,7 +137,7 @@ class Queue:
         self.items.extend(reactions)
 
     def track_unhandled(self, promise: object, rejection: Rejection) -> None:
-        """Announce *rejection* after the drain, unless it was taken by then."""
+        """Announce *rejection* after the drain, unless it has been handled by then."""
         if not self._armed:
             self._arm()
         self._unhandled.append((promise, rejection))
@@ -198,7 +198,7 @@ class Queue:
             )
 
     def end(self) -> None:
-        """Know that the guard has finished everything: there is to be another for what comes after that."""
+        """Note that the guard has finished everything; what comes after that needs a new guard."""
         self.has_ended = True
         self.shutdown_hook = None
         self.run_forever = None  # have the loop looked at, by whatever comes

@@ -98,15 +98,15 @@ class Upstream:
         return None
 
     def exclusive_sources(self) -> Sequence[State]:
-        """Return the promises that nobody else wants, and that `cancel()` would return."""
+        """Return the sources with no other consumer: those that `cancel()` would return."""
         return ()
 
     def cancel(self, promise: State, message: Any) -> Iterable[State]:
-        """Be told that *promise* is to end, and return the promises that are to end for that."""
+        """Take a request to end *promise*, and return the promises to cancel for that."""
         return ()
 
     def is_cancelling(self) -> bool:
-        """Tell, once these were asked, whether *promise* will be settled later; if not, it is cancelled now."""
+        """Return, once those were asked to end, whether *promise* settles later; if not, it is cancelled now."""
         return False
 
 
@@ -142,7 +142,7 @@ def settled(queue: Queue, state: int, value: Any) -> Any:
 
 
 def subscribe(promise: State, reaction: Reaction) -> None:
-    """Let *reaction* run once *promise* has settled: it is a consumer from now on."""
+    """Run *reaction* once *promise* has settled; until then it is a consumer."""
     reactions = promise._reactions
     if promise._state != PENDING:
         # Never called here: whoever registers a handler goes on first, as in JavaScript.
@@ -164,7 +164,7 @@ def subscribe(promise: State, reaction: Reaction) -> None:
 
 
 def withdraw(promise: State, reaction: Reaction) -> None:
-    """Let *reaction* be no consumer any more."""
+    """Remove *reaction* from the consumers."""
     # One that is in the queue already stays there; when its turn comes it finds that nobody waits for it.
     if promise._reactions is reaction:
         promise._reactions = None
