@@ -554,7 +554,6 @@ def played(program: Program, build: Callable[[World, Part], Any], mode: str) -> 
         if mode == "eager":
             runner.get_loop().set_task_factory(asyncio.eager_task_factory)
         runner.run(run(program, build, world))
-    gc.unfreeze()
     return {"record": sorted(world.record, key=repr), "reported": sorted(map(repr, world.reported))}
 
 

@@ -915,7 +915,6 @@ def without_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.unfreeze()
         gc.enable()
 
 

@@ -1219,13 +1219,6 @@ class Waits:
 class TestLaw10KeptAlive:
     """What runs goes on, even if nobody holds its promise."""
 
-    @pytest.fixture(autouse=True)
-    def collects_at_ease(self) -> Iterator[None]:
-        """Spare the collector what was there before the test."""
-        gc.freeze()
-        yield
-        gc.unfreeze()
-
     @pytest.mark.parametrize(
         "start",
         [

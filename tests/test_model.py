@@ -903,7 +903,6 @@ def collected() -> Iterator[None]:
     """The collector comes when a program is over, and looks only at what that leaves behind: see `check()`."""
     gc.disable()
     yield
-    gc.unfreeze()
     gc.enable()
     gc.collect()
 
