@@ -82,7 +82,7 @@ def cluster() -> Iterator[Executor]:
             n_workers=1,
             threads_per_worker=WORKERS,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",  # any port: the usual one may be taken by another run of the tests
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster) as client,
