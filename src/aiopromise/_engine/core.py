@@ -225,8 +225,6 @@ class Core(State):
         handler: Any = None
         argument: Any = None
         context = self._context
-        # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
-        cleanup = source._state == CANCELLED or self._catches is _everything
         try:
             if source._state == FULFILLED:
                 handler = self._on_fulfilled
@@ -242,6 +240,8 @@ class Core(State):
             if handler is None:
                 adopt_state(self, source)
                 return
+            # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
+            cleanup = source._state == CANCELLED or self._catches is _everything
             if cleanup:
                 self._queue.is_in_cleanup = True
                 try:
