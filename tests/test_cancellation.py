@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 import pytest
 
 from aiopromise import Promise, promisify
-from aiopromise._unhandled import Rejection
 from helpers import outcome, turns, value_or_class
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
@@ -386,13 +385,14 @@ async def test_a_task_that_is_cancelled_while_it_is_woken_ends_by_that(monkeypat
     """By a signal handler, in the middle of the library; as with a Future that has ended already."""
     promise, _, reject = Promise.with_resolvers()
     task = asyncio.create_task(awaiting(promise))
-    retrieve = Rejection.retrieve
+    future = asyncio.Future
 
-    def interrupted(rejection: Rejection, consumer: object) -> BaseException:
+    def interrupted(**named: object) -> asyncio.Future:
         task.cancel()
-        return retrieve(rejection, consumer)
+        return future(**named)
 
-    monkeypatch.setattr(Rejection, "retrieve", interrupted)
+    # What the Task is woken with, if the promise was rejected.
+    monkeypatch.setattr(asyncio, "Future", interrupted)
     await turns()
     reject(ValueError())
     assert "CancelledError()" == await outcome(task)

@@ -16,6 +16,7 @@ from types import FrameType
 
 import pytest
 
+import aiopromise
 from aiopromise import Promise, Thenable, chain, pipe, promisify
 from helpers import turns, value_or_class
 
@@ -275,7 +276,8 @@ def test_a_request_to_end_goes_through_hundreds_that_are_nested(make, count) -> 
 @pytest.mark.parametrize("scene", SCENES)
 def test_twice_the_line_is_twice_the_work(scene) -> None:
     once, twice = calls_of(scene, 1000), calls_of(scene, 2000)
-    assert 1.5 < twice / once < 2.4
+    # Of a compiled engine only its calls of Python are seen, and some scenes have none for each link.
+    assert (0 if aiopromise.compiled else 1.5) < twice / once < 2.4
 
 
 def test_four_times_as_many_pending_promises_are_four_times_the_work() -> None:

@@ -246,7 +246,9 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "subclass": (
         lambda given: types.new_class("Mine", (Promise,)),
         TypeError,
-        "Promise cannot be subclassed, as Mine does: write a function that returns one",
+        "type 'aiopromise._promise.Promise' is not an acceptable base type"
+        if aiopromise.compiled
+        else "Promise cannot be subclassed, as Mine does: write a function that returns one",
     ),
     "copy": (
         lambda given: copy.copy(fulfilled()),

@@ -30,6 +30,7 @@ LAYERS = [
     {"_settled", "_unhandled"},
     {"_engine"},
     {"_debug", "_handlers", "_resolvers", "_timeout"},
+    {"_shutdown"},
     {"_loops"},
     {"_executors", "_factories", "_thenable"},
     {"_combinators"},
@@ -56,7 +57,8 @@ def test_all_is_what_can_be_imported_without_an_underscore() -> None:
 def test_public_names_belong_to_the_package_and_are_explained(name: str) -> None:
     """Each public name shows the package as its module, and has a docstring."""
     thing = getattr(aiopromise, name)
-    assert thing.__module__ == "aiopromise"
+    # A class of C bears the name of its own module.
+    assert thing.__module__ == "aiopromise" or (aiopromise.compiled and not inspect.isfunction(thing))
     assert thing.__doc__
 
 
@@ -164,7 +166,8 @@ def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
     # typing itself is news only where asyncio does without it, from Python 3.14 on.
     expected = {"aiopromise", "typing_extensions", "typing", "_typing"}
     # What the modules of a compiled build share.
-    expected |= {"aiopromise__mypyc"} if aiopromise.compiled else set()
+    if aiopromise.compiled:
+        shown = re.sub(r"\b_?cython_\w+", "", shown)
     assert {name.partition(".")[0] for name in shown.split()} <= expected
 
 
@@ -193,4 +196,5 @@ def test_help_shows_no_address_of_an_object() -> None:
     """A default that stands for nothing has a name."""
     methods = [method for name, method in vars(aiopromise.Promise).items() if inspect.isfunction(method)]
     assert [] == [method for method in methods if " at 0x" in str(inspect.signature(method))]
-    assert "fallback=<missing>" in str(inspect.signature(aiopromise.Promise.timeout)).replace(": Any = ", "=")
+    shown = str(inspect.signature(aiopromise.Promise.timeout)).replace("'", "")
+    assert "fallback: Any = <missing>" in shown

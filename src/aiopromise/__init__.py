@@ -60,7 +60,10 @@ compiled = not _core.__file__.endswith((".py", ".pyc"))
 # Users know these by the name of the package, and so should their tracebacks and their documentation.
 for _name in __all__:
     if _name not in {"Settled", "compiled"}:  # a union of two of them, and a bool
-        globals()[_name].__module__ = __name__
+        try:
+            globals()[_name].__module__ = __name__
+        except TypeError:
+            pass  # a class of C bears the name of its own module
 
 
 def __getattr__(name: str) -> str:

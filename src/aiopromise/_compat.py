@@ -1,16 +1,24 @@
-"""Two builds of one source: in Python, and with the engine compiled by mypyc.
+"""Bases that type checkers subscript, of classes that may be of C: those can have neither metaclass nor ``Generic``."""
 
-The modules of `_engine` that are compiled are listed in pyproject.toml. What users hold is Python in both builds, so
-that docstrings, signatures and weak references are the same.
-"""
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any
 
-from typing import TYPE_CHECKING
-
-__all__ = ["mypyc_attr"]
+__all__ = ["AwaitableBase", "GenericBase"]
 
 if TYPE_CHECKING:
-    from mypy_extensions import mypyc_attr
+    from collections.abc import Awaitable as AwaitableBase
+    from typing import Generic as GenericBase
 else:
-    # mypyc reads the decorator and never calls it; in Python it has nothing to say.
-    def mypyc_attr(**_attributes):
-        return lambda decorated: decorated
+
+    class GenericBase:
+        """``Generic[T]``, which is the base itself when the class below is made."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls if cls.__module__ == __name__ else GenericAlias(cls, item)
+
+    class AwaitableBase(GenericBase):
+        """``Awaitable[T]``: whoever asks is told by ``__await__``."""
+
+        __slots__ = ()

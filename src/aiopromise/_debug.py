@@ -8,13 +8,14 @@ import sys
 import traceback
 from asyncio import CancelledError
 from collections.abc import Iterable
-from itertools import islice, takewhile
+from itertools import islice
 from time import monotonic
 from traceback import FrameSummary, StackSummary
 from typing import Any, Final, Self, final
 
 from aiopromise._engine.queue import Queue, Reaction
-from aiopromise._engine.state import PENDING, State
+from aiopromise._engine.state import State
+from aiopromise._engine.states import PENDING
 from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note, is_ours
 from aiopromise._instruments import instruments
@@ -38,7 +39,9 @@ class Tracer:
         queue: Queue = promise._queue
         origin = None
         if queue.debug:
-            origin = Origin(_users_frames(queue))
+            if call is not None:
+                queue.check_thread(call)
+            origin = Origin(_users_frames())
             if call is not None:
                 origin.attach(_link(call, promise), promise._upstream._origin)
         for instrument in tuple(instruments):
@@ -62,11 +65,9 @@ class Tracer:
             del reaction, runs
 
 
-def _users_frames(queue: Queue) -> StackSummary:
+def _users_frames() -> StackSummary:
     """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
     stack = [*islice(traceback.walk_stack(sys._getframe(1)), _MOST_FRAMES)]
-    ours = [frame.f_code.co_name for frame, _ in takewhile(lambda place: is_ours(place[0]), stack)]
-    queue.check_thread(ours[-1])
     users = [place for place in reversed(stack) if not is_ours(place[0])]
     return StackSummary.extract(users, lookup_lines=False)
 

@@ -7,7 +7,6 @@ import asyncio
 import math
 import operator
 import reprlib
-import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -19,7 +18,6 @@ __all__ = [
     "add_note",
     "args_of",
     "bad_reason",
-    "called",
     "check_callback",
     "check_count",
     "check_result",
@@ -64,17 +62,6 @@ def is_ours(frame: FrameType) -> bool:
     """Tell whether *frame* is one of the library, and no user's: by its module, for a frozen one has no file."""
     module = frame.f_globals.get("__name__")
     return isinstance(module, str) and (module == _PACKAGE or module.startswith(_PREFIX))
-
-
-def called() -> str:
-    """Return the name of the function of the library that the user's code has called."""
-    # The outermost frame of ours below the first that is not: `_grouped()` is below `Promise.all()`.
-    frame: FrameType | None = sys._getframe(1)
-    name = ""
-    while frame is not None and is_ours(frame):
-        name = frame.f_code.co_name
-        frame = frame.f_back
-    return name
 
 
 def short(value: object) -> str:

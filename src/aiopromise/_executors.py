@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from aiopromise._engine.core import Core, broke_off, reject, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import FULFILLED, State, Upstream
+from aiopromise._engine.state import State, Upstream
+from aiopromise._engine.states import FULFILLED
 from aiopromise._engine.tasks import Wrapper
 from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
 from aiopromise._loops import new_promise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiopromise._engine import coroutines
 from aiopromise._engine.core import broke_off, reject_raised, settle, start_or_follow
 from aiopromise._engine.core import reject as reject_promise
-from aiopromise._engine.state import FULFILLED
+from aiopromise._engine.states import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import bad_reason, check_seconds, close_refused, needs_function, short
 from aiopromise._loops import is_promise, new_promise

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from aiopromise._engine.core import Core
 from aiopromise._engine.coroutines import TapCoroutine, while_handling
+from aiopromise._engine.queue import Reaction
 from aiopromise._engine.tasks import Handler, Outcome, Wrapper, is_awaitable, name_of
 from aiopromise._errors import check_result, close_refused, needs_function, short
 
@@ -62,7 +63,7 @@ def _after(result: Any, outcome: Outcome) -> Any:
 
 
 @final
-class DoneCallback:
+class DoneCallback(Reaction):
     """One callback of `add_done_callback()`."""
 
     __slots__ = ("callback", "context", "promise")

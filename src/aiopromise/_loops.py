@@ -1,19 +1,16 @@
-"""What is unfinished on a loop when that ends: it is cancelled, and waited for."""
+"""The queue of each event loop, and what a promise is: here class, tracer, queue and the end of the loop meet."""
 
 import asyncio
 import os
-import sys
-import warnings
-from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from aiopromise._debug import Tracer
-from aiopromise._engine.cancellation import end
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, pending
 from aiopromise._errors import needs_loop
+from aiopromise._shutdown import guarded
 
-__all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "start_generator", "use_promise_class"]
+__all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "use_promise_class"]
 
 # Of this copy of the library: one that was imported before, and purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
@@ -55,7 +52,7 @@ def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
     """
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = Queue(loop, _promise_class, Tracer(), _guarded)
+        queue = Queue(loop, _promise_class, Tracer(), guarded)
         setattr(loop, _ATTRIBUTE, queue)
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()
@@ -65,73 +62,3 @@ def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
 def known_queue(loop: asyncio.AbstractEventLoop) -> Queue | None:
     """Return the queue of *loop* if it has had any promise yet."""
     return getattr(loop, _ATTRIBUTE, None)
-
-
-async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
-    """Finish *queue* when the loop ends.
-
-    A loop knows its asynchronous generators and closes them at its end: after it has cancelled all Tasks, and
-    while it can still run what they left to do. No other hook comes early enough.
-    """
-    try:
-        yield
-    finally:
-        await _finish(queue)
-        # The loop may go on, and end once more.
-        queue.end()
-
-
-def _guarded(queue: Queue) -> AsyncGenerator[None, None]:
-    """Return a guard of *queue* that its loop knows."""
-    guard = _guard(queue)
-    if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
-        start_generator(guard, queue.loop)
-        return guard
-    with warnings.catch_warnings():
-        # The loop warns of generators that come after shutdown_asyncgens(), for it may not be called again.
-        warnings.simplefilter("ignore", ResourceWarning)
-        start_generator(guard, queue.loop)
-    return guard
-
-
-def start_generator(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
-    """Let *generator* run to its first ``yield``, so that *loop* knows it and its ``finally`` will run.
-
-    The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
-    nest_asyncio runs has none.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    firstiter = getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
-    finalizer = getattr(loop, "_asyncgen_finalizer_hook", hooks.finalizer)
-    sys.set_asyncgen_hooks(firstiter, finalizer)
-    try:
-        generator.asend(None).send(None)
-    except StopIteration:
-        pass
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-async def _finish(queue: Queue) -> None:
-    """Cancel all that is pending, once, and wait until it has ended."""
-    asked: set[Any] = set()
-    # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
-    # cleanups have ended.
-    await _cancel_and_wait(queue, queue.pending_roots(), asked)
-    while unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
-        await _cancel_and_wait(queue, unasked, asked)
-
-
-async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
-    asked.update(unasked)
-    for promise in unasked:
-        end(promise, None)
-    # A handler that is due may begin a cleanup, and a cleanup that ends may make others due: until neither is left.
-    while True:
-        running = queue.cleanups | {promise for promise in asked if not promise.done()}
-        if queue.items:
-            await asyncio.sleep(0)
-        elif running:
-            await asyncio.wait(running)
-        else:
-            return

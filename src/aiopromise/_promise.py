@@ -2,29 +2,21 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from contextvars import Context
 from reprlib import recursive_repr
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast, final
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
 
 from aiopromise import _executors, _factories, _thenable
 from aiopromise._combinators import combinators, mapping
+from aiopromise._compat import AwaitableBase
 from aiopromise._engine.awaiter import wait
 from aiopromise._engine.cancellation import Shield, cancel
 from aiopromise._engine.core import Core, link, start_or_follow
 from aiopromise._engine.coroutines import give
-from aiopromise._engine.state import (
-    CANCELLED,
-    FULFILLED,
-    PENDING,
-    REJECTED,
-    Upstream,
-    begin,
-    pending,
-    subscribe,
-    withdraw,
-)
+from aiopromise._engine.state import Upstream, begin, pending, subscribe, withdraw
+from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
 from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
 from aiopromise._executors import ExecutorFuture
@@ -59,8 +51,7 @@ class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run t
         )
 
 
-@final
-class Promise(Core, Awaitable[T_co]):
+class Promise(Core, AwaitableBase[T_co]):
     """Make a promise of an awaitable, or of an executor that is called now.
 
     - An awaitable is started (a coroutine, as `asyncio.create_task` does) or followed (a Task, a Future, another
@@ -108,9 +99,6 @@ class Promise(Core, Awaitable[T_co]):
             begin(self, running_queue("Promise", source))
             execute(self, source)
             del self, source  # this frame is seen from the traceback of what an executor has raised
-
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError(f"Promise cannot be subclassed, as {cls.__name__} does: write a function that returns one")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a promise cannot be pickled or copied, it belongs to its event loop: {self!r}")
@@ -298,6 +286,8 @@ class Promise(Core, Awaitable[T_co]):
         if seconds is None:
             return link(self, "timeout", None, None)
         check_seconds("timeout", seconds)
+        if self._queue.debug:
+            self._queue.check_thread("timeout")
         promise: Promise[Any] = pending(self._queue)
         Deadline(self, promise, seconds, fallback).start()
         return promise
@@ -318,9 +308,11 @@ class Promise(Core, Awaitable[T_co]):
             >>> asyncio.run(main())
             'done'
         """
+        if self._queue.debug:
+            self._queue.check_thread("shield")
         promise: Promise[T_co] = pending(self._queue)
         promise._upstream = Shield(self, promise)
-        subscribe(self, promise._upstream)
+        subscribe(self, promise._upstream, "shield")
         return promise
 
     def cancel(self, msg: Any = None) -> bool:
@@ -450,7 +442,7 @@ class Promise(Core, Awaitable[T_co]):
         check_callback(".add_done_callback", callback)
         if self._queue.debug:
             self._queue.check_thread("add_done_callback")
-        subscribe(self, DoneCallback(self, callback, context))
+        subscribe(self, DoneCallback(self, callback, context), "add_done_callback")
 
     def remove_done_callback(self, callback: Callable[[Self], object], /) -> int:
         """Remove all registrations of *callback*, and return how many there were.
@@ -497,14 +489,8 @@ class Promise(Core, Awaitable[T_co]):
         args = self._value.args if self._state == CANCELLED else ()
         return args[0] if args else None
 
-    @recursive_repr("<Promise ...>")
     def __repr__(self) -> str:
-        state = _STATES[self._state]
-        if self._state == FULFILLED:
-            return f"<Promise {state} {short(self._value)}>"
-        if self._state == REJECTED:
-            return f"<Promise {state} {short(self._value.reason)}>"
-        return f"<Promise {state}{self._waiting_for()}>"
+        return _described(self)
 
     def _waiting_for(self) -> str:
         # In the words of the user: the handler, the Task, or the call that it waits for.
@@ -553,7 +539,25 @@ class Promise(Core, Awaitable[T_co]):
     each = ClassOnly(mapping.each)
 
 
+@recursive_repr("<Promise ...>")
+def _described(promise: Promise[Any]) -> str:
+    state = _STATES[promise._state]
+    if promise._state == FULFILLED:
+        return f"<Promise {state} {short(promise._value)}>"
+    if promise._state == REJECTED:
+        return f"<Promise {state} {short(promise._value.reason)}>"
+    return f"<Promise {state}{promise._waiting_for()}>"
+
+
+def _refuse(cls: type) -> NoReturn:
+    raise TypeError(f"Promise cannot be subclassed, as {cls.__name__} does: write a function that returns one")
+
+
 use_promise_class(Promise)
+
+# A class of C is final by itself, and takes no method that is for classes below it.
+with suppress(TypeError):
+    cast(Any, Promise).__init_subclass__ = classmethod(_refuse)
 
 # asyncio shows the callbacks of a Task by their names; of a compiled one it shows the class of the promise anyway.
 with suppress(AttributeError):

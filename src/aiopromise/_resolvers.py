@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, NamedTuple, TypeVar, final
+from typing import Any, NamedTuple, TypeVar
 
+from aiopromise._compat import GenericBase
 from aiopromise._engine.core import Core, reject, reject_raised, resolve_with
-from aiopromise._engine.state import PENDING
+from aiopromise._engine.states import PENDING
 from aiopromise._errors import bad_reason, close_refused, is_async, is_coroutine, not_a_source, short
 
 __all__ = ["Reject", "Resolve", "Resolvers", "check_executor", "execute"]
@@ -46,8 +47,7 @@ class _Resolver:
         return f"<{type(self).__name__.lower()} of {promise}>"
 
 
-@final
-class Resolve(_Resolver, Generic[T_contra]):
+class Resolve(_Resolver, GenericBase[T_contra]):
     """Fulfil a promise with a value, or let it follow an awaitable (ECMA-262 27.2.1.3.2, promise resolve functions).
 
     Only the first call of ``resolve`` or ``reject`` counts; later ones are ignored, and a coroutine that comes too
@@ -91,7 +91,6 @@ class Resolve(_Resolver, Generic[T_contra]):
             resolve_with(promise, value)
 
 
-@final
 class Reject(_Resolver):
     """Reject a promise with an exception (ECMA-262 27.2.1.3.1, promise reject functions).
 
@@ -151,7 +150,8 @@ def check_executor(source: Any) -> None:
 def execute(promise: Core, executor: Callable[..., object]) -> None:
     """Call *executor* with the resolvers of *promise*."""
     # What the executor raises rejects, unless one of them was called by then: first resolution wins.
-    resolve, reject = Resolve[Any](promise), Reject(promise)
+    resolve: Resolve[Any] = Resolve(promise)
+    reject = Reject(promise)
     try:
         result = executor(resolve, reject)
     except (KeyboardInterrupt, SystemExit):

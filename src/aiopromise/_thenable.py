@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from aiopromise._engine import coroutines
 from aiopromise._engine.core import Core, reject, reject_raised, resolve_with, settle, stops
-from aiopromise._engine.state import FULFILLED, Upstream
+from aiopromise._engine.state import Upstream
+from aiopromise._engine.states import FULFILLED
 from aiopromise._errors import is_coroutine, resolves_with_itself, short
 from aiopromise._loops import new_promise
 from aiopromise._resolvers import Reject, Resolve

@@ -8,7 +8,8 @@ from typing import Any, Final, final
 from aiopromise._engine.cancellation import AlreadyAsked, PassThrough, Route, end
 from aiopromise._engine.core import Core, adopt_state, reject, reject_raised, settle
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, has_only, subscribe, withdraw
+from aiopromise._engine.state import has_only, subscribe, withdraw
+from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING
 from aiopromise._errors import closed_loop
 
 __all__ = ["MISSING", "Deadline"]

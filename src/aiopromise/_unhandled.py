@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
 from types import TracebackType
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple
 
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
 from aiopromise._instruments import instruments
@@ -84,7 +84,6 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
     return remove
 
 
-@final
 class Cancellation:
     """The error of one cancelled promise; given away when it is first taken, and made anew after that.
 
@@ -112,7 +111,6 @@ class Cancellation:
         return error
 
 
-@final
 class Rejection:
     """The reason of one promise; reports it, when it dies, unless somebody took it."""
 

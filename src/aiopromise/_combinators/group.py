@@ -4,7 +4,7 @@ A group stops what it started itself, waits until that has ended, and leaves alo
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, Literal, TypeAlias, final
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from aiopromise._engine.cancellation import AlreadyAsked, ask_each
 from aiopromise._engine.core import (
@@ -19,18 +19,9 @@ from aiopromise._engine.core import (
     stops,
     without_our_frames,
 )
-from aiopromise._engine.state import (
-    CANCELLED,
-    FULFILLED,
-    PENDING,
-    REJECTED,
-    State,
-    Upstream,
-    has_only,
-    pending,
-    subscribe,
-    withdraw,
-)
+from aiopromise._engine.queue import Reaction
+from aiopromise._engine.state import State, Upstream, has_only, pending, subscribe, withdraw
+from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._factories import resolve
@@ -46,7 +37,7 @@ Losers: TypeAlias = Literal["cancel", "keep"] | None
 _MOST_NAMED: Final = 5
 
 
-class Input:
+class Input(Reaction):
     """A promise of the caller's that a group waits for."""
 
     __slots__ = ("group", "index", "is_asked", "promise")
@@ -87,14 +78,13 @@ class OwnedInput(Input):
         return True
 
 
-@final
 class ForeignInput(Input):
     """A Task or Future of the caller's, and the promise that follows it for this group alone."""
 
     __slots__ = ()
 
     def detach(self) -> None:
-        super().detach()
+        Input.detach(self)
         future = self.promise._upstream
         if isinstance(future, FUTURES) and future.done() and self.promise._is_handled:
             adopt_outcome(self.promise, future)  # it has ended in this very turn

@@ -9,9 +9,10 @@ from typing import Any, final
 from aiopromise._combinators.group import Group
 from aiopromise._engine.core import adopt_state, mark_handled, settle
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import CANCELLED, FULFILLED, PENDING, State, Upstream, pending
+from aiopromise._engine.state import State, Upstream, pending
+from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING
 from aiopromise._engine.tasks import Outcome
-from aiopromise._loops import start_generator
+from aiopromise._shutdown import start_generator
 
 __all__ = ["Incoming", "Iterated"]
 

@@ -2,12 +2,12 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable
-from typing import Any, final
+from typing import Any
 
 from aiopromise._combinators.group import Group, Input, Losers, failure, outcome_of
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._engine.core import Core
-from aiopromise._engine.state import FULFILLED, REJECTED
+from aiopromise._engine.states import FULFILLED, REJECTED
 from aiopromise._engine.tasks import Outcome
 from aiopromise._settled import Fulfilled, Rejected
 
@@ -44,7 +44,6 @@ class All(Group):
             self._conclude(Outcome(True, self._make(self._found)))
 
 
-@final
 class AllSettled(All):
     """All outcomes."""
 
@@ -56,7 +55,6 @@ class AllSettled(All):
         self._conclude_if_complete()
 
 
-@final
 class Race(Group):
     """The first outcome."""
 
@@ -117,7 +115,6 @@ class Some(Group):
         return BaseExceptionGroup(f"{len(reasons)} of {self._total} awaitables failed", errors)
 
 
-@final
 class First(Some):
     """The first value."""
 
@@ -130,7 +127,6 @@ class First(Some):
         return ValueError("Promise.any() needs at least one awaitable: nothing could fulfil it")
 
 
-@final
 class AsCompleted(Iterated):
     """All promises, in the order in which they settle."""
 

@@ -5,16 +5,17 @@ No item is taken before there is a free slot for it: the next one is asked for w
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
-from contextvars import copy_context
-from typing import Any, Final, final
+from collections.abc import AsyncIterable, Callable, Generator
+from typing import Any, Final
 
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
+from aiopromise._combinators.reading import reading
 from aiopromise._engine.apart import apart
 from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
-from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
-from aiopromise._engine.state import PENDING, pending
+from aiopromise._engine.primitives import copy_context
+from aiopromise._engine.state import pending
+from aiopromise._engine.states import PENDING
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._unhandled import Rejection
@@ -122,49 +123,13 @@ class Pool(Group):
     def _open(self) -> None:
         if isinstance(self._items, AsyncIterable):
             self._iterator = None
-            reading = self._reading(aiter(self._items))
+            iterator = aiter(self._items)
             self._reader = Reader(self, 0, pending(self.promise._queue))
             self._add(self._reader)
-            apart(resolve_with, self._reader.promise, reading, self._items)
+            apart(resolve_with, self._reader.promise, reading(self, iterator), self._items)
         else:
             self._iterator = iter(self._items)
             self._start_calls()
-
-    def _reading(self, iterator: AsyncIterator[Any]) -> ReadingCoroutine:
-        return ReadingCoroutine(shown_as(f"Promise.{self._method}")(self._read(iterator)), iterator)
-
-    async def _read(self, iterator: AsyncIterator[Any]) -> None:
-        """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.
-
-        A request to end goes to whatever the source awaits. It may answer with one more item, and is closed then:
-
-            async def source():
-                try:
-                    yield await receive()       <-- asked to end here,
-                except asyncio.CancelledError:
-                    yield "rest of the batch"   <-- it stands here when it is closed
-        """
-        try:
-            while await self._has_free_slot():
-                self._is_reading = True
-                try:
-                    item = await anext(iterator)
-                except StopAsyncIteration:
-                    return
-                finally:
-                    self._is_reading = False
-                self._call(item)
-        finally:
-            del self
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
-
-    async def _has_free_slot(self) -> bool:
-        """Wait until one more call may begin, or return False if none will."""
-        while not self._is_closing and (self._outcome is not None or self._free_slots() <= 0):
-            self._vacancy.clear()
-            await self._vacancy.wait()
-        return not self._is_closing
 
     def _start_calls(self) -> None:
         """Process the results that have come, and start as many calls as there are free slots."""
@@ -226,7 +191,7 @@ class Pool(Group):
 
     def _end(self) -> None:
         if not self._is_in_context:  # else _do() comes to it
-            super()._end()
+            Group._end(self)
 
     def _close(self) -> None:
         # Called when no call is left, and called again by whatever ends later: it closes once.
@@ -277,7 +242,6 @@ class Pool(Group):
         return None
 
 
-@final
 class Call(OwnedInput):
     """One call of the function: in the queue first, to be made, and then again, when its promise has settled."""
 
@@ -300,7 +264,6 @@ class Call(OwnedInput):
         del self, handler  # this frame is seen from the traceback of what the handler has raised
 
 
-@final
 class Reader(Input):
     """The Task that reads an async iterator; left alone until the calls have ended, which may use what it holds."""
 

@@ -7,14 +7,16 @@ one consumer instead of ending the promise for all.
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from typing import Any, Final, final
+from contextvars import Context
+from typing import Any, Final
 
 from aiopromise._engine.cancellation import AlreadyAsked, Route, end
 from aiopromise._engine.core import Core, cancelled_error
-from aiopromise._engine.queue import Queue
+from aiopromise._engine.primitives import copy_context
+from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.rings import end_rings
-from aiopromise._engine.state import FULFILLED, PENDING, has_only, subscribe, withdraw
+from aiopromise._engine.state import has_only, subscribe, withdraw
+from aiopromise._engine.states import FULFILLED, PENDING
 
 __all__ = ["wait"]
 
@@ -29,8 +31,7 @@ _ROUND: Final = 2  # it is on its way, and has come round to where it began
 _LEFT: Final = 3  # it led to nothing, and the wait is given up
 
 
-@final
-class Awaiter:
+class Awaiter(Reaction):
     """One ``await`` of a promise that is pending: what the awaiting Task is given to wait for.
 
     It is its own iterator and no generator: a generator would stand in every traceback between the line that awaits

@@ -3,9 +3,8 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
-from typing import Any, final
+from typing import Any
 
-from aiopromise._compat import mypyc_attr
 from aiopromise._engine.core import (
     Core,
     adopt_outcome,
@@ -18,7 +17,8 @@ from aiopromise._engine.core import (
     settle,
 )
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.state import CANCELLED, PENDING, REJECTED, State, Upstream, has_only, settled, withdraw
+from aiopromise._engine.state import State, Upstream, has_only, settled, withdraw
+from aiopromise._engine.states import CANCELLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
 from aiopromise._unhandled import Cancellation
 
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 
-@final
 class AlreadyAsked:
     """Tasks that a request leaves alone, for it would be the second one, and break into their cleanup.
 
@@ -63,7 +62,6 @@ class AlreadyAsked:
         return self._may_end and was_asked(future) and self._queue.every_task_was_asked()
 
 
-@final
 class Route:
     """The path of a cancel request: up through links with no other consumer, to what is running, if anything."""
 
@@ -288,7 +286,6 @@ def _detach(promise: Core) -> bool:
     return False
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class PassThrough(Upstream):
     """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
 
@@ -309,7 +306,6 @@ class PassThrough(Upstream):
         raise NotImplementedError
 
 
-@final
 class Shield(Upstream):
     """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
 

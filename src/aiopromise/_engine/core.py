@@ -1,7 +1,6 @@
 """How a promise settles, how it reacts to the outcome of another, and how it follows one."""
 
 import asyncio
-import contextvars
 from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,21 +9,12 @@ from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import CoroutineType, FrameType
 from typing import Any, Final, TypeVar, cast
 
-from aiopromise._compat import mypyc_attr
 from aiopromise._engine import coroutines
 from aiopromise._engine.apart import apart
 from aiopromise._engine.coroutines import TapCoroutine, as_cleanup, as_coroutine
-from aiopromise._engine.state import (
-    CANCELLED,
-    FULFILLED,
-    PENDING,
-    REJECTED,
-    State,
-    Types,
-    is_awaited_by,
-    sources_of,
-    subscribe,
-)
+from aiopromise._engine.primitives import copy_context, new, run_in
+from aiopromise._engine.state import State, Types, is_awaited_by, sources_of, subscribe
+from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import (
     FUTURES,
     GATHERING,
@@ -65,8 +55,6 @@ __all__ = [
 
 
 # Looked up once, for a link is short. Compiled, a name of `builtins` costs as much as a tenth of it.
-copy_context: Final = contextvars.copy_context
-
 _everything: Final = BaseException
 
 _Future: Final = asyncio.Future
@@ -210,7 +198,6 @@ def mark_handled(promise: State) -> None:
 CoreT = TypeVar("CoreT", bound="Core")
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Core(State):
     """A promise that calls its handlers: as a reaction, and as what a future tells of its end."""
 
@@ -245,11 +232,11 @@ class Core(State):
             if cleanup:
                 self._queue.is_in_cleanup = True
                 try:
-                    result = context.run(handler, argument)
+                    result = run_in(context, handler, argument)
                 finally:
                     self._queue.is_in_cleanup = False
             else:
-                result = context.run(handler, argument)
+                result = run_in(context, handler, argument)
         except BaseException as error:
             leaves = broke_off(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
@@ -299,7 +286,7 @@ def link(
 ) -> CoreT:
     """Return a child whose handlers are called with the outcome of *promise*; *method* is the one that was called."""
     queue = promise._queue
-    child: CoreT = queue.new(queue.kind)
+    child: CoreT = new(queue.kind)
     # As begin() does, without the call.
     child._state = PENDING
     child._value = None
@@ -312,14 +299,14 @@ def link(
     child._context = copy_context()
     child._is_handled = False
     child._origin = queue.tracer.trace(child, method) if queue.traced else None
-    subscribe(promise, child)
+    subscribe(promise, child, method)
     return child
 
 
 def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: Context) -> None:
     """Settle *promise*, which hangs on nothing, with what *handler* makes of *argument*."""
     try:
-        result = context.run(handler, argument)
+        result = run_in(context, handler, argument)
     except BaseException as error:
         leaves = broke_off(promise, error)
         # As in _react().

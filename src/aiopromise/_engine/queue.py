@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from time import monotonic
-from typing import Any, Final, Protocol, final
+from typing import Any, Final
 
 from aiopromise._engine.tasks import was_asked
 from aiopromise._instruments import instruments
@@ -31,13 +31,15 @@ _MOST_ALONG: Final = 64
 _REFUSING: Final = {"asyncio", "uvloop"}
 
 
-class Reaction(Protocol):
+class Reaction:
     """Something that is run once, when the promise that it was registered on has settled."""
 
-    def _react(self) -> None: ...
+    __slots__ = ()
+
+    def _react(self) -> None:
+        raise NotImplementedError
 
 
-@final
 class Queue:
     """The reaction queue of one loop."""
 
@@ -60,7 +62,6 @@ class Queue:
         "kind",
         "loop",
         "loop_class",
-        "new",
         "patient",
         "requests",
         "run_forever",
@@ -79,9 +80,8 @@ class Queue:
     ) -> None:
         self.loop = loop
         self.loop_class: Any = type(loop)
-        # What the promises of this loop are, and what makes one without calling __init__().
+        # What the promises of this loop are.
         self.kind = kind
-        self.new: Callable[[type[Any]], Any] = kind.__new__
         self.debug = loop.get_debug()
         # Whether anybody wants to know where a promise was made.
         self.traced = self.debug or bool(instruments)

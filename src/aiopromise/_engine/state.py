@@ -14,17 +14,14 @@ costs one object.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from aiopromise._compat import mypyc_attr
+from aiopromise._engine.primitives import new
 from aiopromise._engine.queue import Queue, Reaction
-from aiopromise._errors import called, closed_loop
+from aiopromise._engine.states import PENDING
+from aiopromise._errors import closed_loop
 
 __all__ = [
-    "CANCELLED",
-    "FULFILLED",
-    "PENDING",
-    "REJECTED",
     "State",
     "Upstream",
     "begin",
@@ -37,16 +34,10 @@ __all__ = [
     "withdraw",
 ]
 
-PENDING: Final = 0
-FULFILLED: Final = 1
-REJECTED: Final = 2
-CANCELLED: Final = 3
-
 Types = type[BaseException] | tuple[type[BaseException], ...]
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class State:
+class State(Reaction):
     """The state of a promise, its upstream and its reactions.
 
     A struct: what is done with it are the functions of this module and of those that follow, so that the compiled
@@ -85,8 +76,7 @@ class State:
     _origin: Any  # where the promise was made; in debug mode, or if recorded
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
-class Upstream:
+class Upstream(Reaction):
     """An upstream that is neither promise nor future."""
 
     __slots__ = ()
@@ -112,7 +102,7 @@ class Upstream:
 
 def pending(queue: Queue) -> Any:
     """Return a new pending promise that hangs on nothing."""
-    promise: State = queue.new(queue.kind)
+    promise: State = new(queue.kind)
     begin(promise, queue)
     return promise
 
@@ -141,8 +131,11 @@ def settled(queue: Queue, state: int, value: Any) -> Any:
     return promise
 
 
-def subscribe(promise: State, reaction: Reaction) -> None:
-    """Run *reaction* once *promise* has settled; until then it is a consumer."""
+def subscribe(promise: State, reaction: Reaction, call: str | None = None) -> None:
+    """Run *reaction* once *promise* has settled; until then it is a consumer.
+
+    *call* is the method that a user has called, where the loop of the promise may have been closed since.
+    """
     reactions = promise._reactions
     if promise._state != PENDING:
         # Never called here: whoever registers a handler goes on first, as in JavaScript.
@@ -152,8 +145,8 @@ def subscribe(promise: State, reaction: Reaction) -> None:
         try:
             promise._queue.push(reaction)
         except RuntimeError:
-            if promise._queue.loop.is_closed():
-                raise closed_loop(called(), promise) from None
+            if call is not None and promise._queue.loop.is_closed():
+                raise closed_loop(call, promise) from None
             raise
     elif reactions is None:
         promise._reactions = reaction

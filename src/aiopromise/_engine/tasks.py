@@ -11,9 +11,8 @@ from contextvars import Context
 from functools import partial
 from inspect import CO_ITERABLE_COROUTINE, getattr_static
 from types import FunctionType, GeneratorType, GetSetDescriptorType, MethodType
-from typing import Any, Final, final
+from typing import Any, Final
 
-from aiopromise._compat import mypyc_attr
 from aiopromise._engine.apart import apart
 from aiopromise._errors import not_a_task, short
 
@@ -51,7 +50,6 @@ TASKS: Final[tuple[type[asyncio.Task[Any]], ...]] = _every(asyncio.tasks, "Task"
 GATHERING: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Wrapper:
     """A handler of the library around one of the user's, whose name it bears."""
 
@@ -61,7 +59,6 @@ class Wrapper:
         self.handler = handler
 
 
-@final
 class Outcome:
     """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
 

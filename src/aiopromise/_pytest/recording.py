@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from aiopromise._combinators.pool import Pool
 from aiopromise._debug import Origin
-from aiopromise._engine.state import PENDING, REJECTED
+from aiopromise._engine.states import PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
 from aiopromise._executors import ExecutorFuture

@@ -1,0 +1,51 @@
+"""The Task that reads the items of a pool from an async iterator: never compiled, as no coroutine is."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
+
+if TYPE_CHECKING:
+    from aiopromise._combinators.pool import Pool
+
+__all__ = ["reading"]
+
+
+def reading(pool: "Pool", iterator: AsyncIterator[Any]) -> ReadingCoroutine:
+    """Return the coroutine that gives the items of *iterator* to *pool*."""
+    return ReadingCoroutine(shown_as(f"Promise.{pool._method}")(_read(pool, iterator)), iterator)
+
+
+async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
+    """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.
+
+    A request to end goes to whatever the source awaits. It may answer with one more item, and is closed then:
+
+        async def source():
+            try:
+                yield await receive()       <-- asked to end here,
+            except asyncio.CancelledError:
+                yield "rest of the batch"   <-- it stands here when it is closed
+    """
+    try:
+        while await _has_free_slot(pool):
+            pool._is_reading = True
+            try:
+                item = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            finally:
+                pool._is_reading = False
+            pool._call(item)
+    finally:
+        del pool
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
+
+
+async def _has_free_slot(pool: "Pool") -> bool:
+    """Wait until one more call may begin, or return False if none will."""
+    while not pool._is_closing and (pool._outcome is not None or pool._free_slots() <= 0):
+        pool._vacancy.clear()
+        await pool._vacancy.wait()
+    return not pool._is_closing

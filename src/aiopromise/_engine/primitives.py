@@ -1,0 +1,15 @@
+"""Three steps of every link, each a function of C in either build: see the file in Cython beside this one."""
+
+import contextvars
+from contextvars import Context
+from typing import Any, Final
+
+__all__ = ["copy_context", "new", "run_in"]
+
+copy_context: Final = contextvars.copy_context
+
+# Calls a function with an argument, in a context.
+run_in: Final = Context.run
+
+# Makes an instance of a class, whose __init__ is not called.
+new: Final[Any] = object.__new__

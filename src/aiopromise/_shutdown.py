@@ -1,0 +1,82 @@
+"""What is unfinished on a loop when that ends: it is cancelled, and waited for."""
+
+import asyncio
+import sys
+import warnings
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from aiopromise._engine.cancellation import end
+from aiopromise._engine.queue import Queue
+
+__all__ = ["guarded", "start_generator"]
+
+
+async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
+    """Finish *queue* when the loop ends.
+
+    A loop knows its asynchronous generators and closes them at its end: after it has cancelled all Tasks, and
+    while it can still run what they left to do. No other hook comes early enough.
+    """
+    try:
+        yield
+    finally:
+        await _finish(queue)
+        # The loop may go on, and end once more.
+        queue.end()
+
+
+def guarded(queue: Queue) -> AsyncGenerator[None, None]:
+    """Return a guard of *queue* that its loop knows."""
+    guard = _guard(queue)
+    if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
+        start_generator(guard, queue.loop)
+        return guard
+    with warnings.catch_warnings():
+        # The loop warns of generators that come after shutdown_asyncgens(), for it may not be called again.
+        warnings.simplefilter("ignore", ResourceWarning)
+        start_generator(guard, queue.loop)
+    return guard
+
+
+def start_generator(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
+    """Let *generator* run to its first ``yield``, so that *loop* knows it and its ``finally`` will run.
+
+    The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
+    nest_asyncio runs has none.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    firstiter = getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
+    finalizer = getattr(loop, "_asyncgen_finalizer_hook", hooks.finalizer)
+    sys.set_asyncgen_hooks(firstiter, finalizer)
+    try:
+        generator.asend(None).send(None)
+    except StopIteration:
+        pass
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+async def _finish(queue: Queue) -> None:
+    """Cancel all that is pending, once, and wait until it has ended."""
+    asked: set[Any] = set()
+    # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
+    # cleanups have ended.
+    await _cancel_and_wait(queue, queue.pending_roots(), asked)
+    while unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
+        await _cancel_and_wait(queue, unasked, asked)
+
+
+async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
+    asked.update(unasked)
+    for promise in unasked:
+        end(promise, None)
+    # A handler that is due may begin a cleanup, and a cleanup that ends may make others due: until neither is left.
+    while True:
+        running = queue.cleanups | {promise for promise in asked if not promise.done()}
+        if queue.items:
+            await asyncio.sleep(0)
+        elif running:
+            await asyncio.wait(running)
+        else:
+            return
