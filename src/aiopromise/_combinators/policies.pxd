@@ -1,0 +1,34 @@
+from aiopromise._combinators.group cimport Group, Input, failure, outcome_of
+from aiopromise._engine.core cimport Core
+from aiopromise._engine.tasks cimport Outcome
+
+cdef Py_ssize_t FULFILLED, REJECTED
+
+
+cdef class All(Group):
+    cdef public list _found
+    cdef public object _make
+    cpdef object _started(self, count)
+    cpdef object _arrived(self, Input input_)
+    cdef object _conclude_if_complete(self)
+
+
+cdef class AllSettled(All):
+    cpdef object _arrived(self, Input input_)
+
+
+cdef class Race(Group):
+    cpdef object _started(self, count)
+    cpdef object _arrived(self, Input input_)
+
+
+cdef class Some(Group):
+    cdef public object _count, _total
+    cdef public list _values
+    cdef public dict _reasons
+    cpdef object _started(self, count)
+    cpdef object _arrived(self, Input input_)
+
+
+cdef class First(Some):
+    pass

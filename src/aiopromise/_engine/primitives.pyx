@@ -1,0 +1,28 @@
+"""As the module in Python of this name, by the C API."""
+
+cdef extern from *:
+    """
+    static PyObject *new_without_init(PyObject *kind, PyObject *no_arguments) {
+        return ((PyTypeObject *)kind)->tp_new((PyTypeObject *)kind, no_arguments, NULL);
+    }
+    """
+    object new_without_init(object kind, tuple no_arguments)
+    object PyContext_CopyCurrent()
+    int PyContext_Enter(object context) except -1
+    int PyContext_Exit(object context) except -1
+
+
+cpdef object copy_context():
+    return PyContext_CopyCurrent()
+
+
+cpdef object run_in(object context, object function, object argument):
+    PyContext_Enter(context)
+    try:
+        return function(argument)
+    finally:
+        PyContext_Exit(context)
+
+
+cpdef object new(object kind):
+    return new_without_init(kind, ())

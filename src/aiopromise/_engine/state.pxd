@@ -1,0 +1,26 @@
+cimport cython
+from aiopromise._engine.primitives cimport new
+from aiopromise._engine.queue cimport Queue, Reaction
+cdef Py_ssize_t PENDING
+
+
+cdef class State(Reaction):
+    cdef public Py_ssize_t _state
+    cdef public object _value, _reactions, _upstream, _on_fulfilled, _on_rejected, _catches, _context, _origin
+    cdef public Queue _queue
+    cdef public bint _is_handled
+
+
+cdef class Upstream(Reaction):
+    pass
+
+
+@cython.locals(promise=State)
+cpdef object pending(Queue queue)
+cpdef object begin(State promise, Queue queue)
+@cython.locals(promise=State)
+cpdef object settled(Queue queue, Py_ssize_t state, value)
+cpdef object subscribe(State promise, Reaction reaction, call=*)
+cpdef object withdraw(State promise, reaction)
+cpdef bint has_only(State promise, reaction)
+cpdef bint is_awaited_by(State promise, other)

@@ -1,0 +1,19 @@
+cimport cython
+
+
+cdef class Wrapper:
+    cdef public object handler
+
+
+@cython.final
+cdef class Outcome:
+    cdef public bint fulfilled
+    cdef public object value
+
+
+cpdef bint is_awaitable(value) except -1
+cpdef object new_task(loop, coroutine)
+cpdef object start(loop, coroutine, name, context)
+cpdef bint begins_at_once(loop) except -1
+cpdef bint was_asked(future) except -1
+cpdef object name_of(handler)

@@ -1,0 +1,17 @@
+from aiopromise._engine.core cimport Core, reject, reject_raised, resolve_with
+
+cdef Py_ssize_t PENDING
+
+
+cdef class _Resolver:
+    cdef public object _loop, _upstream
+    cdef public Core _promise
+    cpdef Core release(self)
+
+
+cdef class Resolve(_Resolver):
+    pass
+
+
+cdef class Reject(_Resolver):
+    pass

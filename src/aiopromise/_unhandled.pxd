@@ -1,0 +1,18 @@
+cimport cython
+
+
+@cython.final
+cdef class Cancellation:
+    cdef public object _error
+    cdef public object args
+    cdef public bint was_asked_for
+    cpdef object retrieve(self, promise)
+
+
+@cython.final
+cdef class Rejection:
+    cdef public object reason, traceback
+    cdef public object _loop, _origin, _told
+    cdef public bint _is_announced, _is_suspended
+    cdef public bint propagated, was_asked_for
+    cpdef object retrieve(self, promise)

@@ -1,0 +1,67 @@
+"""Builds the wheel with the engine compiled, where the environment says AIOPROMISE_COMPILE=1."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+# What Cython is told; annotations are for type checkers, and the declarations beside the modules for it.
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "auto_pickle": False}
+
+
+class CompileHook(BuildHookInterface[Any]):
+    """Compiles each module that has declarations, a ``.pxd``, beside it."""
+
+    def dependencies(self) -> list[str]:
+        """Return what has to be installed for that, and only then."""
+        return ["Cython>=3.2", "setuptools>=80"] if is_wanted() else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Put the compiled modules into the wheel; an editable install stays in Python."""
+        if not is_wanted() or version == "editable":
+            return
+        self._folder = Path(tempfile.mkdtemp())
+        shutil.copytree(Path(self.root, "src", "aiopromise"), self._folder / "aiopromise")
+        built = compiled(self._folder)
+        for module in built.rglob("*.*"):
+            build_data["force_include"][str(module)] = str(module.relative_to(built))
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Leave nothing behind."""
+        if hasattr(self, "_folder"):
+            shutil.rmtree(self._folder)
+
+
+def is_wanted() -> bool:
+    """Tell whether the engine is to be compiled."""
+    return os.environ.get("AIOPROMISE_COMPILE", "") not in {"", "0"}
+
+
+def compiled(folder: Path) -> Path:
+    """Compile the package in *folder*, and return the folder with the extension modules."""
+    from Cython.Build import cythonize
+    from setuptools import Distribution, Extension
+
+    extensions = []
+    here = Path.cwd()
+    os.chdir(folder)  # tracebacks show the files as they are given here
+    try:
+        for declarations in sorted(Path("aiopromise").rglob("*.pxd")):
+            in_cython = declarations.with_suffix(".pyx")
+            source = in_cython if in_cython.exists() else declarations.with_suffix(".py")
+            name = ".".join(declarations.with_suffix("").parts)
+            extensions.append(Extension(name, [str(source)], extra_compile_args=["-O3", "-g0"]))
+        distribution = Distribution({"ext_modules": cythonize(extensions, compiler_directives=DIRECTIVES, quiet=True)})
+        command = distribution.get_command_obj("build_ext")
+        command.build_lib = "built"
+        command.parallel = os.cpu_count()
+        command.ensure_finalized()
+        command.run()
+        return folder / "built"
+    finally:
+        os.chdir(here)
