@@ -123,7 +123,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
         lambda given: Promise(5),
         TypeError,
         "Promise() needs an awaitable or an executor, got 5\n\n"
-        "For a value that is there already write Promise.resolve(5)",
+        "For a value you already have, write Promise.resolve(5)",
     ),
     "coroutine function as executor": (
         lambda given: Promise(work),
@@ -169,7 +169,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
         lambda given: Promise.delay(1, given),
         TypeError,
         "Promise.delay() needs a plain value, got {given}\n\n"
-        "To start something after a while write Promise.delay(seconds).then(lambda _: work())",
+        "To start something later, write Promise.delay(seconds).then(lambda _: work())",
     ),
     "timeout of a text": (
         lambda given: fulfilled().timeout("soon"),
@@ -263,12 +263,12 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "result too early": (
         lambda given: Promise.with_resolvers().promise.result(),
         asyncio.InvalidStateError,
-        "result() came before the end of <Promise pending>",
+        "result() called while pending: <Promise pending>",
     ),
     "exception too early": (
         lambda given: Promise.with_resolvers().promise.exception(),
         asyncio.InvalidStateError,
-        "exception() came before the end of <Promise pending>",
+        "exception() called while pending: <Promise pending>",
     ),
     "unknown name": (
         lambda given: aiopromise.nothing,

@@ -1,4 +1,4 @@
-"""What goes wrong when the library is called wrongly, and the sentence for it.
+"""The errors raised when the library is misused, and their messages.
 
 Every error starts with the call as it was typed, names the value, and says what to write instead.
 """
@@ -43,8 +43,8 @@ __all__ = [
 
 _LONGEST = 80
 
-# Whose items are there already, so that to iterate them runs no code of the user's: containers, their views and
-# iterators. A tuple has no iterator of its own that goes backwards, but one that any sequence of a user's may have.
+# Types whose items exist already, so that iterating them runs no user code: containers, their views and
+# iterators. A tuple has no reverse iterator of its own, only the one that any user's sequence may have.
 _REVERSIBLE: tuple[Any, ...] = ([], {}, {}.keys(), {}.values(), {}.items(), deque())
 _CONTAINERS: tuple[Any, ...] = ((), set(), frozenset(), *_REVERSIBLE)
 _AT_HAND: Final[tuple[type, ...]] = tuple(
@@ -59,14 +59,14 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Tell whether *frame* is one of the library, and no user's: by its module, for a frozen one has no file."""
+    """Tell whether *frame* is the library's, not a user's: by its module, as a frozen one has no file."""
     module = frame.f_globals.get("__name__")
     return isinstance(module, str) and (module == _PACKAGE or module.startswith(_PREFIX))
 
 
 def short(value: object) -> str:
     """Return ``repr(value)``, cut at 80 characters, whatever the value's own repr does."""
-    # Of a user's object: it may be long, never end, or fail, and an error about that would hide the one to be told.
+    # A user's repr may be long, never end, or fail, and an error about that would hide the one to report.
     try:
         text = _reprs.repr(value)
     except Exception:
@@ -82,7 +82,7 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
-# Not `error.args` and `error.__traceback__`, which the exception's own code may answer.
+# Not `error.args` and `error.__traceback__`, which the exception's class may override.
 args_of: Final[Callable[[BaseException], tuple[Any, ...]]] = BaseException.__dict__["args"].__get__
 traceback_of: Final[Callable[[BaseException], TracebackType | None]] = BaseException.__dict__["__traceback__"].__get__
 
@@ -100,7 +100,7 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
-    """Tell whether *value* is one, by its type alone: a proxy may fail when it is asked for its class."""
+    """Tell whether *value* is a coroutine, by type alone: a proxy may fail when asked for its class."""
     try:
         return issubclass(type(value), Coroutine)
     except Exception:
@@ -114,7 +114,7 @@ def close_refused(value: object) -> None:
 
 
 def close_items(items: object) -> None:
-    """Close the coroutines among *items* that nobody will take, where they are at hand; of what is lazy none is taken.
+    """Close the coroutines in *items* that nobody will take, if they exist already; a lazy iterable is left alone.
 
     There may be millions of them, most of one class, which is asked once.
     """
@@ -215,9 +215,9 @@ def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
 
 
 def not_a_source(value: object) -> TypeError:
-    """Return the error for what `Promise()` can make no promise of."""
+    """Return the error for what `Promise()` cannot wrap."""
     message = f"Promise() needs an awaitable or an executor, got {short(value)}"
-    return TypeError(f"{message}\n\nFor a value that is there already write Promise.resolve({short(value)})")
+    return TypeError(f"{message}\n\nFor a value you already have, write Promise.resolve({short(value)})")
 
 
 def not_a_task(value: object) -> TypeError:
@@ -240,7 +240,7 @@ def waits_for_itself(promise: object) -> TypeError:
 
 
 def resolves_with_itself(thenable: object) -> TypeError:
-    """Return the reason of a promise of a thenable that has resolved with itself, or in a ring of them."""
+    """Return the reason of a promise whose thenable resolved with itself, directly or in a ring."""
     return TypeError(f"a thenable cannot resolve with itself: {short(thenable)}")
 
 
@@ -250,7 +250,7 @@ def foreign_loop(value: object, loop: asyncio.AbstractEventLoop) -> RuntimeError
 
 
 def closed_loop(call: str, promise: object) -> RuntimeError:
-    """Return the error for a reaction to *promise*, which has settled, that its loop can run no more."""
+    """Return the error for a reaction to a settled *promise* that its closed loop can no longer run."""
     return RuntimeError(
         f"{call}() came after the loop of {promise!r} was closed\n\n"
         f"It can still be awaited and followed. Write Promise(promise).{call}(...) where another loop runs"

@@ -1,4 +1,4 @@
-"""Ways in: any value, awaitable or function made a promise."""
+"""Promises made from any value, awaitable or function."""
 
 import asyncio
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def attempt(
     try:
         return promise
     finally:
-        del promise  # this frame is seen from the traceback of what the function has raised
+        del promise  # this frame is reachable from the traceback of the function's error
 
 
 def with_resolvers() -> Resolvers:
@@ -147,7 +147,7 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
     """Return a promise that is fulfilled with *value* after *seconds*.
 
     Raises:
-        TypeError: *seconds* is not a number, or *value* is an awaitable, which would wait unseen (a coroutine is
+        TypeError: *seconds* is not a number, or *value* is an awaitable, which nobody awaits (a coroutine is
             closed).
         ValueError: *seconds* is not a number that can be waited for (NaN).
         RuntimeError: no event loop is running.
@@ -167,7 +167,7 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
         close_refused(value)
         raise TypeError(
             f"Promise.delay() needs a plain value, got {short(value)}\n\n"
-            "To start something after a while write Promise.delay(seconds).then(lambda _: work())"
+            "To start something later, write Promise.delay(seconds).then(lambda _: work())"
         )
     check_seconds("Promise.delay", seconds)
     promise: Promise[Any] = new_promise("Promise.delay", *((seconds,) if value is None else (seconds, value)))

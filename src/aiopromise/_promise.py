@@ -35,7 +35,7 @@ _STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CAN
 
 
 class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run time in 3.11
-    """A static method that an instance does not have, for there it would silently make another promise."""
+    """A static method that instances do not have: there it would silently make another promise."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.__func__.__name__ = name
@@ -98,7 +98,7 @@ class Promise(Core, AwaitableBase[T_co]):
             check_executor(source)
             begin(self, running_queue("Promise", source))
             execute(self, source)
-            del self, source  # this frame is seen from the traceback of what an executor has raised
+            del self, source  # this frame is reachable from the traceback of an executor's error
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a promise cannot be pickled or copied, it belongs to its event loop: {self!r}")
@@ -112,7 +112,7 @@ class Promise(Core, AwaitableBase[T_co]):
 
         A handler may be sync or async, and may return a value or any awaitable, which is awaited once. It is never
         called within ``then()``, but from the loop, in the context (`contextvars`) in which ``then()`` was called;
-        an async one runs as a Task that bears its name (ECMA-262 27.2.5.4; Promises/A+ 2.2).
+        an async one runs as a Task with its name (ECMA-262 27.2.5.4; Promises/A+ 2.2).
 
         Raises:
             TypeError: a handler is not a function; a coroutine given by mistake is closed.
@@ -161,7 +161,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "catch", None, handler, types)
 
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
-        """Return a promise for the same outcome, after *on_settled* was called, and awaited, whatever it was.
+        """Return a promise for the same outcome, whatever it is, after *on_settled* was called and awaited.
 
         The function gets no argument. What it returns is awaited and then dropped; what it raises replaces the
         outcome, with the old reason as ``__context__`` (ECMA-262 27.2.5.3).
@@ -374,7 +374,7 @@ class Promise(Core, AwaitableBase[T_co]):
     def result(self) -> Any:
         """Return the value, or raise the reason.
 
-        Whoever asks a rejected promise answers for the rejection.
+        Asking a rejected promise marks its rejection as handled.
 
         Raises:
             asyncio.InvalidStateError: the promise is pending; write ``await promise``.
@@ -395,7 +395,7 @@ class Promise(Core, AwaitableBase[T_co]):
     def exception(self) -> BaseException | None:
         """Return the reason of a rejected promise, and None for a fulfilled one.
 
-        Whoever asks a rejected promise answers for the rejection.
+        Asking a rejected promise marks its rejection as handled.
 
         Raises:
             asyncio.InvalidStateError: the promise is pending; write ``await promise``.
@@ -418,7 +418,7 @@ class Promise(Core, AwaitableBase[T_co]):
 
     def _reason(self, call: str) -> BaseException:
         if self._state == PENDING:
-            return asyncio.InvalidStateError(f"{call}() came before the end of {self!r}")
+            return asyncio.InvalidStateError(f"{call}() called while pending: {self!r}")
         reason: BaseException = self._value.retrieve(self)
         return reason
 
@@ -426,10 +426,10 @@ class Promise(Core, AwaitableBase[T_co]):
         """Call *callback* with this promise once it has settled, in its turn among the handlers.
 
         The callback runs in *context*, or in a copy of the current one. It is a consumer of the promise, but does
-        not answer for a rejection. What it raises goes to the loop's exception handler.
+        not handle a rejection. What it raises goes to the loop's exception handler.
 
         Raises:
-            TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
+            TypeError: *callback* is not a function, or is a coroutine function, which nobody would await.
 
         Example:
             >>> import asyncio
@@ -555,7 +555,7 @@ def _refuse(cls: type) -> NoReturn:
 
 use_promise_class(Promise)
 
-# A class of C is final by itself, and takes no method that is for classes below it.
+# A C class is final by itself, and takes no method that is meant for subclasses.
 with suppress(TypeError):
     cast(Any, Promise).__init_subclass__ = classmethod(_refuse)
 
