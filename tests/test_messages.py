@@ -122,8 +122,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "no source": (
         lambda given: Promise(5),
         TypeError,
-        "Promise() needs an awaitable or an executor, got 5\n\n"
-        "For a value you already have, write Promise.resolve(5)",
+        "Promise() needs an awaitable or an executor, got 5\n\nFor a value you already have, write Promise.resolve(5)",
     ),
     "coroutine function as executor": (
         lambda given: Promise(work),

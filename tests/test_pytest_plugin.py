@@ -19,7 +19,9 @@ SETTINGS = """
 [pytest]
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
-filterwarnings = error
+filterwarnings =
+    error
+    ignore:It looks like `register_random` was passed an object
 aiopromise = strict
 """
 

@@ -309,13 +309,20 @@ def with_a_cleanup(events: list[str], least: int) -> Callable[[int], Awaitable]:
     return work
 
 
+async def items_of(work: Callable[[int], Awaitable]) -> AsyncIterator[object]:
+    """Yield what *work* gives, which has a cleanup."""
+    yield await work(1)
+
+
 ON_A_LOOP = {
     "all": lambda work: Promise.all(work(1), work(2)),
     "race": lambda work: Promise.race(work(1), work(2)),
     "any": lambda work: Promise.any(work(1), work(2)),
     "all_settled": lambda work: Promise.all_settled(work(1), work(2)),
     "map": lambda work: Promise.map([1, 2], work),
+    "map, of an async source": lambda work: Promise.map(items_of(work), str),
     "a stream": lambda work: drained(Promise.map_unordered([1, 2], work)),
+    "a stream of an async source": lambda work: drained(Promise.map_unordered(items_of(work), str)),
     "as_completed": lambda work: values_of(Promise.as_completed(work(1), work(2))),
     "one in another": lambda work: Promise.all(Promise.race(work(1), work(2)).then(str), work(3)),
     "below a limit": lambda work: Promise.all(work(1), work(2)).timeout(3600),
@@ -341,6 +348,30 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
     tasks: list[asyncio.Task] = []
     asyncio.run(main(), debug=debug)
     assert {"clean"} == {*events}
+
+
+BESIDE_A_PROMISE: dict[str, Callable[[Awaitable], Promise]] = {
+    "all": lambda work: Promise.all(work, Promise(hang())),
+    "race": lambda work: Promise.race(work, Promise(hang()).then(str)),
+    "some": lambda work: Promise.some(2, [work, Promise(hang()).timeout(3600)]),
+    "all_keyed": lambda work: Promise.all_keyed({"work": work, "task": asyncio.ensure_future(hang())}),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("begin", BESIDE_A_PROMISE.values(), ids=BESIDE_A_PROMISE)
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_promise(begin, debug) -> None:
+    """A promise or Task of the caller's that ends first tells as well that all were asked."""
+    events: list[str] = []
+    work = with_a_cleanup(events, 3)
+
+    async def main() -> None:
+        promises.extend(begin(work(number)) for number in range(20))
+        await settle()
+
+    promises: list[Promise] = []
+    asyncio.run(main(), debug=debug)
+    assert ["clean"] * 20 == events
 
 
 async def level(number: int, work: Callable[[int], Awaitable]) -> None:

@@ -117,8 +117,8 @@ class Group(Upstream):
         self._propagates = False
         # Why others have failed after there was an outcome.
         self._late: list[BaseException] = []
-        # Whether a coroutine of ours was cancelled that had been asked to end: by itself, or else by somebody who asks
-        # all Tasks, as asyncio.run() does at its end.
+        # Whether an input was cancelled that had been asked to end: it alone, or by somebody who asks all Tasks, as
+        # asyncio.run() does at its end.
         self._was_one_asked = False
 
     def __repr__(self) -> str:
@@ -232,7 +232,7 @@ class Group(Upstream):
             return  # it was let go when it was in the queue already
         del self._inputs[input_]
         ended = input_.promise
-        if ended._state == CANCELLED and ended._value.was_asked_for and isinstance(input_, OwnedInput):
+        if ended._state == CANCELLED and ended._value.was_asked_for:
             self._was_one_asked = True
         try:
             if self._outcome is None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._combinators.reading import reading
 from aiopromise._engine.apart import apart
-from aiopromise._engine.cancellation import ask_each
+from aiopromise._engine.cancellation import AlreadyAsked, ask_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.primitives import copy_context
 from aiopromise._engine.state import pending
@@ -223,7 +223,8 @@ class Pool(Group):
         self._add(closing)
         # Where it has ended in this very turn, by itself, this takes up how.
         if self._is_reading or (isinstance(task, FUTURES) and task.done()):
-            ask_each((promise,), None, self.already_asked())
+            # At the end of the loop its Task was asked before, whatever has become of the calls.
+            ask_each((promise,), None, AlreadyAsked(self.promise._queue, [], True))
         closing.is_asked = promise._state == PENDING
         if not closing.is_asked:
             del self._inputs[closing]
