@@ -374,6 +374,30 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_promise(begin, debu
     assert ["clean"] * 20 == events
 
 
+async def fails_when_asked() -> None:
+    try:
+        await hang()
+    except CancelledError:
+        raise ValueError("no") from None
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("combine", [Promise.all, Promise.race], ids=["all", "race"])
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine, debug) -> None:
+    """What fails when it is asked makes the others losers, which were asked, too."""
+    events: list[str] = []
+    work = with_a_cleanup(events, 3)
+
+    async def main() -> None:
+        promises.extend(combine(fails_when_asked(), work(number)) for number in range(20))
+        await settle()
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+    promises: list[Promise] = []
+    asyncio.run(main(), debug=debug)
+    assert ["clean"] * 20 == events
+
+
 async def level(number: int, work: Callable[[int], Awaitable]) -> None:
     await (Promise(level(number - 1, work)) if number else work(0))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from aiopromise._engine.core import Core, broke_off, reject, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
-from aiopromise._engine.state import State, Upstream
+from aiopromise._engine.state import Upstream
 from aiopromise._engine.states import FULFILLED
 from aiopromise._engine.tasks import Wrapper
 from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
@@ -55,7 +55,7 @@ class ExecutorFuture(Upstream):
             if broke_off(self._promise, error):
                 raise
 
-    def cancel(self, promise: State, message: Any) -> tuple[()]:
+    def cancel(self, message: Any) -> tuple[()]:
         """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
         self._future.cancel()
         del self._future

@@ -85,12 +85,14 @@ class Deadline(PassThrough):
         source = self.source
         # One Task is asked as asyncio.timeout() asks it. Where there are several, or somebody else wants the source, it
         # is decided a turn later who is still there, as with an awaiter that is cancelled.
-        route = Route(source) if has_only(source, self) else None
-        if route is not None and route.task() is not None:
-            end(source, None)
-            return
-        tasks = [] if route is None else route.tasks()
-        if route is not None:
+        route: Route | None = None
+        tasks: list[asyncio.Task[Any]] = []
+        if has_only(source, self):
+            route = Route(source)
+            if route.task() is not None:
+                end(source, None)
+                return
+            tasks = route.tasks()
             route.announce()
         # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
         self._is_withdrawn = True

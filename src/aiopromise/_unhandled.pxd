@@ -13,6 +13,6 @@ cdef class Cancellation:
 cdef class Rejection:
     cdef public object reason, traceback
     cdef public object _loop, _origin, _told
-    cdef public bint _is_announced, _is_suspended
+    cdef public bint _may_be_announced, _is_suspended
     cdef public bint propagated, was_asked_for
     cpdef object retrieve(self, promise)

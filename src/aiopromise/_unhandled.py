@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
 from aiopromise._instruments import instruments
 
-__all__ = ["Cancellation", "Rejection", "UnhandledRejection", "announce", "listeners", "on_unhandled_rejection"]
+__all__ = ["Cancellation", "Rejection", "UnhandledRejection", "listeners", "on_unhandled_rejection"]
 
 
 class UnhandledRejection(NamedTuple):
@@ -115,9 +115,9 @@ class Rejection:
     """The reason of one promise; reports it, when it dies, unless somebody took it."""
 
     __slots__ = (
-        "_is_announced",
         "_is_suspended",
         "_loop",
+        "_may_be_announced",
         "_origin",
         "_told",
         "propagated",
@@ -139,7 +139,7 @@ class Rejection:
         self._loop = loop
         # Whether it is kept for somebody to whom it will be handed on, and who may then take their time.
         self._is_suspended = False
-        self._is_announced = True
+        self._may_be_announced = True
         self._origin = origin
         # The listeners to whom it was announced, until somebody took it.
         self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
@@ -157,14 +157,14 @@ class Rejection:
         """Return the reason to a caller who handles it from now on."""
         if self._told:
             self._told = ()
-            _tell(UnhandledRejection(promise, self.reason, handled=True), promise)
+            _tell(UnhandledRejection(promise, self.reason, handled=True))
         self._loop = None
         return BaseException.with_traceback(self.reason, self.traceback)
 
     def suspend(self) -> None:
         """Announce nothing, and report nothing as long as nobody else can see the promise."""
         self._is_suspended = True
-        self._is_announced = False
+        self._may_be_announced = False
 
     def resume(self) -> None:
         """Let somebody see the promise; it is reported if they drop it."""
@@ -172,9 +172,9 @@ class Rejection:
 
     def announce_unless_taken(self, promise: object) -> None:
         """Tell the listeners; they handle it from now on, and it is not reported again."""
-        if self._loop is not None and listeners and self._is_announced:
+        if self._loop is not None and listeners and self._may_be_announced:
             told = tuple(listeners)
-            _tell(UnhandledRejection(promise, self.reason, handled=False), promise)
+            _tell(UnhandledRejection(promise, self.reason, handled=False))
             self._loop = None
             self._told = told
 
@@ -199,20 +199,14 @@ class Rejection:
         loop.call_exception_handler(report | more)
 
 
-def announce(unhandled: list[tuple[Any, Rejection]]) -> None:
-    """Tell the listeners of every rejection that nobody has taken by now."""
-    for promise, rejection in unhandled:
-        rejection.announce_unless_taken(promise)
-
-
-def _tell(event: UnhandledRejection, promise: Any) -> None:
+def _tell(event: UnhandledRejection) -> None:
     for listener in tuple(listeners):
         try:
             listener(event)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            promise.get_loop().call_exception_handler(
+            event.promise.get_loop().call_exception_handler(
                 {
                     "message": f"a callback of on_unhandled_rejection() failed for {short(event.reason)}",
                     "exception": error,

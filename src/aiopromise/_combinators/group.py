@@ -117,8 +117,8 @@ class Group(Upstream):
         self._propagates = False
         # Why others have failed after there was an outcome.
         self._late: list[BaseException] = []
-        # Whether an input was cancelled that had been asked to end: it alone, or by somebody who asks all Tasks, as
-        # asyncio.run() does at its end.
+        # Whether an input that was asked to end has ended so, or failed: it alone was asked, or by somebody who asks all
+        # Tasks, as asyncio.run() does at its end.
         self._was_one_asked = False
 
     def __repr__(self) -> str:
@@ -144,7 +144,7 @@ class Group(Upstream):
     def exclusive_sources(self) -> list[State]:
         return [input_.promise for input_ in tuple(self._inputs) if input_.is_last()]
 
-    def cancel(self, promise: State, message: Any) -> list[State]:
+    def cancel(self, message: Any) -> list[State]:
         self._answer_request(message)
         # What others want is left, counted, as by a child that is cancelled; the rest is asked by whoever called this.
         for input_ in tuple(self._inputs):
@@ -232,7 +232,7 @@ class Group(Upstream):
             return  # it was let go when it was in the queue already
         del self._inputs[input_]
         ended = input_.promise
-        if ended._state == CANCELLED and ended._value.was_asked_for:
+        if ended._state != FULFILLED and ended._value.was_asked_for:
             self._was_one_asked = True
         try:
             if self._outcome is None:

@@ -41,7 +41,7 @@ class Arrival(Upstream):
     def exclusive_sources(self) -> list[State]:
         return self._group.losers()
 
-    def cancel(self, promise: State, message: Any) -> list[State]:
+    def cancel(self, message: Any) -> list[State]:
         return self._group.cancel_losers(message)
 
     def is_cancelling(self) -> bool:

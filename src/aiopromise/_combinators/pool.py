@@ -39,7 +39,6 @@ class Pool(Group):
         "_context",
         "_done",
         "_fn",
-        "_is_closing",
         "_is_in_context",
         "_is_reading",
         "_items",
@@ -75,9 +74,8 @@ class Pool(Group):
         self._iterator: Any = items
         self._reader: Reader | None = None
         self._vacancy = asyncio.Event()
-        # Whether the reader waits for an item; whether it is to take no more.
+        # Whether the reader waits for an item.
         self._is_reading = False
-        self._is_closing = False
         self._started_calls = 0
         self._done = 0
 
@@ -199,7 +197,7 @@ class Pool(Group):
         is_generator = issubclass(type(iterator), Generator)
         if is_generator and self._is_in_context:
             return  # _do() comes to it
-        self._iterator = self._reader = None
+        self._iterator = self._reader = None  # which tells the reader, too, to take no more
         close_items(iterator)
         if is_generator:
             self._close_generator(iterator)
@@ -218,7 +216,6 @@ class Pool(Group):
         # The reader becomes an input like any other, for which the pool waits: the source has its own cleanup.
         task = promise._upstream
         closing = OwnedInput(self, 0, promise)
-        self._is_closing = True
         self._vacancy.set()
         self._add(closing)
         # Where it has ended in this very turn, by itself, this takes up how.

@@ -45,7 +45,7 @@ async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
 
 async def _has_free_slot(pool: "Pool") -> bool:
     """Wait until one more call may begin, or return False if none will."""
-    while not pool._is_closing and (pool._outcome is not None or pool._free_slots() <= 0):
+    while pool._reader is not None and (pool._outcome is not None or pool._free_slots() <= 0):
         pool._vacancy.clear()
         await pool._vacancy.wait()
-    return not pool._is_closing
+    return pool._reader is not None

@@ -177,7 +177,7 @@ def ask_each(promises: Iterable[State], message: Any, already_asked: AlreadyAske
 
 def _ask_through(route: Route, message: Any, already_asked: AlreadyAsked | None) -> None:
     """Ask all that an `Upstream` leads to."""
-    sources = iter(route.upstream.cancel(route.links[-1], message))
+    sources = iter(route.upstream.cancel(message))
     _ask_all([(route, sources)], message, already_asked)
 
 
@@ -203,7 +203,7 @@ def _ask_all(
             route = Route(source)
             route.announce()
             if isinstance(route.upstream, Upstream):
-                stack.append((route, iter(route.upstream.cancel(route.links[-1], message))))
+                stack.append((route, iter(route.upstream.cancel(message))))
             else:
                 _ask_or_fail(route, message, already_asked)
 
@@ -302,9 +302,6 @@ class PassThrough(Upstream):
         """Be no consumer of the source any more."""
         withdraw(self.source, self)
 
-    def _react(self) -> None:
-        raise NotImplementedError
-
 
 class Shield(Upstream):
     """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
@@ -321,7 +318,7 @@ class Shield(Upstream):
     def sole_source(self) -> Core:
         return self.source
 
-    def cancel(self, promise: State, message: Any) -> tuple[()]:
+    def cancel(self, message: Any) -> tuple[()]:
         # Nothing above is asked, and is_cancelling() says that there is no end to wait for: it is cancelled at once.
         withdraw(self.source, self)
         return ()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiopromise._engine.tasks import was_asked
 from aiopromise._instruments import instruments
-from aiopromise._unhandled import Rejection, announce
+from aiopromise._unhandled import Rejection
 
 __all__ = ["Queue", "Reaction"]
 
@@ -239,7 +239,8 @@ class Queue:
             self._run(most)
             if self._unhandled and not self.items:
                 unhandled, self._unhandled = self._unhandled, []
-                announce(unhandled)
+                for promise, rejection in unhandled:
+                    rejection.announce_unless_taken(promise)
         finally:
             # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
             self._armed = self._scheduled

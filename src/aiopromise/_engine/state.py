@@ -91,8 +91,8 @@ class Upstream(Reaction):
         """Return the sources with no other consumer: those that `cancel()` would return."""
         return ()
 
-    def cancel(self, promise: State, message: Any) -> Iterable[State]:
-        """Take a request to end *promise*, and return the promises to cancel for that."""
+    def cancel(self, message: Any) -> Iterable[State]:
+        """Take a request to end the promise, and return the promises to cancel for that."""
         return ()
 
     def is_cancelling(self) -> bool:
