@@ -147,27 +147,37 @@ def check_callback(call: str, callback: object) -> None:
     if not callable(callback):
         raise needs_function(call, callback)
     if is_async(callback):
-        name = call.removeprefix(".")
-        raise TypeError(f"{name}() needs a plain function, got the coroutine function {short(callback)}")
+        raise TypeError(f"{_name(call)} needs a plain function, got the coroutine function {short(callback)}")
 
 
 def check_result(call: str, callback: object, result: object) -> None:
     """Raise if *callback* has given a coroutine, which nobody will await; close that."""
     if is_coroutine(result):
         result.close()
-        name = call.removeprefix(".")
-        raise TypeError(f"{name}() needs a plain function, got {short(callback)}, which has returned a coroutine")
+        raise TypeError(f"{_name(call)} needs a plain function, got {short(callback)}, which has returned a coroutine")
 
 
 def needs_function(call: str, value: object, *others: object) -> TypeError:
     """Return the error for a *value* that cannot be called; *others* came with it and are refused, too."""
-    message = f"{call.removeprefix('.')}() needs a function, got {short(value)}"
+    message = f"{_name(call)} needs a function, got {short(value)}"
     if is_coroutine(value):
         name = getattr(value, "__name__", "work")
-        message += f"\n\nYou wrote {call}({name}(...)). Write {call}({name}): it is called when its turn comes."
+        wrote, write = _with(call, f"{name}(...)"), _with(call, name)
+        message += f"\n\nYou wrote {wrote}. Write {write}: it is called when its turn comes."
     for refused in (value, *others):
         close_refused(refused)
     return TypeError(message)
+
+
+def _name(call: str) -> str:
+    """Return the name of the method, or of its argument, as a sentence begins with it."""
+    name = call.removeprefix(".")
+    return name if name.endswith(")") else f"{name}()"
+
+
+def _with(call: str, argument: str) -> str:
+    """Return *call* as a user would write it: ``Promise.map(on_progress=`` takes the argument, too."""
+    return f"{call[:-1]}{argument})" if call.endswith(")") else f"{call}({argument})"
 
 
 def check_seconds(call: str, seconds: object) -> None:

@@ -7,7 +7,7 @@ from aiopromise._engine.state cimport State, Upstream, has_only, pending, subscr
 from aiopromise._engine.tasks cimport Outcome
 from aiopromise._unhandled cimport Rejection
 
-cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
+cdef Py_ssize_t FULFILLED, PENDING, REJECTED
 
 
 cdef class Input(Reaction):

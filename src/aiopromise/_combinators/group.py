@@ -21,7 +21,7 @@ from aiopromise._engine.core import (
 )
 from aiopromise._engine.queue import Reaction
 from aiopromise._engine.state import State, Upstream, has_only, pending, subscribe, withdraw
-from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
+from aiopromise._engine.states import FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._factories import resolve
@@ -117,8 +117,8 @@ class Group(Upstream):
         self._propagates = False
         # Why others have failed after there was an outcome.
         self._late: list[BaseException] = []
-        # Whether an input that was asked to end has ended so, or failed: it alone was asked, or by somebody who asks all
-        # Tasks, as asyncio.run() does at its end.
+        # Whether an input that was asked to end has ended so, or failed: it alone was asked, or all Tasks were, as by
+        # asyncio.run() at its end.
         self._was_one_asked = False
 
     def __repr__(self) -> str:
