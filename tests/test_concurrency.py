@@ -1109,6 +1109,10 @@ async def test_on_progress_is_a_function(call: str) -> None:
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)([1], double, on_progress=7)
     assert f"Promise.{call}(on_progress=) needs a function, got 7" == str(caught.value)
+    with pytest.raises(TypeError) as caught:
+        getattr(Promise, call)([1], double, on_progress=work(1))
+    wrote, write = f"Promise.{call}(on_progress=work(...))", f"Promise.{call}(on_progress=work)"
+    assert f"You wrote {wrote}. Write {write}: " in str(caught.value)
 
 
 @pytest.mark.parametrize("call", ["map", "filter", "each"])

@@ -437,8 +437,11 @@ def test_resolvers_of_a_closed_loop_say_so(name: str, value: Any) -> None:
         ("then", lambda promise: promise.then(print)),
         ("catch", lambda promise: promise.catch(print)),
         ("finally_", lambda promise: promise.finally_(print)),
+        ("timeout", lambda promise: promise.timeout(1)),
+        ("shield", lambda promise: promise.shield()),
         ("cancel", lambda promise: promise.cancel()),
         ("add_done_callback", lambda promise: promise.add_done_callback(print)),
+        ("remove_done_callback", lambda promise: promise.remove_done_callback(print)),
     ],
 )
 async def test_another_thread_is_told_what_it_may_call(name: str, call: Callable) -> None:

@@ -2,8 +2,9 @@ cimport cython
 from aiopromise._engine.awaiter cimport wait
 from aiopromise._engine.core cimport Core, link, start_or_follow
 from aiopromise._engine.state cimport begin, pending, subscribe, withdraw
-cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks cimport is_awaitable
+
+cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
 
 
 @cython.final

@@ -1,4 +1,3 @@
-cimport cython
 from aiopromise._engine.core cimport (
     Core, adopt_outcome, detach_future, mark_handled, mark_propagated, resolve_with, settle_with,
 )

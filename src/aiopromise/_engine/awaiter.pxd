@@ -1,8 +1,8 @@
-cimport cython
 from aiopromise._engine.core cimport Core
 from aiopromise._engine.primitives cimport copy_context
 from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport has_only, subscribe, withdraw
+
 cdef Py_ssize_t FULFILLED, PENDING
 
 

@@ -1,12 +1,12 @@
-cimport cython
 from aiopromise._engine.core cimport (
     Core, adopt_outcome, adopt_state, detach_future, mark_handled, reject, settle,
 )
 from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport State, Upstream, has_only, settled, withdraw
-cdef Py_ssize_t CANCELLED, PENDING, REJECTED
 from aiopromise._engine.tasks cimport was_asked
 from aiopromise._unhandled cimport Cancellation
+
+cdef Py_ssize_t CANCELLED, PENDING, REJECTED
 
 
 cdef class PassThrough(Upstream):

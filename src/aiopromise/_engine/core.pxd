@@ -2,9 +2,10 @@ cimport cython
 from aiopromise._engine.primitives cimport copy_context, new, run_in
 from aiopromise._engine.queue cimport Queue
 from aiopromise._engine.state cimport State, Upstream, is_awaited_by, subscribe
-cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks cimport Outcome
 from aiopromise._unhandled cimport Cancellation, Rejection
+
+cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
 
 
 cdef class Core(State):

@@ -1,6 +1,4 @@
 cimport cython
-
-
 from aiopromise._unhandled cimport Rejection
 
 

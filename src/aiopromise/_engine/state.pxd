@@ -1,6 +1,7 @@
 cimport cython
 from aiopromise._engine.primitives cimport new
 from aiopromise._engine.queue cimport Queue, Reaction
+
 cdef Py_ssize_t PENDING
 
 

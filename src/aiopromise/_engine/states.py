@@ -4,7 +4,7 @@ from typing import Final
 
 __all__ = ["CANCELLED", "FULFILLED", "PENDING", "REJECTED"]
 
-# Compiled, they are constants of C: see the declarations beside this module.
+# A module that is compiled declares those that it uses as integers of C, which are set when it imports them.
 PENDING: Final = 0
 FULFILLED: Final = 1
 REJECTED: Final = 2
