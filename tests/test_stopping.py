@@ -2,15 +2,18 @@
 
 import asyncio
 import gc
+import time
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from aiopromise import Promise, on_unhandled_rejection, promisify
+from aiopromise import Promise, Thenable, on_unhandled_rejection, promisify
 from aiopromise.testing import settle
 from helpers import outcome, turns, value_or_class
 
@@ -326,6 +329,8 @@ ON_A_LOOP = {
     "as_completed": lambda work: values_of(Promise.as_completed(work(1), work(2))),
     "one in another": lambda work: Promise.all(Promise.race(work(1), work(2)).then(str), work(3)),
     "below a limit": lambda work: Promise.all(work(1), work(2)).timeout(3600),
+    "a promise of gather": lambda work: Promise(asyncio.gather(work(1), work(2))),
+    "gather among others": lambda work: Promise.all(Promise(asyncio.gather(work(1), work(2))).then(str), work(3)),
     # No promise: what asyncio itself does, for comparison.
     "gather": lambda work: asyncio.gather(work(1), work(2)),
 }
@@ -485,6 +490,126 @@ def test_the_end_of_the_loop_does_not_break_into_the_cleanup_of_a_source(debug) 
     kept: list[Promise] = []
     asyncio.run(main(), debug=debug)
     assert ["closed"] == events
+
+
+async def rows() -> AsyncIterator[int]:
+    """Yield three items, a few turns apart."""
+    for number in range(3):
+        await turns()
+        yield number
+        await turns()
+
+
+async def read(items: AsyncIterator[object], read_items: list[object]) -> None:
+    async for item in items:
+        await turns()
+        read_items.append(item)
+
+
+def from_a_thread() -> str:
+    """Return after the loop has had many turns, as a rule."""
+    time.sleep(0.02)
+    return "flushed"
+
+
+def settled_later() -> Promise:
+    promise, resolve, _ = Promise.with_resolvers()
+    asyncio.get_running_loop().call_later(0.01, resolve, "flushed")
+    return promise
+
+
+def future_set_later() -> asyncio.Future:
+    future: asyncio.Future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, future.set_result, "flushed")
+    return future
+
+
+class SettledLater(Thenable):
+    def then(self, resolve, reject, /) -> None:
+        asyncio.get_running_loop().call_later(0.01, resolve, "flushed")
+
+
+CLEANUPS: dict[str, tuple[Callable[[list, Executor], Awaitable], list[object]]] = {
+    "reads a generator": (lambda done, _: read(rows(), done), [0, 1, 2]),
+    "reads a generator by map()": (lambda done, _: Promise.map(rows(), done.append, concurrency=1), [0, 1, 2]),
+    "reads a stream": (lambda done, _: read(Promise.map_unordered([4, 4], turns), done), [None, None]),
+    "reads what is completed": (lambda done, _: read(Promise.as_completed(turns(), turns()), done), [ANY, ANY]),
+    "waits for a job": (lambda done, threads: Promise.submit(threads, from_a_thread).then(done.append), ["flushed"]),
+    "waits for a resolver": (lambda done, _: settled_later().then(done.append), ["flushed"]),
+    "waits for a Future": (lambda done, _: Promise(future_set_later()).then(done.append), ["flushed"]),
+    "waits for a Thenable": (lambda done, _: Promise.resolve(SettledLater()).then(done.append), ["flushed"]),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize(("cleanup", "expected"), CLEANUPS.values(), ids=CLEANUPS)
+def test_the_end_of_the_loop_lets_a_cleanup_do_its_work(cleanup, expected, before, debug) -> None:
+    """In a function or a coroutine, in whatever turn it begins: as the ``finally`` of a Task would do it."""
+    done: list[list[object]] = [[], [], []]
+
+    async def begun_later(number: int) -> None:
+        for _ in range(before):
+            await asyncio.sleep(0)
+        await cleanup(done[number], threads)
+
+    async def main() -> None:
+        promises.append(Promise(hang()).finally_(lambda: cleanup(done[0], threads)))
+        promises.append(Promise.delay(3600).finally_(lambda: begun_later(1)))
+        promises.append(Promise(hang()).catch(CancelledError, lambda error: begun_later(2)))
+        await turns()
+
+    promises: list[Promise] = []
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(main(), debug=debug)
+    assert [expected] * 3 == done
+
+
+def test_what_is_pending_when_a_cleanup_begins_ends_with_the_loop() -> None:
+    """So that a cleanup which waits for what nobody will settle does not wait for ever."""
+    events: list[str] = []
+
+    async def main() -> None:
+        pending = Promise.with_resolvers().promise
+        waiting = Promise(hang()).finally_(lambda: Promise.all_settled(pending))
+        promises.append(waiting.finally_(lambda: events.append("ended")))
+        await turns()
+
+    promises: list[Promise] = []
+    asyncio.run(main())
+    assert ["ended"] == events
+
+
+def test_a_generator_that_a_cleanup_has_left_is_closed_with_the_loop() -> None:
+    """And what that raises is reported as asyncio does it."""
+    events: list[str] = []
+
+    async def endless(error: Exception | None) -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            await turns()
+            events.append("closed")
+            if error is not None:
+                raise error
+
+    async def leave() -> None:
+        for generator in generators:
+            await anext(generator)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, report: reports.append(report))
+        promises.append(Promise(hang()).finally_(leave))
+        await turns()
+
+    promises: list[Promise] = []
+    generators = [endless(None), endless(ValueError("no"))]
+    reports: list[dict[str, Any]] = []
+    asyncio.run(main())
+    assert ["closed", "closed"] == events
+    assert [("ValueError('no')", generators[1])] == [(repr(one["exception"]), one["asyncgen"]) for one in reports]
+    assert f"an error occurred during closing of asynchronous generator {generators[1]!r}" == reports[0]["message"]
 
 
 REQUESTS: dict[str, Callable[[Promise, asyncio.Task], object]] = {

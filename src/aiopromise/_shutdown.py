@@ -30,23 +30,25 @@ def guarded(queue: Queue) -> AsyncGenerator[None, None]:
     """Return a guard of *queue* that its loop knows."""
     guard = _guard(queue)
     if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
-        start_generator(guard, queue.loop)
+        _start(guard, queue.loop, None)
         return guard
     with warnings.catch_warnings():
         # The loop warns of generators that come after shutdown_asyncgens(), for it may not be called again.
         warnings.simplefilter("ignore", ResourceWarning)
-        start_generator(guard, queue.loop)
+        _start(guard, queue.loop, None)
     return guard
 
 
-def start_generator(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop) -> None:
-    """Let *generator* run to its first ``yield``, so that *loop* knows it and its ``finally`` will run.
+def start_generator(generator: AsyncGenerator[Any, None], queue: Queue) -> None:
+    """Let *generator* run to its first ``yield``, so that the end of the loop closes it."""
+    _start(generator, queue.loop, queue.generators.add if queue.has_cleanup() else None)
 
-    The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
-    nest_asyncio runs has none.
-    """
+
+def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop, firstiter: Any) -> None:
+    # The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
+    # nest_asyncio runs has none.
     hooks = sys.get_asyncgen_hooks()
-    firstiter = getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
+    firstiter = firstiter or getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
     finalizer = getattr(loop, "_asyncgen_finalizer_hook", hooks.finalizer)
     sys.set_asyncgen_hooks(firstiter, finalizer)
     try:
@@ -58,13 +60,19 @@ def start_generator(generator: AsyncGenerator[Any, None], loop: asyncio.Abstract
 
 
 async def _finish(queue: Queue) -> None:
-    """Cancel all that is pending, once, and wait until it has ended."""
+    """Cancel all that is pending, once, wait until it has ended, and close what the cleanups have read."""
+    queue.keep_generators()
     asked: set[Any] = set()
     # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
     # cleanups have ended.
-    await _cancel_and_wait(queue, queue.pending_roots(), asked)
-    while unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
-        await _cancel_and_wait(queue, unasked, asked)
+    await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True), asked)
+    while True:
+        if unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
+            await _cancel_and_wait(queue, unasked, asked)
+        elif queue.generators:
+            await _close_generators(queue)
+        else:
+            return
 
 
 async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
@@ -80,3 +88,18 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
             await asyncio.wait(running)
         else:
             return
+
+
+async def _close_generators(queue: Queue) -> None:
+    """Close the generators that the loop did not close, for a cleanup might have read them, as the loop would."""
+    generators = list(queue.generators)
+    queue.generators.clear()
+    results = await asyncio.gather(*(one.aclose() for one in generators), return_exceptions=True)
+    for generator, result in zip(generators, results, strict=True):
+        if isinstance(result, Exception):
+            report = {
+                "message": f"an error occurred during closing of asynchronous generator {generator!r}",
+                "exception": result,
+                "asyncgen": generator,
+            }
+            queue.loop.call_exception_handler(report)

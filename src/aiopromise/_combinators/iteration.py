@@ -86,7 +86,7 @@ class Iterated(Group):
     def stream(self) -> AsyncGenerator[Any, None]:
         """Return the iterator; from now on closing it, or dropping it, ends what it was made of."""
         generator = shown_as(f"Promise.{self._method}")(self._iterate())
-        start_generator(generator, self.promise._queue.loop)
+        start_generator(generator, self.promise._queue)
         return generator
 
     async def _iterate(self) -> AsyncGenerator[Any, None]:

@@ -27,6 +27,9 @@ async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
             except asyncio.CancelledError:
                 yield "rest of the batch"   <-- it stands here when it is closed
     """
+    queue = pool.promise._queue
+    if queue.has_cleanup():
+        queue.keep_generators()  # it may be the cleanup that reads this
     try:
         while await _has_free_slot(pool):
             pool._is_reading = True

@@ -20,7 +20,6 @@ from aiopromise._engine.tasks import (
     GATHERING,
     TASKS,
     Outcome,
-    begins_at_once,
     is_awaitable,
     name_of,
     new_task,
@@ -440,14 +439,16 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     queue = promise._queue
     if context is None:
         context = copy_context()
-    if (cleanup or queue.is_in_cleanup) and not begins_at_once(queue.loop):
-        coroutine = as_cleanup(coroutine)
+    if cleanup or queue.is_in_cleanup:
+        coroutine = as_cleanup(coroutine, queue)
     # While it takes its first step nobody has the Task, and a request to end is left in early_requests.
     #
     #     async def handler(value):
     #         promise.cancel()      <-- here there is no Task to ask
     #         await fetch(value)    <-- it is asked when it stands here
     promise._upstream = coroutine
+    if cleanup:
+        queue.is_in_cleanup = True  # the first step is part of it
     try:
         if handler is None:
             # This stands on the frames of a user, who may have called their promise by a name.
@@ -458,6 +459,9 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         queue.early_requests.pop(promise, None)
         _close(coroutine, queue.loop)
         raise
+    finally:
+        if cleanup:
+            queue.is_in_cleanup = False
     promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
     request = queue.early_requests.pop(promise, None) if queue.early_requests else None
     if task.done():
@@ -507,7 +511,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         return
     # Unlike the answer of a handler it is not begun at once: Promise(coroutine) is create_task(coroutine).
     queue = promise._queue
-    coroutine = as_cleanup(awaitable) if queue.is_in_cleanup else as_coroutine(awaitable)
+    coroutine = as_cleanup(awaitable, queue) if queue.is_in_cleanup else as_coroutine(awaitable)
     try:
         task = new_task(queue.loop, coroutine)
     except BaseException:

@@ -7,6 +7,7 @@ from contextvars import Context
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any, Final, TypeVar, cast, final
 
+from aiopromise._engine.queue import Queue
 from aiopromise._engine.tasks import FUTURES, TASKS, Outcome
 from aiopromise._errors import is_coroutine, is_ours, traceback_of
 
@@ -127,15 +128,19 @@ class TapCoroutine(CoroutineWrapper[Any]):
         promise = work.finally_(close)
         promise.cancel()    <-- the Task of close() is made in a later turn,
         promise.cancel()    <-- and is asked to end here: asyncio throws into the coroutine, in place of beginning it
+
+    The async generators that it reads are kept for it by the queue: the hook for that is set before each step, because
+    a loop sets its own whenever it is run, and `asyncio.run()` runs it several times.
     """
 
-    __slots__ = ("_must_begin", "awaited", "outcome")
+    __slots__ = ("_must_begin", "_queue", "awaited", "outcome")
 
     def __init__(self, awaited: Any, outcome: Outcome | None = None) -> None:
         self._coroutine: Coroutine[Any, Any, Any] = as_coroutine(awaited)
         self.awaited = awaited
         self.outcome = outcome
         self._must_begin = False
+        self._queue: Queue | None = None
 
     def send(self, value: Any, /) -> Any:
         self._must_begin = False
@@ -176,6 +181,8 @@ class TapCoroutine(CoroutineWrapper[Any]):
 
     def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
         outcome = self.outcome
+        if self._queue is not None:
+            self._queue.keep_generators()
         try:
             if outcome is None or outcome.fulfilled:
                 return step(*arguments)
@@ -188,10 +195,11 @@ class TapCoroutine(CoroutineWrapper[Any]):
         raise StopIteration(outcome)
 
 
-def as_cleanup(awaitable: Awaitable[Any]) -> TapCoroutine:
+def as_cleanup(awaitable: Awaitable[Any], queue: Queue) -> TapCoroutine:
     """Return a coroutine for *awaitable* that begins even if its Task is cancelled before the first step."""
     coroutine = awaitable if isinstance(awaitable, TapCoroutine) else TapCoroutine(awaitable)
     coroutine._must_begin = True
+    coroutine._queue = queue
     return coroutine
 
 

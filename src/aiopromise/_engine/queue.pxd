@@ -9,17 +9,18 @@ cdef class Reaction:
 @cython.final
 cdef class Queue:
     cdef public object loop, loop_class, kind, works, cleanups, early_requests, patient, shutdown_hook, tracer
-    cdef public object items, run_forever
+    cdef public object items, run_forever, generators
     cdef public bint debug, traced, is_in_cleanup, has_ended
     cdef public Py_ssize_t requests
     cdef public object _append, _every_task_was_asked, _guard, _unhandled, _roots
-    cdef public Py_ssize_t _roots_limit
+    cdef public Py_ssize_t _roots_limit, _roots_before_cleanups
     cdef public bint _armed, _refuses, _scheduled
 
     cpdef object push(self, Reaction reaction)
     cpdef object extend(self, reactions)
     cpdef object track_unhandled(self, promise, rejection)
     cpdef object watch(self, root)
+    cpdef bint has_cleanup(self)
     cpdef object hold(self)
     cpdef object flush(self)
     cpdef object look_at_loop(self)

@@ -5,6 +5,7 @@ knows what is unfinished on its loop.
 """
 
 import asyncio
+import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -50,12 +51,14 @@ class Queue:
         "_guard",
         "_refuses",
         "_roots",
+        "_roots_before_cleanups",
         "_roots_limit",
         "_scheduled",
         "_unhandled",
         "cleanups",
         "debug",
         "early_requests",
+        "generators",
         "has_ended",
         "is_in_cleanup",
         "items",
@@ -92,6 +95,8 @@ class Queue:
         # Whether the handler of a cleanup is being called: the coroutines that it makes promises of have to begin, even
         # if they are asked to end before that.
         self.is_in_cleanup = False
+        # The async generators that may be read by a cleanup: the end of the loop closes them after it.
+        self.generators: weakref.WeakSet[Any] = weakref.WeakSet()
         # Requests to end that have come to a coroutine in its first step, by its promise.
         self.early_requests: dict[Any, Any] = {}
         # How many requests to end are being handed on from Task to Task, each within the one before it.
@@ -115,6 +120,8 @@ class Queue:
         self._unhandled: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
+        # How many of them are older than any cleanup that runs.
+        self._roots_before_cleanups = 0
         # Whether the loop refuses to be run by a handler, and the method of its class when that was looked at.
         self._refuses = False
         self.run_forever: object = None
@@ -145,14 +152,43 @@ class Queue:
     def watch(self, root: object) -> None:
         """Have *root*, whose outcome comes from outside, cancelled when the loop ends; hold it only weakly."""
         self._roots.append(weakref.ref(root))
+        if not self.has_cleanup():
+            self._roots_before_cleanups = len(self._roots)
         if len(self._roots) > self._roots_limit:
+            older = self.pending_roots(older_than_cleanups=True)
             self._roots = [weakref.ref(root) for root in self.pending_roots()]
+            self._roots_before_cleanups = len(older)
             self._roots_limit = 1000 + 2 * len(self._roots)
 
-    def pending_roots(self) -> list[Any]:
-        """Return those that are watched, alive and pending."""
-        roots = [root() for root in self._roots]
+    def pending_roots(self, *, older_than_cleanups: bool = False) -> list[Any]:
+        """Return those that are watched, alive and pending; all of them, or those for which no cleanup can wait.
+
+        A cleanup waits for what it has made itself, as a rule, and not for what was pending when it began:
+
+            connection.finally_(lambda: Promise.submit(threads, flush))    <-- this job is for the cleanup to wait for
+        """
+        watched = self._roots[: self._roots_before_cleanups] if older_than_cleanups else self._roots
+        roots = [root() for root in watched]
         return [root for root in roots if root is not None and not root.done()]
+
+    def has_cleanup(self) -> bool:
+        """Tell whether a cleanup runs."""
+        return self.is_in_cleanup or bool(self.cleanups)
+
+    def keep_generators(self) -> None:
+        """Let async generators that are begun from now on be closed after the cleanups, and not with all others.
+
+        The loop closes all that it knows as soon as all its Tasks have ended, and does not wait for those that have
+        begun since:
+
+            async def save():
+                async for row in rows():    <-- a cleanup which is to read all of them
+                    await store(row)
+        """
+        # Not those of another loop, or of trio as a guest of this one.
+        hook = sys.get_asyncgen_hooks().firstiter
+        if hook == getattr(self.loop, "_asyncgen_firstiter_hook", hook):
+            sys.set_asyncgen_hooks(firstiter=self.generators.add)
 
     def every_task_was_asked(self) -> bool:
         """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
@@ -232,6 +268,8 @@ class Queue:
         self.traced = self.debug or bool(instruments)
         if self.loop_class.run_forever is not self.run_forever:
             self.look_at_loop()
+        if not self.cleanups:
+            self._roots_before_cleanups = len(self._roots)
         self._armed = self._refuses or self._scheduled
         if not self._armed and len(self.items) > 1:
             self._arm()  # the first may run the loop until another of them has run

@@ -14,6 +14,5 @@ cdef class Outcome:
 cpdef bint is_awaitable(value) except -1
 cpdef object new_task(loop, coroutine)
 cpdef object start(loop, coroutine, name, context)
-cpdef bint begins_at_once(loop) except -1
 cpdef bint was_asked(future) except -1
 cpdef object name_of(handler)

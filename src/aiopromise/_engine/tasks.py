@@ -23,7 +23,6 @@ __all__ = [
     "Handler",
     "Outcome",
     "Wrapper",
-    "begins_at_once",
     "is_awaitable",
     "name_of",
     "new_task",
@@ -89,11 +88,6 @@ def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any
     if not asyncio.isfuture(task):
         raise not_a_task(task)
     return task
-
-
-def begins_at_once(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether the Task of a handler is sure to have taken its first step when `start()` returns."""
-    return sys.version_info >= (3, 12) and loop.get_task_factory() is None
 
 
 def start(
