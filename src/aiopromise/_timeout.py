@@ -86,7 +86,7 @@ class Deadline(PassThrough):
         # One Task is asked as asyncio.timeout() asks it. Where there are several, or somebody else wants the source, it
         # is decided a turn later who is still there, as with an awaiter that is cancelled.
         route: Route | None = None
-        tasks: list[asyncio.Task[Any]] = []
+        tasks: list[asyncio.Future[Any]] = []
         if has_only(source, self):
             route = Route(source)
             if route.task() is not None:
@@ -101,7 +101,7 @@ class Deadline(PassThrough):
             task.cancel()
 
     @shown_as("Promise.timeout")
-    def _withdraw(self, asked: "list[asyncio.Task[Any]]", route: Route | None) -> None:
+    def _withdraw(self, asked: "list[asyncio.Future[Any]]", route: Route | None) -> None:
         if route is not None:
             route.retract()
         source, target = self.source, self.target

@@ -57,6 +57,9 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
     called in that order. It runs in the context (`contextvars`) in which it was registered, not in that of the
     rejection. What a callback raises goes to the loop's exception handler.
 
+    What `Promise.as_completed()` hands out may be taken at any later time. Such a rejection is not announced, and is
+    reported if its promise is dropped.
+
     The rule is that of the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
 
     Raises:

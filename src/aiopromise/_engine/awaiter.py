@@ -133,7 +133,7 @@ class Awaiter(Reaction):
     def _has_come_round(self) -> bool:
         return self._stage == _ROUND
 
-    def _withdraw_later(self, message: Any, asked: "list[asyncio.Task[Any]]", route: Route | None) -> asyncio.Handle:
+    def _withdraw_later(self, message: Any, asked: "list[asyncio.Future[Any]]", route: Route | None) -> asyncio.Handle:
         queue = self._promise._queue
         return self._later(_withdraw, message, AlreadyAsked(queue, asked, not queue.loop.is_running()), route)
 

@@ -3,7 +3,7 @@
 import asyncio
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from aiopromise._engine.core import (
     Core,
@@ -19,7 +19,7 @@ from aiopromise._engine.core import (
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, Upstream, has_only, settled, withdraw
 from aiopromise._engine.states import CANCELLED, PENDING, REJECTED
-from aiopromise._engine.tasks import FUTURES, TASKS, was_asked
+from aiopromise._engine.tasks import FUTURES, GATHERING, TASKS, was_asked
 from aiopromise._unhandled import Cancellation
 
 __all__ = [
@@ -31,6 +31,10 @@ __all__ = [
     "cancel",
     "end",
 ]
+
+
+# What is asked to end at once, and not in the turn after that: Tasks, and what hands the request on to some.
+_RUNNING: Final = (*TASKS, GATHERING)
 
 
 class AlreadyAsked:
@@ -46,7 +50,7 @@ class AlreadyAsked:
 
     __slots__ = ("_ids", "_may_end", "_queue", "_tasks")
 
-    def __init__(self, queue: Queue, tasks: "list[asyncio.Task[Any]]", may_end: bool) -> None:
+    def __init__(self, queue: Queue, tasks: "list[asyncio.Future[Any]]", may_end: bool) -> None:
         self._queue = queue
         self._tasks = tasks
         self._may_end = may_end
@@ -92,20 +96,20 @@ class Route:
     def __repr__(self) -> str:
         return f"<a request to end {self.links[0]!r}>"  # as that of AlreadyAsked
 
-    def task(self) -> "asyncio.Task[Any] | None":
-        """Return the one Task that the request reaches, if it is one."""
-        return self.upstream if isinstance(self.upstream, TASKS) and not self.upstream.done() else None
+    def task(self) -> "asyncio.Future[Any] | None":
+        """Return the one Task that the request reaches, if it is one; or `asyncio.gather`, which asks its own."""
+        return self.upstream if isinstance(self.upstream, _RUNNING) and not self.upstream.done() else None
 
-    def tasks(self) -> "list[asyncio.Task[Any]]":
-        """Return the Tasks that the request reaches, also through an `Upstream`, in the order of their being asked."""
-        tasks: list[asyncio.Task[Any]] = []
+    def tasks(self) -> "list[asyncio.Future[Any]]":
+        """Return all that the request reaches, also through an `Upstream`, in the order of their being asked."""
+        tasks: list[asyncio.Future[Any]] = []
         upstreams: list[Any] = [self.upstream]
         while upstreams:
             upstream = upstreams.pop()
             if isinstance(upstream, Upstream):
                 sources: Any = upstream.exclusive_sources()
                 upstreams.extend(Route(source).upstream for source in reversed(sources))
-            elif isinstance(upstream, TASKS) and not upstream.done():
+            elif isinstance(upstream, _RUNNING) and not upstream.done():
                 tasks.append(upstream)
         return tasks
 
