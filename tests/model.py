@@ -478,7 +478,7 @@ class Promise:
             if self.loop.has_ring:
                 raise GeneratorExit  # the program is given up
             if self.source is not None and self.source is self.loop.running:
-                raise RuntimeError("a Task cannot await the promise of its own result")
+                raise RuntimeError("a Task cannot await its own promise")
             wait = Wait(self)
             yield wait
             return wait.give()

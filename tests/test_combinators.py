@@ -177,8 +177,8 @@ def never() -> Promise:
 # ------------------------------------------------------------------------------------------------------ what each gives
 
 EMPTY = {
-    "any": "ValueError('Promise.any() needs at least one awaitable: nothing could fulfil it')",
-    "race": "ValueError('Promise.race() needs at least one awaitable: it would never settle')",
+    "any": "ValueError('Promise.any() needs at least one awaitable, or nothing could fulfil it')",
+    "race": "ValueError('Promise.race() needs at least one awaitable, or it would never settle')",
     "some": "ValueError('Promise.some(1, ...) needs at least 1 awaitables, got 0')",
 }
 
@@ -604,7 +604,7 @@ async def test_a_call_that_is_refused_closes_its_coroutines(call) -> None:
 @pytest.mark.parametrize("name", COMBINATORS)
 async def test_losers_are_cancelled_or_kept_or_left_to_the_rule(name) -> None:
     for losers in ("stop", True, 0, ["cancel"]):
-        expected = (ValueError, f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {losers!r}")
+        expected = (ValueError, f"Promise.{name}(losers=) needs None, 'cancel' or 'keep', got {losers!r}")
         assert expected == text_of(lambda losers=losers: COMBINATORS[name]([1], losers=losers))
 
 
@@ -828,7 +828,7 @@ async def test_what_a_stopped_coroutine_raises_is_reported_once(reports) -> None
     gc.collect()
     assert ["OSError('cleanup')"] == [repr(report["exception"]) for report in reports]
     assert "a promise was rejected and nobody handled it" == reports[0]["message"]
-    assert "Promise.race()" == reports[0]["stopped by"]
+    assert "Promise.race()" == reports[0]["cancelled by"]
 
 
 async def test_what_a_stopped_coroutine_raises_is_reported_and_not_announced(reports) -> None:

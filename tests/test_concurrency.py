@@ -1072,7 +1072,7 @@ async def test_items_are_what_can_be_iterated_and_no_text(call: str, items: Any)
     """A string is hardly ever meant as its characters."""
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)(items, double, *([0] if call == "reduce" else []))
-    assert f"Promise.{call}() needs items to iterate, got {items!r}" == str(caught.value)
+    assert f"Promise.{call}() needs an iterable of items, got {items!r}" == str(caught.value)
 
 
 @pytest.mark.parametrize("call", ["map", "filter", "each", "reduce"])
@@ -1082,7 +1082,7 @@ async def test_items_that_are_still_to_be_awaited_are_refused(call: str, make: C
     items = make()
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)(items, double, *([0] if call == "reduce" else []))
-    assert str(caught.value).startswith(f"Promise.{call}() needs items to iterate, got <")
+    assert str(caught.value).startswith(f"Promise.{call}() needs an iterable of items, got <")
     if asyncio.iscoroutine(items):
         assert CORO_CLOSED == inspect.getcoroutinestate(items)
     else:

@@ -211,7 +211,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
         lambda given: Promise.race({"a": given}),
         TypeError,
         "Promise.race() needs awaitables, got the keys of {'a': {given}}\n\n"
-        "Write Promise.race(mapping.values()), or Promise.all_keyed(mapping) for a dict of the values",
+        "Write Promise.race(mapping.values()), or Promise.all_keyed(mapping) for a dict of results",
     ),
     "catch without a handler": (
         lambda given: fulfilled().catch(KeyError),
@@ -449,8 +449,8 @@ async def test_another_thread_is_told_what_it_may_call(name: str, call: Callable
     asyncio.get_running_loop().set_debug(True)
     promise = Promise.with_resolvers().promise
     expected = (
-        f"{name}() was called from another thread than that of its loop\n\n"
-        "Write loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
+        f"{name}() was called from outside its loop's thread\n\n"
+        "Use loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
     )
     assert (RuntimeError, expected) == await text_of(lambda: asyncio.to_thread(call, promise))
 
@@ -505,7 +505,7 @@ async def test_a_task_that_awaits_its_own_promise_is_told() -> None:
         await promise
 
     promise = Promise(asyncio.create_task(itself(), name="itself"))
-    expected = "a Task cannot await the promise of its own result: <Promise pending, running itself>"
+    expected = "a Task cannot await its own promise: <Promise pending, running itself>"
     assert (RuntimeError, expected) == await text_of(lambda: promise)
 
 
@@ -556,7 +556,7 @@ async def test_an_await_that_somebody_else_resumes_says_so() -> None:
     await turns()
     with pytest.raises(RuntimeError) as caught:
         coroutine.send(None)
-    assert "await of <Promise pending> was resumed by something else than its Task" == str(caught.value)
+    assert "await of <Promise pending> was resumed by something other than its Task" == str(caught.value)
     resolve(None)
     await asyncio.wait([task])
     assert isinstance(task.exception(), RuntimeError)
@@ -612,7 +612,7 @@ async def fail_a_listener(error: Exception) -> None:
     [
         (lose, "a promise was rejected and nobody handled it"),
         (fail_a_done_callback, "a done callback failed: <done callback callback of <Promise fulfilled 5>>"),
-        (fail_after_cancelling, "a handler failed after it had cancelled its own promise"),
+        (fail_after_cancelling, "a handler failed after cancelling its own promise"),
         (fail_a_listener, "a callback of on_unhandled_rejection() failed for ValueError('lost')"),
     ],
 )

@@ -994,7 +994,7 @@ async def test_in_debug_mode_the_first_reason_counts_and_names_the_others(loop_m
             await promise
         notes = [note for note in getattr(caught.value, "__notes__", []) if "more failed" in note]
         named = "Stop(1), Stop(2), Stop(3), Stop(4), Stop(5), ..."
-        expected = [f"7 more failed in Promise.{call}() after it: {named}"] if loop_mode == "debug" else []
+        expected = [f"7 more failed in Promise.{call}() after this: {named}"] if loop_mode == "debug" else []
         assert expected == notes
 
 

@@ -18,21 +18,21 @@ GroupT = TypeVar("GroupT", bound=Group)
 
 
 def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
-    """Return a promise for the values of all *awaitables*, in their order: a tuple, or for one iterable a list.
+    """Return a promise for the values of all *awaitables*, in order: a tuple, or a list if given one iterable.
 
-    The first rejection rejects it, with the same exception; a cancelled one cancels it (ECMA-262 27.2.4.1).
+    The first rejection rejects it, with the same exception; a cancellation cancels it (ECMA-262 27.2.4.1).
 
-    Coroutines are started, and belong to the combinator: when one fails, the others are cancelled, and the promise
-    settles after they have ended. Promises, Tasks and Futures belong to the caller and run on. ``losers="cancel"``
-    cancels all that is left over, ``losers="keep"`` nothing. Plain values are taken as they are.
+    Coroutines are started and owned by the combinator: when one fails, the others are cancelled, and the promise
+    settles once they have finished. Promises, Tasks and Futures belong to the caller and keep running.
+    ``losers="cancel"`` cancels whatever is left, ``losers="keep"`` nothing. Plain values are used as is.
 
     Raises:
         TypeError: the only argument is neither awaitable nor iterable, or is a string.
-        ValueError: *losers* is something else.
+        ValueError: *losers* is not one of these.
         RuntimeError: no event loop is running; coroutines handed in are closed.
 
     Cancellation:
-        Cancels the coroutines, and waits for their end; withdraws from the rest.
+        Cancels the coroutines and waits for them; detaches from the rest.
 
     Example:
         >>> import asyncio
@@ -49,12 +49,12 @@ def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 
 
 def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
-    """Return a promise for how each of *awaitables* ended: `Fulfilled` or `Rejected`, in a tuple or a list.
+    """Return a promise for the outcome of each of *awaitables*: `Fulfilled` or `Rejected`, in a tuple or a list.
 
-    It is never rejected by them. One that was cancelled is ``Rejected(CancelledError())`` (ECMA-262 27.2.4.2).
+    None of them rejects it. A cancelled one becomes ``Rejected(CancelledError())`` (ECMA-262 27.2.4.2).
 
     Raises:
-        As `Promise.all`.
+        As for `Promise.all`.
 
     Cancellation:
         As for `Promise.all`.
@@ -72,12 +72,12 @@ def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 
 
 def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
-    """Return a promise that settles as the first of *awaitables* that settles (ECMA-262 27.2.4.5).
+    """Return a promise with the outcome of the first of *awaitables* to settle (ECMA-262 27.2.4.5).
 
-    The rest are losers, as in `Promise.all`. Without any it is rejected with `ValueError`.
+    The rest are losers, as in `Promise.all`. If there are none, it is rejected with `ValueError`.
 
     Raises:
-        As `Promise.all`.
+        As for `Promise.all`.
 
     Cancellation:
         As for `Promise.all`.
@@ -95,13 +95,13 @@ def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 
 
 def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
-    """Return a promise for the value of the first of *awaitables* that is fulfilled (ECMA-262 27.2.4.3).
+    """Return a promise for the value of the first of *awaitables* to be fulfilled (ECMA-262 27.2.4.3).
 
-    When all have failed it is rejected with an `ExceptionGroup` of their reasons, in their order, without those
-    that were cancelled; when all were cancelled, so is it. Without any it is rejected with `ValueError`.
+    If all fail, it is rejected with an `ExceptionGroup` of their reasons, in order, leaving out cancellations; if
+    all are cancelled, so is it. If there are none, it is rejected with `ValueError`.
 
     Raises:
-        As `Promise.all`.
+        As for `Promise.all`.
 
     Cancellation:
         As for `Promise.all`.
@@ -119,13 +119,13 @@ def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 
 
 def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any]":
-    """Return a promise for a list of the first *count* values of *awaitables*, in the order in which they came.
+    """Return a promise for a list of the first *count* values of *awaitables*, in order of arrival.
 
-    As soon as too many have failed it is rejected with an `ExceptionGroup`, as `Promise.any` is; with `ValueError`
-    where there are fewer than *count* to begin with.
+    Once too many have failed, it is rejected with an `ExceptionGroup`, like `Promise.any`; or with `ValueError` if
+    there are fewer than *count* to begin with.
 
     Raises:
-        TypeError, ValueError: *count* is not a whole number of at least 1; and as `Promise.all`.
+        TypeError, ValueError: *count* is not a positive integer; and as for `Promise.all`.
 
     Cancellation:
         As for `Promise.all`.
@@ -151,10 +151,10 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any
 def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
     """Return a promise for a dict with the value of each awaitable in the mapping, by its key.
 
-    Otherwise as `Promise.all`.
+    Otherwise like `Promise.all`.
 
     Raises:
-        TypeError: the argument is no mapping.
+        TypeError: the argument is not a mapping.
 
     Cancellation:
         As for `Promise.all`.
@@ -186,19 +186,19 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
 
 
 def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tuple[int, Promise[Any]], None]":
-    """Return an async iterator over *awaitables* as they settle: which one it was, and its promise, settled.
+    """Return an async iterator of ``(index, promise)`` pairs, one for each of *awaitables* as it settles.
 
-    Each item is a pair: the place among the arguments, or in the one iterable, counted from 0; and a settled promise,
-    which gives the value, or raises the reason, when it is awaited. All are started now.
+    The index is the position among the arguments, or in the one iterable; the promise is settled, and returns its
+    value, or raises its reason, when awaited. All are started immediately.
 
-    Leaving the loop early makes losers of the rest, as in `Promise.all`: what was started here is cancelled and
-    waited for when the iterator is closed (see `contextlib.aclosing`).
+    If you leave the loop early, the rest are losers, as in `Promise.all`: what was started here is cancelled and
+    awaited when the iterator is closed (see `contextlib.aclosing`).
 
     Raises:
-        As `Promise.all`; what iterating the arguments raises is raised by the iterator.
+        As for `Promise.all`; an exception from iterating the arguments is raised by the iterator.
 
     Cancellation:
-        Of the Task that waits for the next: as leaving early.
+        Cancelling the Task that waits for the next item is like leaving early.
 
     Example:
         >>> import asyncio
@@ -229,7 +229,7 @@ def _grouped(
 ) -> GroupT:
     try:
         if losers not in (None, "cancel", "keep"):
-            raise ValueError(f"Promise.{name}(losers=) is None, 'cancel' or 'keep', got {short(losers)}")
+            raise ValueError(f"Promise.{name}(losers=) needs None, 'cancel' or 'keep', got {short(losers)}")
         group = kind(name, new_promise(f"Promise.{name}", *typed), losers, *more)
     except BaseException:
         _refuse(*typed)
@@ -256,7 +256,7 @@ def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], M
         _refuse(items)
         raise TypeError(
             f"Promise.{name}() needs awaitables, got the keys of {short(items)}\n\n"
-            f"Write Promise.{name}(mapping.values()), or Promise.all_keyed(mapping) for a dict of the values"
+            f"Write Promise.{name}(mapping.values()), or Promise.all_keyed(mapping) for a dict of results"
         )
     return items, list
 

@@ -1,6 +1,6 @@
-"""Several promises that one promise waits for, and what happens to them once it has its answer.
+"""Several promises that one promise waits for, and what happens to them once it has its result.
 
-A group stops what it started itself, waits until that has ended, and leaves alone what belongs to the caller.
+A group cancels what it started, waits until that has ended, and leaves what belongs to the caller running.
 """
 
 from collections.abc import Iterable
@@ -70,7 +70,7 @@ class Input(Reaction):
 
 
 class OwnedInput(Input):
-    """A promise of what the group started itself."""
+    """A promise whose work the group started."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class OwnedInput(Input):
 
 
 class ForeignInput(Input):
-    """A Task or Future of the caller's, and the promise that follows it for this group alone."""
+    """A promise, private to the group, that follows the caller's Task or Future."""
 
     __slots__ = ()
 
@@ -96,7 +96,7 @@ class ForeignInput(Input):
 
 
 class Group(Upstream):
-    """The upstream of a promise that hangs on several others."""
+    """The upstream of a promise that waits for several others."""
 
     __slots__ = ("_inputs", "_late", "_losers", "_method", "_outcome", "_propagates", "_was_one_asked", "promise")
 
@@ -108,7 +108,7 @@ class Group(Upstream):
         self.promise: Any = promise
         promise._upstream = self
         self._losers = losers
-        # Those that are still waited for; of those that have arrived nothing is kept.
+        # The pending inputs; settled ones are not kept.
         # Invariant: each of them is among the reactions of its promise, or in the queue.
         self._inputs: dict[Input, None] = {}
         # What the promise will settle with, as soon as all that was stopped has ended.
@@ -117,15 +117,15 @@ class Group(Upstream):
         self._propagates = False
         # Why others have failed after there was an outcome.
         self._late: list[BaseException] = []
-        # Whether an input that was asked to end has ended so, or failed: it alone was asked, or all Tasks were, as by
-        # asyncio.run() at its end.
+        # Whether an input whose Task was cancelled has ended so, or failed: perhaps asyncio.run() has cancelled all
+        # Tasks at its end.
         self._was_one_asked = False
 
     def __repr__(self) -> str:
         return f"Promise.{self._method}(...)"
 
     def start(self, items: Iterable[Any]) -> None:
-        """Wait for each of *items*; what iterating them raises is the answer."""
+        """Wait for each of *items*; an exception from iterating them is the outcome."""
         # By identity, and with the object, whose id would else be given to another one.
         started: dict[int, tuple[object, Core]] = {}
         count = 0
@@ -146,7 +146,7 @@ class Group(Upstream):
 
     def cancel(self, message: Any) -> list[State]:
         self._answer_request(message)
-        # What others want is left, counted, as by a child that is cancelled; the rest is asked by whoever called this.
+        # Detach from inputs with other consumers, like a cancelled child; the caller of this cancels the rest.
         for input_ in tuple(self._inputs):
             if isinstance(input_, OwnedInput):
                 mark_handled(input_.promise)
@@ -154,7 +154,7 @@ class Group(Upstream):
                 del self._inputs[input_]
                 input_.detach()
                 if type(input_) is not Input:
-                    mark_handled(input_.promise)  # nobody else has it: what it follows speaks for itself
+                    mark_handled(input_.promise)  # private to us: what it follows reports its own failure
         return _promises_of(self._inputs)
 
     def cancel_losers(self, message: Any) -> list[State]:
@@ -187,14 +187,14 @@ class Group(Upstream):
         for input_ in self._inputs:
             input_.is_asked = input_.promise._state == PENDING
             if input_.is_asked and type(input_) is Input:
-                input_.promise._is_handled = False  # what its cleanup raises it tells by itself
+                input_.promise._is_handled = False  # it reports its own cleanup's failure
 
     def _started(self, count: int) -> None:
-        """Take note of the number of inputs, once all of them are known."""
+        """Handle the number of inputs, once all of them have been added."""
         raise NotImplementedError
 
     def _arrived(self, input_: Input) -> None:
-        """Handle an input that has settled while there is no answer yet."""
+        """Handle an input that settled before there is a result."""
         raise NotImplementedError
 
     def _close(self) -> None:
@@ -229,7 +229,7 @@ class Group(Upstream):
 
     def _heard(self, input_: Input) -> None:
         if input_ not in self._inputs:
-            return  # it was let go when it was in the queue already
+            return  # it was detached while already queued
         del self._inputs[input_]
         ended = input_.promise
         if ended._state != FULFILLED and ended._value.was_asked_for:
@@ -249,8 +249,8 @@ class Group(Upstream):
     def _came_late(self, input_: Input) -> None:
         """Handle an input that has ended after the answer: how it ended is ignored, as `asyncio.gather` does.
 
-        But what a coroutine has raised because it was stopped is a fault in its cleanup, of which somebody has to
-        hear; a promise of the caller's, that was asked to end, tells by itself.
+        But an exception from a coroutine's cleanup after it was stopped must be reported; a caller's promise that
+        was cancelled reports its own.
         """
         if input_.promise._state != REJECTED:
             return
@@ -262,17 +262,17 @@ class Group(Upstream):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:
-        rejection.report(self.promise._queue.loop, {"stopped by": f"Promise.{self._method}()"})
+        rejection.report(self.promise._queue.loop, {"cancelled by": f"Promise.{self._method}()"})
 
     def _note_late(self, reason: BaseException) -> None:
         """Add a note to the first failure that counts and names those that came after it."""
         if self._late and self.promise._queue.debug:
             named = ", ".join(map(short, self._late[:_MOST_NAMED]))
             more = ", ..." if len(self._late) > _MOST_NAMED else ""
-            add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after it: {named}{more}")
+            add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after this: {named}{more}")
 
     def _failed(self, error: BaseException) -> bool:
-        """Settle with what the user's code has raised, or report it; True if it has to leave the loop as well."""
+        """Settle with what user code raised, or report it; return True if it must also propagate."""
         leaves = stops(error)
         if self._outcome is None:
             self._propagates = leaves
@@ -282,7 +282,7 @@ class Group(Upstream):
         return leaves
 
     def _conclude(self, outcome: Outcome) -> None:
-        """Settle with *outcome*, once the losers have ended that are to be stopped."""
+        """Settle with *outcome* once the losers have been cancelled and have finished."""
         # Invariant: the first outcome stands, but for a request to end, which takes the place of any.
         if self._outcome is not None:
             return
@@ -293,7 +293,7 @@ class Group(Upstream):
         self._end()
 
     def _detach_losers(self) -> None:
-        # First those that run on: a loser that awaits one of them is then its last consumer, whichever came first.
+        # First those that keep running, so that a loser awaiting one of them becomes its last consumer, in any order.
         for input_ in tuple(self._inputs):
             mark_handled(input_.promise)
             if not self._stops(input_):
@@ -310,7 +310,7 @@ class Group(Upstream):
         return AlreadyAsked(self.promise._queue, [], True) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
-        """Return the promises that are stopped when there is an answer."""
+        """Return the promises that are cancelled once there is a result."""
         return _promises_of(input_ for input_ in tuple(self._inputs) if self._stops(input_))
 
     def _stops(self, input_: Input) -> bool:
@@ -343,7 +343,7 @@ def failure(reason: BaseException) -> Outcome:
 
 
 def outcome_of(promise: Core) -> Outcome:
-    """Return how the settled *promise* ended, and take its rejection."""
+    """Return the outcome of the settled *promise*, marking a rejection as handled."""
     if promise._state == FULFILLED:
         return Outcome(True, promise._value)
     return failure(promise._value.retrieve(promise))

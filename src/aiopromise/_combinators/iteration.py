@@ -1,4 +1,4 @@
-"""A group whose results are iterated as they come, and what the iterator waits for."""
+"""Groups whose results are iterated as they arrive, and what the iterator waits for."""
 
 import asyncio
 import sys
@@ -84,7 +84,7 @@ class Iterated(Group):
         mark_handled(self.promise)
 
     def stream(self) -> AsyncGenerator[Any, None]:
-        """Return the iterator; from now on closing it, or dropping it, ends what it was made of."""
+        """Return the iterator; from now on, closing or dropping it cancels the group's work."""
         generator = shown_as(f"Promise.{self._method}")(self._iterate())
         start_generator(generator, self.promise._queue)
         return generator
@@ -94,8 +94,8 @@ class Iterated(Group):
         left: BaseException | None = None
         try:
             try:
-                # Here it stands at first, put there by stream(). A generator that was never begun would be closed
-                # without a word, and what it was made of would run on.
+                # Here it stands at first, put there by stream(). A generator that never started would be closed
+                # silently, and its work would keep running.
                 yield None
                 self._iterated()
                 while incoming.results or self.promise._state == PENDING:
@@ -116,7 +116,7 @@ class Iterated(Group):
             del self, incoming, left  # this frame is seen from the traceback of a failure
 
     async def _close_early(self, error: BaseException) -> None:
-        """Stop what is running, and wait until it has ended, for an iterator that *error* ends.
+        """Stop what is running, and wait until it has ended, when *error* ends the iterator.
 
         A failure that came meanwhile is raised unless it would take the place of a request to end, be that the *error*
         or on its way through the code that closes the iterator:
@@ -138,7 +138,7 @@ class Iterated(Group):
             del self, error
 
     def _iterated(self) -> None:
-        """Begin the work, for the first result is asked for."""
+        """Start the work, when the first result is requested."""
 
     def _yielded(self, result: Any) -> Any:
         """Return what the iterator yields for *result*."""

@@ -1,4 +1,4 @@
-"""Many items through one function, so many at a time."""
+"""Apply one function to many items, with limited concurrency."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from functools import partial
@@ -35,28 +35,28 @@ def map_(
     on_progress: Progress | None = None,
     executor: Any = None,
 ) -> "Promise[Any]":
-    """Return a promise for the list of what *fn* makes of each of *items*, in their order.
+    """Return a promise for a list of the results of *fn* for *items*, in order.
 
-    At most *concurrency* calls of *fn*, sync or async, are unfinished at a time (None: no limit). Items come from
-    anything that can be iterated, sync or async; none is taken before there is room for it, and calls begin in the
-    order of the items. Each call is made by the loop, as that of a handler, in a copy of the current context.
+    At most *concurrency* calls of *fn*, sync or async, are in progress at a time (None: no limit). *items* is any
+    sync or async iterable; an item is taken only when there is room for it, and calls start in the order of the
+    items. Each call is made from the loop, like a handler, in a copy of the current context.
 
-    The first failure, of *fn* or of the items, rejects it with the same exception, after the calls that are
-    unfinished were cancelled and have ended, and the generator of the items is closed. Coroutines among the items
-    that were not reached are closed; of what is lazy no more is taken.
+    The first failure, of *fn* or of the iterable, rejects it with the same exception, once the calls in progress
+    have been cancelled and have finished, and a generator of items has been closed. Coroutines among the remaining
+    items are closed; a lazy iterable is read no further.
 
-    *on_progress* is called with the number of calls that are done, and the number of items, or None where they
-    have no length. With *executor* each call is `Promise.submit(executor, fn, item)`.
+    *on_progress* is called with the number of finished calls and the number of items, or None if they have no
+    length. With *executor* each call is `Promise.submit(executor, fn, item)`.
 
     Raises:
-        TypeError: *items* cannot be iterated or are a string, *fn* is not a function, *concurrency* is no whole number,
-            or *on_progress* is a coroutine function, whose body nobody would await. Coroutines among the items are
+        TypeError: *items* is a string or not iterable, *fn* is not callable, *concurrency* is not an integer, or
+            *on_progress* is a coroutine function, which would never be awaited. Coroutines among the items are
             closed.
         ValueError: *concurrency* is less than 1.
         RuntimeError: no event loop is running.
 
     Cancellation:
-        Cancels the calls that are unfinished, and closes the generator of the items; ends after they have.
+        Cancels the calls in progress and closes a generator of items; settles once they have finished.
 
     Example:
         >>> import asyncio
@@ -81,18 +81,17 @@ def map_unordered(
     on_progress: Progress | None = None,
     executor: Any = None,
 ) -> AsyncGenerator[Any, None]:
-    """Return an async iterator over what *fn* makes of each of *items*, as the results come.
+    """Return an async iterator over the results of *fn* for *items*, in order of completion.
 
-    Nothing runs before it is iterated, and results that were not taken count against the limit. Otherwise as
-    `Promise.map`: the first failure is raised by the iterator.
+    Nothing runs until it is iterated, and results not yet consumed count against the limit. Otherwise like
+    `Promise.map`: the iterator raises the first failure.
 
     Raises:
         As `Promise.map`.
 
     Cancellation:
-        Leaving the loop early, or cancelling the Task that waits for the next result, cancels the calls that are
-        unfinished, and closes the generator of the items. That is waited for when the iterator is closed: see
-        `contextlib.aclosing`.
+        Leaving the loop early, or cancelling the Task that waits for the next result, cancels the calls in progress
+        and closes a generator of items. Closing the iterator waits for that: see `contextlib.aclosing`.
 
     Example:
         >>> import asyncio
@@ -117,7 +116,7 @@ def map_unordered(
 def filter_(
     items: Any, fn: Function, /, *, concurrency: int | None = None, on_progress: Progress | None = None
 ) -> "Promise[Any]":
-    """Return a promise for the list of those *items* for which *fn* gives something true, in their order.
+    """Return a promise for a list of those *items* for which *fn* returns something true, in order.
 
     Otherwise as `Promise.map`.
 
@@ -143,9 +142,9 @@ def filter_(
 def each(
     items: Any, fn: Function, /, *, concurrency: int | None = 1, on_progress: Progress | None = None
 ) -> "Promise[Any]":
-    """Return a promise for None, after *fn* was called with each of *items*, one after another.
+    """Return a promise for None, once *fn* has been called with each of *items*, one after another.
 
-    What *fn* returns is awaited and dropped: nothing grows with the number of items. Otherwise as `Promise.map`.
+    Results are awaited and discarded, so memory does not grow with the number of items. Otherwise like `Promise.map`.
 
     Raises:
         As `Promise.map`.
@@ -168,13 +167,13 @@ def each(
 def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Promise[Any]":
     """Return a promise for ``fn(...fn(fn(initial, item1), item2)..., itemN)``, each call awaited before the next.
 
-    The items are as for `Promise.map`; without any the value is *initial*.
+    The items are as for `Promise.map`; if there are none, the value is *initial*.
 
     Raises:
         As `Promise.map`.
 
     Cancellation:
-        Cancels the call that is unfinished, and closes the generator of the items.
+        Cancels the call in progress and closes a generator of items.
 
     Example:
         >>> import asyncio
@@ -207,7 +206,7 @@ def _check(call: str, items: Any, fn: Any) -> None:
         raise error
     if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
         close_refused(items)
-        raise TypeError(f"Promise.{call}() needs items to iterate, got {short(items)}")
+        raise TypeError(f"Promise.{call}() needs an iterable of items, got {short(items)}")
 
 
 def _pool(

@@ -1,4 +1,4 @@
-"""When a group has its answer: all values, the first outcome, the first values, each in its turn."""
+"""When a group settles: with all values, the first outcome, the first values, or one at a time."""
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable
@@ -62,15 +62,15 @@ class Race(Group):
 
     def _started(self, count: int) -> None:
         if count == 0:
-            self._conclude(failure(ValueError("Promise.race() needs at least one awaitable: it would never settle")))
+            self._conclude(failure(ValueError("Promise.race() needs at least one awaitable, or it would never settle")))
 
     def _arrived(self, input_: Input) -> None:
-        # Also where that is a cancellation: `any` would look for another, `race` takes what comes.
+        # Even a cancellation: `any` would wait for another, `race` takes the first.
         self._conclude(outcome_of(input_.promise))
 
 
 class Some(Group):
-    """The first values, or the failures that leave too few."""
+    """The first values, or an error once too many have failed."""
 
     __slots__ = ("_count", "_reasons", "_total", "_values")
 
@@ -124,7 +124,7 @@ class First(Some):
         return self._values[0]
 
     def _too_few(self) -> ValueError:
-        return ValueError("Promise.any() needs at least one awaitable: nothing could fulfil it")
+        return ValueError("Promise.any() needs at least one awaitable, or nothing could fulfil it")
 
 
 class AsCompleted(Iterated):

@@ -1,6 +1,6 @@
-"""Calls of one function on many items, so many at a time.
+"""Concurrent calls of one function on many items, up to a limit.
 
-No item is taken before there is a free slot for it: the next one is asked for when a call has ended.
+An item is taken only when there is a free slot: the next one when a call has finished.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ _UNLIMITED: Final = float("inf")
 
 
 class Pool(Group):
-    """Calls of one function that are unfinished, and the items that are still to come.
+    """The unfinished calls of one function, and the items still to come.
 
-    What catches an exception of the user's code, and whatever has called that, lets go of its names at its end: the
-    exception keeps these frames, and would hold the promise. What stands between is emptied where it is caught.
+    Functions that catch a user's exception, and their callers, delete their locals at the end: the exception keeps
+    these frames, and so would hold the promise. Frames in between are cleared when it is caught.
     """
 
     __slots__ = (
@@ -70,7 +70,7 @@ class Pool(Group):
         self._is_in_context = False
         # What the calls have given, until it is taken up.
         self._results: deque[tuple[int, Any]] = deque()
-        # One of the two, from the first item that was asked for until the last has come; before that the items.
+        # One of these is set while items are read; before that, _iterator is the iterable itself.
         self._iterator: Any = items
         self._reader: Reader | None = None
         self._vacancy = asyncio.Event()
@@ -83,7 +83,7 @@ class Pool(Group):
         return f"Promise.{self._method}({name_of(self._fn)})"
 
     def begin(self) -> None:
-        """Let the first calls be made by the loop, as those of handlers are."""
+        """Queue the first calls, like handlers."""
         self.promise._queue.push(self)
 
     def _react(self) -> None:
@@ -92,10 +92,10 @@ class Pool(Group):
         del self
 
     def _do(self, step: Callable[[], object]) -> None:
-        """Call *step*, which calls code of the user's, in the context of the user.
+        """Call *step*, which runs user code, in the user's context.
 
-        That code may run the loop, where the loop allows it, or end the pool. What comes of it waits until the code
-        has returned: a generator that runs can neither be asked for an item nor be closed.
+        That code may re-enter the loop, if the loop allows it, or end the pool. The effects wait until it has
+        returned: a running generator can be neither resumed nor closed.
 
             def items():
                 yield 1
@@ -231,17 +231,17 @@ class Pool(Group):
         return self._fn
 
     def _begun(self, index: int, item: Any) -> None:
-        """Take note of the item of a call that begins."""
+        """Record the item of a new call."""
 
     def _on_result(self, index: int, value: Any) -> None:
-        """Take the result of a call that has ended."""
+        """Process the result of a finished call."""
 
     def _answer(self) -> Any:
         return None
 
 
 class Call(OwnedInput):
-    """One call of the function: in the queue first, to be made, and then again, when its promise has settled."""
+    """One call of the function: queued once to be made, and again when its promise has settled."""
 
     __slots__ = ("_context", "_handler", "_item")
 
@@ -263,7 +263,7 @@ class Call(OwnedInput):
 
 
 class Reader(Input):
-    """The Task that reads an async iterator; left alone until the calls have ended, which may use what it holds."""
+    """The Task that reads an async iterator: kept running for the calls, which may use its resources."""
 
     __slots__ = ()
 

@@ -12,14 +12,14 @@ __all__ = ["reading"]
 
 
 def reading(pool: "Pool", iterator: AsyncIterator[Any]) -> ReadingCoroutine:
-    """Return the coroutine that gives the items of *iterator* to *pool*."""
+    """Return the coroutine that feeds the items of *iterator* to *pool*."""
     return ReadingCoroutine(shown_as(f"Promise.{pool._method}")(_read(pool, iterator)), iterator)
 
 
 async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
-    """Take items as long as they are wanted: in one Task, as ``async for`` does, and close them there.
+    """Read items while they are needed, in one Task, as ``async for`` does, and close the iterator there.
 
-    A request to end goes to whatever the source awaits. It may answer with one more item, and is closed then:
+    A cancellation reaches whatever the source is awaiting. If it yields another item in reply, it is closed:
 
         async def source():
             try:

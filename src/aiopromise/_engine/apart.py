@@ -1,8 +1,8 @@
-"""Calls below which a traceback does not look: never compiled, for it is a generator of Python that cuts them off.
+"""Calls that hide the caller's frames: never compiled, since it takes a Python generator to cut them off.
 
-An exception keeps the frames that its traceback names, and each of them the frame that it was called from, with all its
-variables. So what an eager Task raises in its first step would keep the variables of whoever made it, and among them
-the promise that is to hold it: a cycle. A generator that stands at a ``yield`` was called by nobody.
+An exception keeps the frames of its traceback alive, and each frame its caller, with all its variables. So what an
+eager Task raises in its first step would keep the variables of whoever made it, and among them the promise that is
+to hold it: a cycle. A generator suspended at a ``yield`` has no caller.
 """
 
 from collections.abc import Callable, Generator

@@ -1,7 +1,7 @@
 """The ``await`` of a promise.
 
-Each `await` of a pending promise waits through an `Awaiter` of its own, so that a Task that is cancelled withdraws
-one consumer instead of ending the promise for all.
+Each `await` of a pending promise waits through an `Awaiter` of its own, so that cancelling a Task removes one
+consumer, instead of cancelling the promise for all.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from aiopromise._engine.states import FULFILLED, PENDING
 __all__ = ["wait"]
 
 
-# A Task that is asked to end asks the next one within that call, and so on; after so many it is left to a later turn.
+# Each cancelled Task cancels the next within its own cancel(); beyond this depth it is left to a later iteration.
 _DEEPEST: Final = 100
 
 # What has become of a request to end.
@@ -32,10 +32,10 @@ _LEFT: Final = 3  # it led to nothing, and the wait is given up
 
 
 class Awaiter(Reaction):
-    """One ``await`` of a promise that is pending: what the awaiting Task is given to wait for.
+    """One ``await`` of a pending promise: the future-like object that the Task waits for.
 
-    It is its own iterator and no generator: a generator would stand in every traceback between the line that awaits
-    and the line that failed.
+    It is its own iterator, not a generator, which would add a frame to every traceback between the `await` and the
+    failure.
     """
 
     __slots__ = ("_asyncio_future_blocking", "_context", "_promise", "_request", "_stage", "_wakeup")
@@ -59,7 +59,7 @@ class Awaiter(Reaction):
         if promise._state != PENDING:
             raise promise._value.retrieve(promise)
         if self._wakeup is not None:
-            raise RuntimeError(f"await of {promise!r} was resumed by something else than its Task")
+            raise RuntimeError(f"await of {promise!r} was resumed by something other than its Task")
         self._asyncio_future_blocking = True
         return self
 
@@ -82,9 +82,9 @@ class Awaiter(Reaction):
             one.cancel()                          <-- one ends, the work of the promise goes on
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
 
-        Ctrl-C cancels a Task from a signal handler, which may stand in the middle of this library. So what changes
-        promises is done in a turn of the loop. Should the Task be woken before that, it gets the error, and the
-        outcome is still for others to take.
+        Ctrl-C cancels a Task from a signal handler, which may interrupt this library at any point. So promises are
+        changed only in a later loop iteration. If the Task is woken before that, it gets the error, and the outcome
+        stays available to others.
         """
         if self._wakeup is None:
             return False  # the Task is being woken: it will find the request by itself
@@ -107,7 +107,7 @@ class Awaiter(Reaction):
         return True
 
     def _ask(self, message: Any) -> None:
-        """Ask all Tasks at once, so that it is one request to them if others ask them now, as asyncio.run() does.
+        """Cancel all Tasks now, so that it counts as one request if others cancel them too, as asyncio.run() does.
 
         background = create_task(wait_for(Promise.all(work(), more())))
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
@@ -142,7 +142,7 @@ class Awaiter(Reaction):
         return queue.loop.call_soon(step, self, *arguments, context=Context())
 
     def result(self) -> None:
-        """Let the Task go on; `__next__` has the value."""
+        """Resume the Task; `__next__` returns the value."""
 
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
@@ -163,7 +163,7 @@ class Awaiter(Reaction):
         return _failed_future(promise, self._request)
 
     def _aiopromise_sources(self) -> tuple[Core, ...]:
-        """Return the promise, if a request to end was handed on to it, or will be."""
+        """Return the promise, if a cancellation was or will be passed on to it."""
         return () if self._request is None or self._stage == _LEFT else (self._promise,)
 
     def __repr__(self) -> str:
@@ -178,7 +178,7 @@ def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route
         route.retract()  # the request comes now, or not at all, where somebody else wants the promise since
     if awaiter._stage == _LEFT:
         return
-    awaiter._stage = _ASKING  # one that was asked twice is no ring
+    awaiter._stage = _ASKING  # a second cancellation is not a cycle
     promise, queue = awaiter._promise, awaiter._promise._queue
     # Read after the request has gone, for it may come round.
     if has_only(promise, awaiter) and end(promise, message, already_asked) and not awaiter._has_come_round():
@@ -200,10 +200,10 @@ def _give_up(awaiter: Awaiter) -> None:
 
 
 def _end_rings(queue: Queue) -> None:
-    """Let one awaiter of each ring give up that waits for what comes of its request, which is what comes of itself.
+    """Break each cycle of awaiters that wait for the effect of their own cancellation: one of each gives up.
 
-    No request need have come round: Tasks that were asked already are spared, and a request that goes through more than
-    a hundred Tasks goes on in other turns.
+    The request may not have come full circle: Tasks already cancelled are skipped, and a request through more than
+    a hundred Tasks continues in later iterations.
 
         two Tasks await the promises of each other, a third one that of the first;
         asyncio.run() cancels all three, and each of the two finds the other asked, as if it were in its cleanup
@@ -217,20 +217,20 @@ def _has_handed_on(one: object) -> bool:
 
 
 def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]":
-    """Return a Future that raises *reason*: written in C, it leaves no frame in the traceback."""
+    """Return a Future that raises *reason*: being in C, it adds no frame to the traceback."""
     future: asyncio.Future[Any] = asyncio.Future(loop=promise._queue.loop)
     future.set_exception(reason)
     return future
 
 
 def wait(promise: Core) -> Any:
-    """Return the iterator that `await` of *promise*, which is not fulfilled, takes."""
+    """Return the iterator for `await` of *promise*, which is not fulfilled."""
     # A Future that has failed raises at once, and from C: the traceback leads from the line that awaits to that which
     # has failed.
     if promise._state != PENDING:
         return _failed_future(promise, promise._value.retrieve(promise)).__await__()
     if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):
-        raise RuntimeError(f"a Task cannot await the promise of its own result: {promise!r}")
+        raise RuntimeError(f"a Task cannot await its own promise: {promise!r}")
     return Awaiter(promise)
 
 

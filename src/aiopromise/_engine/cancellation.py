@@ -1,4 +1,4 @@
-"""How a request to end travels through promises, and where it stops."""
+"""How a cancellation request travels through promises, and where it stops."""
 
 import asyncio
 from asyncio import CancelledError
@@ -38,14 +38,15 @@ _RUNNING: Final = (*TASKS, GATHERING)
 
 
 class AlreadyAsked:
-    """Tasks that a request leaves alone, for it would be the second one, and break into their cleanup.
+    """Tasks that a request skips, since a second cancellation would interrupt their cleanup.
 
-    They are those that it has asked in the turn before and, where the loop ends, all that were asked already:
+    They are those that it cancelled one loop iteration earlier and, while the loop shuts down, all that were
+    cancelled already:
 
         two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
         a turn later the second of them finds itself the last that wants the promise
 
-    The loop *may end* if the request came while it did not run, or nobody knows when it came.
+    The loop *may end* if the request came while it was not running, or at an unknown time.
     """
 
     __slots__ = ("_ids", "_may_end", "_queue", "_tasks")
@@ -97,11 +98,11 @@ class Route:
         return f"<a request to end {self.links[0]!r}>"  # as that of AlreadyAsked
 
     def task(self) -> "asyncio.Future[Any] | None":
-        """Return the one Task that the request reaches, if it is one; or `asyncio.gather`, which asks its own."""
+        """Return the Task that the request reaches, or the `asyncio.gather()`, which cancels its own; else None."""
         return self.upstream if isinstance(self.upstream, _RUNNING) and not self.upstream.done() else None
 
     def tasks(self) -> "list[asyncio.Future[Any]]":
-        """Return all that the request reaches, also through an `Upstream`, in the order of their being asked."""
+        """Return what the request reaches, also through an `Upstream`, in the order of cancellation."""
         tasks: list[asyncio.Future[Any]] = []
         upstreams: list[Any] = [self.upstream]
         while upstreams:
@@ -114,19 +115,19 @@ class Route:
         return tasks
 
     def announce(self) -> None:
-        """Tell the time limits on the way that the request is coming."""
+        """Notify the time limits on the route that a request is coming."""
         for limit in self.passed:
             limit.requests += 1
 
     def retract(self) -> None:
-        """Tell them that it is not coming after all."""
+        """Withdraw that notification."""
         for limit in self.passed:
             limit.requests -= 1
 
     def leave_at_first_step(self, message: Any) -> bool:
-        """Leave the request where it reaches a coroutine in its first step, which nobody can ask; tell whether it does.
+        """Store the request if it reaches a coroutine in its first step, and return whether it does.
 
-        The coroutine is looked at once the step is over:
+        The request is applied once the step is over:
 
             promise = source.then(cancels_promise)    <-- an async handler, whose Task nobody has yet
         """
@@ -138,9 +139,9 @@ class Route:
 
 
 def cancel(promise: Core, message: Any) -> bool:
-    """Ask for *promise* to end: see `Promise.cancel`.
+    """Request cancellation of *promise*: see `Promise.cancel`.
 
-    The request climbs from link to link as long as nobody else wants what is above:
+    The request climbs from link to link while the next one has no other consumer:
 
         a = Promise(work())     <-- the Task is cancelled here,
         b = a.then(parse)           unless a has another consumer than b,
@@ -160,9 +161,9 @@ def cancel(promise: Core, message: Any) -> bool:
 
 
 def end(promise: Core, message: Any, already_asked: AlreadyAsked | None = None) -> bool:
-    """Do as `cancel()` where nobody has called that: what it would raise is what the promise ends with.
+    """Cancel *promise* internally: an exception from `cancel()` of its upstream rejects it instead of being raised.
 
-    Tasks that were *already asked* may be in the middle of their cleanup, and are left alone.
+    Tasks in *already_asked* may be in the middle of their cleanup, and are skipped.
     """
     if promise._state != PENDING:
         return False
@@ -175,12 +176,12 @@ def end(promise: Core, message: Any, already_asked: AlreadyAsked | None = None) 
 
 
 def ask_each(promises: Iterable[State], message: Any, already_asked: AlreadyAsked | None = None) -> None:
-    """Ask all of *promises* to end, and all that they hang on: what one of them raises keeps none from being asked."""
+    """Cancel each of *promises*, with its upstream; an error in one does not prevent the others."""
     _ask_all([(None, iter(promises))], message, already_asked)
 
 
 def _ask_through(route: Route, message: Any, already_asked: AlreadyAsked | None) -> None:
-    """Ask all that an `Upstream` leads to."""
+    """Cancel everything that an `Upstream` waits for."""
     sources = iter(route.upstream.cancel(message))
     _ask_all([(route, sources)], message, already_asked)
 
@@ -188,7 +189,7 @@ def _ask_through(route: Route, message: Any, already_asked: AlreadyAsked | None)
 def _ask_all(
     stack: list[tuple[Route | None, Iterator[State]]], message: Any, already_asked: AlreadyAsked | None
 ) -> None:
-    """Ask the promises on the *stack*, and then the routes that have led to them whether there is an end to wait for.
+    """Cancel the promises on the *stack*, then each route that led to them and has nothing left to wait for.
 
     An upstream may lead to promises with upstreams of their own, 5,000 deep, so there is no recursion:
 
@@ -224,9 +225,9 @@ def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None)
 
 
 def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
-    """Ask a future, a promise or nothing. False: the first of the links had its outcome already."""
+    """Cancel whatever the route leads to; return False if its first link already had its outcome."""
     links, upstream = route.links, route.upstream
-    # A Future may be done though its callback has not been called yet: its outcome stands, and no request undoes it.
+    # A Future may be done before its callback has run: its outcome stands, and is not cancelled.
     if isinstance(upstream, FUTURES):
         if not upstream.done() and (already_asked is None or not already_asked.has(upstream)):
             upstream.cancel(msg=message)
@@ -244,10 +245,10 @@ def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool
 
 
 def _interrupt(path: list[Core], error: CancelledError) -> None:
-    """Cancel the links of *path*, its last one first, down to one whose handler is for cancellations.
+    """Cancel the links of *path*, last first, down to one whose handler handles cancellation.
 
-    A link that was in the queue leaves a rejection to whoever else wants it; but to nobody if the library answers for
-    what the first of *path* ends with:
+    A link that was already queued leaves its source's rejection unhandled, unless the library handles the outcome
+    of the first of *path*:
 
         Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one turn: map() ends, and so
                                                                               does a then() that was to take the other
@@ -261,7 +262,7 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         link = path.pop()
         queued = _detach(link)
         if link._on_rejected is not None and _may_catch(link, error):
-            # Its handler runs in its turn, on a source of its own that was cancelled; what is below waits for that.
+            # Its handler is queued, with a cancelled source of its own; the links below wait for it.
             #
             #     work.finally_(close).then(report)    <-- close() is begun, and report() is never called
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
@@ -276,11 +277,11 @@ def _may_catch(link: Core, error: CancelledError) -> bool:
     try:
         return is_caught(error, link._catches)
     except Exception:
-        return True  # it is rejected with that when it is asked again in its turn
+        return True  # the link is rejected with that when it reacts
 
 
 def _detach(promise: Core) -> bool:
-    """Leave the upstream, and tell whether it was in the queue already."""
+    """Detach *promise* from its upstream; return whether it was already queued."""
     upstream, promise._upstream = promise._upstream, None
     if isinstance(upstream, Core):
         withdraw(upstream, promise)
@@ -291,7 +292,7 @@ def _detach(promise: Core) -> bool:
 
 
 class PassThrough(Upstream):
-    """What stands between a promise and its source: a request passes it as it passes a link, and is known there."""
+    """An upstream between a promise and its source, which lets a request pass like a link, and counts it."""
 
     __slots__ = ("requests", "source", "target")
 
@@ -303,12 +304,12 @@ class PassThrough(Upstream):
         return self.source
 
     def detach(self) -> None:
-        """Be no consumer of the source any more."""
+        """Stop being a consumer of the source."""
         withdraw(self.source, self)
 
 
 class Shield(Upstream):
-    """What a shielded promise hangs on: it hears of the outcome, and no request climbs through it."""
+    """The upstream of a shielded promise: it passes the outcome down, but no cancellation up."""
 
     __slots__ = ("source", "target")
 

@@ -53,20 +53,20 @@ __all__ = [
 ]
 
 
-# Looked up once, for a link is short.
+# Looked up once, as a link is short.
 _Future: Final = asyncio.Future
 _Task: Final = asyncio.Task
 
-# Of a generator, or coroutine: it may have gone on since, and to empty its frame would close it.
+# Generators and coroutines may have been resumed since; clearing the frame would close them.
 _IS_GENERATOR: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 def without_our_frames(error: BaseException) -> BaseException:
-    """Let the traceback of *error* begin in the user's code, and keep nothing of what led there."""
-    # Only the beginning is cut: what lies between two frames of the user's tells how the one led to the other.
+    """Trim the traceback of *error* to start in the user's code, and release the frames before it."""
+    # Only the start is cut: frames between two user frames show how one led to the other.
     frames = first = traceback_of(error)
     while frames is not None and is_ours(frames.tb_frame):
-        # The user's frame was called from here, and would keep this one. The first, which has caught the error, runs.
+        # The user's frame keeps its caller alive. The first frame caught the error, and is still running.
         if frames is not first and not frames.tb_frame.f_code.co_flags & _IS_GENERATOR:
             _empty(frames.tb_frame)
         frames = frames.tb_next
@@ -85,7 +85,7 @@ def cancelled_error(message: Any) -> CancelledError:
 
 
 def is_caught(reason: BaseException, types: Types) -> bool:
-    """Tell whether *reason* is one of *types*: of its class, as `except` does, unless that of the types is to tell."""
+    """Return whether *reason* matches *types*: by class, as `except` does, or by a metaclass's `__instancecheck__`."""
     if issubclass(type(reason), types):
         return True
     if type(types) is tuple:
@@ -94,7 +94,7 @@ def is_caught(reason: BaseException, types: Types) -> bool:
 
 
 def settle(promise: State, state: int, value: Any) -> None:
-    """Settle *promise*, and queue its consumers; *value* is the value, or the Rejection."""
+    """Settle *promise* and queue its consumers; *value* is the value, the Rejection or the Cancellation."""
     # Invariant: this is the only place where a promise leaves PENDING, so it settles once, and whoever calls this has
     # seen it pending. The outcome is complete before the first reaction is pushed, and none of them runs in here.
     promise._state = state
@@ -110,9 +110,9 @@ def settle(promise: State, state: int, value: Any) -> None:
 
 
 def adopt_state(promise: State, source: State) -> None:
-    """Settle as *source* did, and take over the duty to handle its reason."""
+    """Settle like *source*, and take over responsibility for its reason."""
     if source._state == REJECTED:
-        # The duty to handle it moves to *promise*: whoever drops that is told, and not for the source, too.
+        # Responsibility moves to *promise*: if that is dropped it is reported, and the source is not.
         reason = source._value.retrieve(source)
         reject(promise, reason)
         if promise._origin is not None and promise._origin.follows:
@@ -124,7 +124,7 @@ def adopt_state(promise: State, source: State) -> None:
 
 
 def settle_with(promise: State, outcome: Outcome) -> None:
-    """Settle as a handler of the library says, and follow nothing."""
+    """Settle with *outcome* as is, following nothing."""
     if outcome.fulfilled:
         settle(promise, FULFILLED, outcome.value)
     else:
@@ -132,11 +132,11 @@ def settle_with(promise: State, outcome: Outcome) -> None:
 
 
 def reject(promise: State, reason: BaseException) -> None:
-    """Reject, or be cancelled if that is what *reason* says.
+    """Reject *promise*, or cancel it if *reason* is a `CancelledError`.
 
-    As `except` does, this asks no code of the exception, which may fail: not for its class either.
+    Like `except`, this runs no code of the exception, which may fail, not even `__class__`.
     """
-    # A cancellation is no rejection: nobody has to handle it, and nobody is told.
+    # A cancellation is not a rejection: it need not be handled, and is not reported.
     kind = type(reason)
     if issubclass(kind, CancelledError):
         settle(promise, CANCELLED, Cancellation(reason))
@@ -153,7 +153,7 @@ def reject(promise: State, reason: BaseException) -> None:
 
 
 def reject_raised(promise: State, error: BaseException) -> None:
-    """Reject with what a handler raised; its traceback begins in the handler."""
+    """Reject with what a handler raised, with a traceback that starts in the handler."""
     # It is not pending where the handler has cancelled its own promise, and has then failed.
     was_pending = promise._state == PENDING
     if was_pending:
@@ -161,17 +161,17 @@ def reject_raised(promise: State, error: BaseException) -> None:
     if promise._origin is not None:
         promise._origin.add_note(error)
     if not was_pending:
-        message = "a handler failed after it had cancelled its own promise"
+        message = "a handler failed after cancelling its own promise"
         promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
 
 
 def stops(error: BaseException) -> bool:
-    """Tell whether *error* stops the program: it leaves the loop, as it would from a Task."""
+    """Return whether *error* must propagate out of the loop, as from a Task."""
     return issubclass(type(error), (KeyboardInterrupt, SystemExit))
 
 
 def broke_off(promise: State, error: BaseException) -> bool:
-    """Settle with what came instead of an outcome; True: it is to leave the loop, too."""
+    """Reject with *error*; return True if it must also propagate out of the loop."""
     reject_raised(promise, error)
     if not stops(error):
         return False
@@ -186,7 +186,7 @@ def mark_propagated(promise: State) -> None:
 
 
 def mark_handled(promise: State) -> None:
-    """Mark a rejection of *promise* as handled, whether it has happened already or is still to come."""
+    """Mark any rejection of *promise* as handled, past or future."""
     promise._is_handled = True
     if promise._state == REJECTED:
         promise._value.retrieve(promise)
@@ -196,15 +196,15 @@ CoreT = TypeVar("CoreT", bound="Core")
 
 
 class Core(State):
-    """A promise that calls its handlers: as a reaction, and as what a future tells of its end."""
+    """A promise that reacts: to another promise, and as a future's done callback."""
 
     __slots__ = ()
 
     def _react(self) -> None:
-        """Call the handler that the outcome of the upstream asks for, and settle with what it makes of it."""
+        """Call the handler for the upstream's outcome, and settle with its result."""
         if self._state != PENDING:
             return  # cancelled while it was in the queue
-        # Invariant: a link that is pending in its turn hangs on a promise that has settled.
+        # Invariant: a link that is still pending when it reacts has a settled upstream.
         source: Core = self._upstream
         handler: Any = None
         argument: Any = None
@@ -218,8 +218,8 @@ class Core(State):
             ):
                 handler = self._on_rejected
                 argument = source._value.retrieve(source)
-            # From here on it hangs on nothing: a handler that cancels its own promise ends it at once, and what the
-            # handler returns after that is dropped.
+            # From here it has no upstream: a handler that cancels its own promise settles it at once, and its
+            # result is discarded.
             self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
             if handler is None:
                 adopt_state(self, source)
@@ -242,7 +242,7 @@ class Core(State):
                 raise
             return
         kind = type(result)
-        # The most common answers; told by identity, for a metaclass may be unable to compare or to hash.
+        # The most common answers; by identity, as a metaclass may not support == or hash().
         if (result is None or kind is str or kind is int or kind is list or kind is dict or kind is bool) and (
             self._state == PENDING
         ):
@@ -252,12 +252,12 @@ class Core(State):
             del self, source, argument, handler, context, result
 
     def _aiopromise_sources(self) -> Sequence[Any]:
-        """Return what this hangs on: see `sources_of`."""
+        """Return what this waits for: see `sources_of`."""
         return sources_of(self)
 
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream."""
-        # Called also where the promise has left the future since: a callback that is due is not taken back.
+        # Also called if the promise has detached since: a scheduled callback is not withdrawn.
         queue = self._queue
         queue.works.discard(self)
         queue.cleanups.discard(self)
@@ -281,7 +281,7 @@ def link(
     on_rejected: Callable[[Any], Any] | None,
     catches: Types = Exception,
 ) -> CoreT:
-    """Return a child whose handlers are called with the outcome of *promise*; *method* is the one that was called."""
+    """Return a child whose handlers get the outcome of *promise*; *method* is the one the user called."""
     queue = promise._queue
     child: CoreT = new(queue.kind)
     # As begin() does, without the call.
@@ -301,7 +301,7 @@ def link(
 
 
 def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: Context) -> None:
-    """Settle *promise*, which hangs on nothing, with what *handler* makes of *argument*."""
+    """Settle *promise*, which has no upstream, with ``handler(argument)``."""
     try:
         result = run_in(context, handler, argument)
     except BaseException as error:
@@ -318,9 +318,9 @@ def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: C
 def resolve_with(
     promise: Core, value: Any, handler: Any = None, context: Context | None = None, cleanup: bool = False
 ) -> None:
-    """Fulfil with *value*, which *handler* has returned, or follow it to what ``await value`` gives.
+    """Fulfil with *value*, as returned by *handler*, or if it is awaitable, settle as ``await value`` does.
 
-    Whatever fails on the way, be it a method of the value or the task factory, is what *promise* is rejected with.
+    If anything fails on the way, in a method of the value or the task factory, *promise* is rejected with that.
     """
     # Told by identity or issubclass(), the most common first: isinstance() may run code of the value's own.
     kind = type(value)
@@ -394,7 +394,7 @@ def _resolve_apart(*arguments: Any) -> None:
 
 
 def _waits_for(awaitable: Any, promise: Core) -> bool:
-    """Tell whether *awaitable*, if that is a promise or an `asyncio.gather`, waits for *promise*."""
+    """Return whether *awaitable*, a promise or an `asyncio.gather()`, waits for *promise*."""
     gathered = [awaitable]
     for one in gathered:  # which grows
         if type(one) is GATHERING:
@@ -405,7 +405,7 @@ def _waits_for(awaitable: Any, promise: Core) -> bool:
 
 
 def _settle_at_once(promise: Core, tap: TapCoroutine) -> None:
-    """Settle as the source of a tap did: to wait for itself, and drop what comes of that, is no wait."""
+    """Settle with the tap's outcome immediately, as its effect would wait for *promise* itself."""
     tap.close()
     if tap.awaited is not promise:
         _answer_for(tap.awaited)
@@ -413,7 +413,7 @@ def _settle_at_once(promise: Core, tap: TapCoroutine) -> None:
 
 
 def _answer_for(waiting: Any) -> None:
-    """Let nobody be told of the failure of what has waited for the promise that it was to end."""
+    """Suppress the report of *waiting*, which waits for the very promise that it would settle."""
     if isinstance(waiting, Core):
         mark_handled(waiting)
     else:
@@ -421,7 +421,7 @@ def _answer_for(waiting: Any) -> None:
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Take the reason of *future*, which asyncio would report."""
+    """Retrieve the exception of *future*, so that asyncio does not report it."""
     if not future.cancelled():
         future.exception()
 
@@ -435,7 +435,7 @@ def _resolve_with_awaitable(promise: Core, value: Any, handler: Any, context: Co
 
 
 def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
-    """Run *coroutine* as a Task, from which *promise* takes its outcome."""
+    """Run *coroutine* as a Task, and settle *promise* with its outcome."""
     queue = promise._queue
     if context is None:
         context = copy_context()
@@ -486,7 +486,7 @@ def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
 
 
 def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
-    """Hang *promise* on *future*, and hold it in the set *keep*; with None the loop cancels it at its end."""
+    """Follow *future*, and hold *promise* in the set *keep*; if that is None, the loop cancels it at its end."""
     # Set first: a Future of a class of the user's may call back within add_done_callback().
     promise._upstream = future
     if keep is None:
@@ -503,7 +503,7 @@ def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> No
 
 
 def start_or_follow(promise: Core, awaitable: Any) -> None:
-    """Let a new *promise* follow *awaitable*; a coroutine becomes a Task as `asyncio.create_task` makes one."""
+    """Make a new *promise* follow *awaitable*; a coroutine becomes a Task, as by `asyncio.create_task`."""
     if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
         resolve_with(promise, awaitable)
         return
@@ -528,10 +528,10 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
 
 
 def detach_future(promise: Core) -> None:
-    """Follow the future no longer, and leave nothing of *promise* there."""
+    """Stop following the future, and remove the done callback."""
     future = promise._upstream
     if isinstance(future, FUTURES):
-        # First what is ours, then the call of a method which may be the user's, and may fail.
+        # First our own state, then a method that may be the user's, and may raise.
         queue = promise._queue
         queue.works.discard(promise)
         promise._upstream = None
@@ -539,12 +539,12 @@ def detach_future(promise: Core) -> None:
             future.remove_done_callback(promise._on_done)
         except Exception as error:
             # Nobody waits for this: whatever comes of the future is ignored from now on.
-            report = {"message": f"a future could not be left: {short(future)}", "exception": error}
+            report = {"message": f"could not remove a done callback from {short(future)}", "exception": error}
             queue.loop.call_exception_handler(report)
 
 
 def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
-    """Settle as *future* did."""
+    """Settle *promise* like *future*, which is done."""
     try:
         value = future.result()
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""A coroutine for whatever can be awaited: never compiled, for asyncio and debuggers know those of Python."""
+"""Coroutines for any awaitable: never compiled, since asyncio and debuggers expect Python coroutines."""
 
 import asyncio
 from asyncio import CancelledError
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def shown_as(name: str) -> Callable[[T], T]:
-    """Let asyncio and debuggers show a function or coroutine of the library as *name*: what the user has called."""
+    """Make asyncio and debuggers show a library function or coroutine as *name*, the user's call."""
 
     def show(shown: T) -> T:
         cast(Any, shown).__qualname__ = name
@@ -41,7 +41,7 @@ async def _wait_for(awaitable: Awaitable[Any]) -> Any:
 
 
 async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
-    """Wait for a Future of a class of the user's: a Task that waits for one whose methods fail is stuck for good."""
+    """Wait for an instance of a user's Future class: a Task would hang if its methods fail."""
     return await following(future)
 
 
@@ -69,7 +69,7 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
 
 
 class CoroutineWrapper(Coroutine[Any, Any, T_co]):
-    """A coroutine of the library around code of the user's: whoever looks at its Task is shown that."""
+    """A library coroutine that wraps user code, and presents that code to introspection."""
 
     __slots__ = ("_coroutine",)
 
@@ -94,7 +94,7 @@ class CoroutineWrapper(Coroutine[Any, Any, T_co]):
 
 @final
 class ReadingCoroutine(CoroutineWrapper[None]):
-    """A coroutine that reads an async iterator: what is shown is the line at which the user's generator stands."""
+    """A coroutine that reads an async iterator, and shows the current line of the user's generator."""
 
     __slots__ = ("_iterator", "close", "send", "throw")
 
@@ -120,9 +120,9 @@ class ReadingCoroutine(CoroutineWrapper[None]):
 
 @final
 class TapCoroutine(CoroutineWrapper[Any]):
-    """The coroutine of a handler, whose Task may be told to end with another outcome, or not before it has begun.
+    """A handler's coroutine that ends with a given outcome, or that must start even if cancelled.
 
-    An effect is awaited, and then the outcome that came goes on. A cleanup begins also where its Task was cancelled
+    An effect is awaited, and then the original outcome passes on. A cleanup starts even if its Task is cancelled
     before the first step:
 
         promise = work.finally_(close)
@@ -155,7 +155,7 @@ class TapCoroutine(CoroutineWrapper[Any]):
             del error  # this frame is in its traceback
 
     def _begin(self, *error: Any) -> Any:
-        """Take the first step, of which *error* has come ahead."""
+        """Take the first step, although *error* came first."""
         task = asyncio.current_task()
         if task is None:
             self.send(None)
@@ -228,6 +228,6 @@ def while_handling(reason: BaseException, function: Callable[..., Any], *argumen
 
 
 def give(value: Any) -> Generator[Any, None, Any]:
-    """Return what `await` gets *value* from at once."""
+    """Return an iterator from which `await` gets *value* without suspending."""
     yield from ()  # makes it a generator
     return value

@@ -1,4 +1,4 @@
-"""Three steps of every link, each a function of C in either build: see the file in Cython beside this one."""
+"""Three primitives of every link, C functions in both builds: see the Cython file next to this one."""
 
 import contextvars
 from contextvars import Context

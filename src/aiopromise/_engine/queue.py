@@ -1,7 +1,7 @@
-"""The reactions of one event loop: first in, first out.
+"""The reaction queue of an event loop: first in, first out.
 
-Everything that answers a settled promise goes through here: handlers, awaiters and done callbacks. The queue also
-knows what is unfinished on its loop.
+Every reaction to a settled promise goes through it: handlers, awaiters and done callbacks. It also tracks what is
+unfinished on its loop.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from aiopromise._unhandled import Rejection
 
 __all__ = ["Queue", "Reaction"]
 
-# One drain runs so many reactions before I/O and timers have their turn.
+# Most reactions that one drain runs before I/O and timers get a turn.
 _MOST: Final = 1024
 
-# One drain runs for so many seconds before I/O and timers have their turn.
+# Seconds that one drain may run before I/O and timers get a turn.
 _SECONDS: Final = 0.002
 
-# What a Task that ends may bring along at once, in the turn in which many others may end.
+# Reactions that one finishing Task may run at once, since many may finish in one iteration.
 _MOST_ALONG: Final = 64
 
-# The loops of these packages raise where they are run while they run.
+# Loops of these packages raise if they are run while running.
 _REFUSING: Final = {"asyncio", "uvloop"}
 
 
 class Reaction:
-    """Something that is run once, when the promise that it was registered on has settled."""
+    """A callback that runs once, after the promise that it subscribed to has settled."""
 
     __slots__ = ()
 
@@ -86,22 +86,22 @@ class Queue:
         # What the promises of this loop are.
         self.kind = kind
         self.debug = loop.get_debug()
-        # Whether anybody wants to know where a promise was made.
+        # Whether the origin of promises is recorded.
         self.traced = self.debug or bool(instruments)
         # A running Task is held by its loop only weakly: whoever waits for one is held here, until it ends.
         self.works: set[Any] = set()
         # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
         self.cleanups: set[Any] = set()
-        # Whether the handler of a cleanup is being called: the coroutines that it makes promises of have to begin, even
-        # if they are asked to end before that.
+        # Whether the handler of a cleanup is being called: coroutines that it wraps in promises must start, even if
+        # cancelled first.
         self.is_in_cleanup = False
         # The async generators that may be read by a cleanup: the end of the loop closes them after it.
         self.generators: weakref.WeakSet[Any] = weakref.WeakSet()
         # Requests to end that have come to a coroutine in its first step, by its promise.
         self.early_requests: dict[Any, Any] = {}
-        # How many requests to end are being handed on from Task to Task, each within the one before it.
+        # The nesting depth of cancellations passed from Task to Task.
         self.requests = 0
-        # The awaiters that wait, since this turn, for what comes of the requests that they have handed on.
+        # Awaiters that passed on a cancellation in this iteration, and wait for its effect.
         self.patient: list[Any] = []
         # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
         self._every_task_was_asked: bool | None = None
@@ -131,26 +131,26 @@ class Queue:
         return "<handlers of promises that are due>"
 
     def push(self, reaction: Reaction) -> None:
-        """Run *reaction* after all that were pushed before it, never within this call."""
+        """Queue *reaction* after all pushed before it; it never runs within this call."""
         # Invariant: while there is anything in the queue, a drain runs or is sure to come.
         if not self._armed:
             self._arm()
         self._append(reaction)
 
     def extend(self, reactions: Iterable[Reaction]) -> None:
-        """Push all *reactions*, in their order."""
+        """Push all *reactions*, in order."""
         if not self._armed:
             self._arm()
         self.items.extend(reactions)
 
     def track_unhandled(self, promise: object, rejection: Rejection) -> None:
-        """Announce *rejection* after the drain, unless it has been handled by then."""
+        """Report *rejection* to the listeners after the drain, unless it is handled by then."""
         if not self._armed:
             self._arm()
         self._unhandled.append((promise, rejection))
 
     def watch(self, root: object) -> None:
-        """Have *root*, whose outcome comes from outside, cancelled when the loop ends; hold it only weakly."""
+        """Have *root*, which is settled from outside, cancelled when the loop ends; hold it weakly."""
         self._roots.append(weakref.ref(root))
         if not self.has_cleanup():
             self._roots_before_cleanups = len(self._roots)
@@ -161,11 +161,11 @@ class Queue:
             self._roots_limit = 1000 + 2 * len(self._roots)
 
     def pending_roots(self, *, older_than_cleanups: bool = False) -> list[Any]:
-        """Return those that are watched, alive and pending; all of them, or those for which no cleanup can wait.
+        """Return the watched promises that are alive and pending; or only those for which no cleanup can wait.
 
-        A cleanup waits for what it has made itself, as a rule, and not for what was pending when it began:
+        As a rule, a cleanup waits for promises that it made itself, not for those that were pending when it started:
 
-            connection.finally_(lambda: Promise.submit(threads, flush))    <-- this job is for the cleanup to wait for
+            connection.finally_(lambda: Promise.submit(threads, flush))    <-- the cleanup waits for this job
         """
         watched = self._roots[: self._roots_before_cleanups] if older_than_cleanups else self._roots
         roots = [root() for root in watched]
@@ -191,10 +191,10 @@ class Queue:
             sys.set_asyncgen_hooks(firstiter=self.generators.add)
 
     def every_task_was_asked(self) -> bool:
-        """Tell whether all Tasks of the loop were asked to end, as they are when `asyncio.run()` ends.
+        """Return whether all Tasks of the loop have been cancelled, as at the end of `asyncio.run()`.
 
-        Except those that run the handlers of cleanups, which have begun since. They are looked at once in a turn: where
-        the loop ends, each of 10,000 combinators may want to know.
+        Cleanup handlers, which started since, are left out. Computed once per loop iteration, as each of 10,000
+        combinators may ask at shutdown.
         """
         if self._every_task_was_asked is None:
             cleanups = {id(promise._upstream) for promise in self.cleanups}
@@ -207,17 +207,17 @@ class Queue:
         self._every_task_was_asked = None
 
     def hold(self) -> None:
-        """Let what is pushed from now on wait for `flush()`, which saves it a turn of the loop.
+        """Defer whatever is pushed until `flush()`, which saves a loop iteration.
 
-        Only for callbacks that the loop itself calls: none of the user's code is below them, so handlers
-        may run before they return.
+        Only for callbacks called by the loop itself: no user code is on the stack, so handlers may run before they
+        return.
         """
         self._armed = True
 
     def flush(self) -> None:
-        """Drain what was pushed since `hold()`; but where a drain is scheduled it waits for that.
+        """Drain what was pushed since `hold()`, unless a drain is already scheduled.
 
-        So that a turn in which many Tasks end has one drain, and not each of them another:
+        So many Tasks that end in one iteration share one drain:
 
             _on_done()    <-- runs 64 reactions, which is not all, and schedules a drain for the rest
             _on_done()    <-- adds to the rest
@@ -226,28 +226,28 @@ class Queue:
             self._drain(_MOST_ALONG)
 
     def check_thread(self, call: str) -> None:
-        """Raise `RuntimeError` where the loop runs, but in another thread than this: checked in debug mode only."""
+        """Raise `RuntimeError` if the loop is running in another thread. For debug mode only."""
         if self.loop.is_running() and asyncio._get_running_loop() is not self.loop:
             raise RuntimeError(
-                f"{call}() was called from another thread than that of its loop\n\n"
-                f"Write loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
+                f"{call}() was called from outside its loop's thread\n\n"
+                f"Use loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
             )
 
     def end(self) -> None:
-        """Note that the guard has finished everything; what comes after that needs a new guard."""
+        """Record that the guard has run; later promises need a new one."""
         self.has_ended = True
         self.shutdown_hook = None
         self.run_forever = None  # have the loop looked at, by whatever comes
 
     def look_at_loop(self) -> None:
-        """Set a guard if there is none, and know whether a handler may run the loop, which its class decides.
+        """Set a guard if there is none, and find out whether this loop can be re-entered by a handler.
 
-        It may under nest_asyncio, in a modal dialog of Qt, or by `run_sync()` of Pyodide:
+        It can under nest_asyncio, in a modal Qt dialog, or with Pyodide's `run_sync()`:
 
             Promise.resolve().then(lambda _: loop.run_until_complete(work()))    <-- a drain, and the loop runs in it
 
-        What comes meanwhile has to be drained meanwhile, for the outer drain waits for that. On all other loops it
-        would cost each drain another turn, for nothing.
+        Reactions pushed by the inner run must be drained by it, as the outer drain is blocked. On other loops this
+        would cost every drain an extra iteration.
         """
         self.run_forever = run_forever = self.loop_class.run_forever
         check_running = getattr(self.loop_class, "_check_running", run_forever)
@@ -280,13 +280,13 @@ class Queue:
                 for promise, rejection in unhandled:
                     rejection.announce_unless_taken(promise)
         finally:
-            # Also where a KeyboardInterrupt leaves the drain: what waits behind it must still be run.
+            # Also if a KeyboardInterrupt leaves the drain: the remaining reactions must still run.
             self._armed = self._scheduled
             if (self.items or self._unhandled) and not self._scheduled:
                 self._arm()
 
     def _run(self, most: int) -> None:
-        """Run at most so many reactions, for a limited time."""
+        """Run at most *most* reactions, for a limited time."""
         # No local name for the reaction: this frame is seen from the traceback of whatever a handler raises, and would
         # make a cycle of the exception and the promise that holds it.
         items = self.items
@@ -309,7 +309,7 @@ class Queue:
 
 
 def run_handlers(queue: Queue) -> None:
-    """Drain *queue* when the loop comes to it: no method, for the loop shows a slow callback by its name."""
+    """Drain *queue*; a function, because asyncio reports slow callbacks by name."""
     queue._scheduled = False
     queue._drain(_MOST)
 

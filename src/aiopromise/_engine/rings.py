@@ -1,4 +1,4 @@
-"""Tasks that wait for each other, through promises: a ring ends as soon as one of its waits is given up."""
+"""Tasks that wait for each other through promises: giving up one wait breaks the cycle."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ __all__ = ["end_rings"]
 
 
 def end_rings(starts: Sequence[Any], can_give_up: Callable[[Any], bool], give_up: Callable[[Any], None]) -> None:
-    """Call *give_up* with the last of each ring that *can_give_up*; the rings are those to which *starts* lead.
+    """In each cycle reachable from *starts*, call *give_up* with the last member for which *can_give_up* is true.
 
-    A search in depth, without recursion, for a ring may be of thousands. When a wait is given up, those behind it on
-    the path are looked at anew: each may be in another ring, with what does not lead through that wait.
+    A depth-first search without recursion, as a cycle may have thousands of members. After a wait is given up, the
+    nodes after it on the path are visited again: each may be in another cycle that avoids that wait.
     """
     looked_at: set[int] = set()  # by identity, for nothing of it goes away meanwhile
     path: list[Any] = []  # from a start to where the search is
@@ -42,7 +42,7 @@ def end_rings(starts: Sequence[Any], can_give_up: Callable[[Any], bool], give_up
 
 
 def _waited_for(one: Any) -> Sequence[Any]:
-    """Return what *one* waits for, as far as a request to end goes there."""
+    """Return what *one* waits for, if a cancellation would reach it."""
     kind = type(one)
     if issubclass(kind, TASKS):
         return (getattr(one, "_fut_waiter", None),)

@@ -1,15 +1,15 @@
-"""The state of a promise, what it hangs on, and who waits for it.
+"""The state of a promise, what it waits for, and who waits for it.
 
-A pending promise hangs on its *upstream*, which is one of six things:
+A pending promise waits for its *upstream*, which is one of six things:
 
 - ``None``: nothing runs; a resolver will settle it, or its own handler is running right now;
 - another promise, pending: this one is among its reactions;
 - another promise, settled: this one is in the queue, its handler not yet called;
 - a coroutine: its Task takes its first step, and nobody has the Task yet;
 - a future: a Task of ours or somebody's Future, whose done callback settles this promise;
-- an `Upstream`: something else that will speak up later.
+- an `Upstream`: something else that settles it later.
 
-To follow a promise is to hang on it without a handler. The children of a promise are its own reactions, so a link
+Following a promise is a link without handlers. The children of a promise are themselves its reactions, so a link
 costs one object.
 """
 
@@ -40,7 +40,7 @@ Types = type[BaseException] | tuple[type[BaseException], ...]
 class State(Reaction):
     """The state of a promise, its upstream and its reactions.
 
-    A struct: what is done with it are the functions of this module and of those that follow, so that the compiled
+    A struct: its operations are module functions, here and in `core` and `cancellation`, so that the compiled
     engine calls them directly.
     """
 
@@ -71,20 +71,20 @@ class State(Reaction):
     _on_rejected: Callable[[Any], Any] | None
     _catches: Types  # what _on_rejected is for
     _context: Any  # the Context that the handlers run in; None where there are none
-    # A rejection is the library's to answer for, whatever becomes of it (ECMA-262, [[PromiseIsHandled]]).
+    # A rejection counts as handled, whenever it happens (ECMA-262, [[PromiseIsHandled]]).
     _is_handled: bool
     _origin: Any  # where the promise was made; in debug mode, or if recorded
 
 
 class Upstream(Reaction):
-    """An upstream that is neither promise nor future."""
+    """An upstream that is neither a promise nor a future."""
 
     __slots__ = ()
 
     has_many_sources: ClassVar[bool] = False
 
     def sole_source(self) -> "State | None":
-        """Return the promise that it waits for, where that is one."""
+        """Return the promise that it waits for, if there is exactly one."""
         return None
 
     def exclusive_sources(self) -> Sequence[State]:
@@ -92,16 +92,16 @@ class Upstream(Reaction):
         return ()
 
     def cancel(self, message: Any) -> Iterable[State]:
-        """Take a request to end the promise, and return the promises to cancel for that."""
+        """Handle cancellation of the promise; return the promises to cancel with it."""
         return ()
 
     def is_cancelling(self) -> bool:
-        """Return, once those were asked to end, whether *promise* settles later; if not, it is cancelled now."""
+        """Return, after those were cancelled, whether the promise settles later; if not, it is cancelled now."""
         return False
 
 
 def pending(queue: Queue) -> Any:
-    """Return a new pending promise that hangs on nothing."""
+    """Return a new pending promise without an upstream."""
     promise: State = new(queue.kind)
     begin(promise, queue)
     return promise
@@ -124,7 +124,7 @@ def begin(promise: State, queue: Queue) -> None:
 
 
 def settled(queue: Queue, state: int, value: Any) -> Any:
-    """Return a new promise that has settled so."""
+    """Return a new settled promise."""
     promise: State = pending(queue)
     promise._state = state
     promise._value = value
@@ -134,7 +134,7 @@ def settled(queue: Queue, state: int, value: Any) -> Any:
 def subscribe(promise: State, reaction: Reaction, call: str | None = None) -> None:
     """Run *reaction* once *promise* has settled; until then it is a consumer.
 
-    *call* is the method that a user has called, where the loop of the promise may have been closed since.
+    *call* names the user's call, for the error if the promise's loop has been closed.
     """
     reactions = promise._reactions
     if promise._state != PENDING:
@@ -166,7 +166,7 @@ def withdraw(promise: State, reaction: Reaction) -> None:
 
 
 def has_only(promise: State, reaction: Reaction) -> bool:
-    """Tell whether *reaction* is the one consumer."""
+    """Return whether *reaction* is the only consumer."""
     reactions = promise._reactions
     return reactions is reaction or (type(reactions) is dict and len(reactions) == 1 and reaction in reactions)
 
@@ -174,11 +174,11 @@ def has_only(promise: State, reaction: Reaction) -> bool:
 def is_awaited_by(promise: State, other: State) -> bool:
     """Tell whether *other* waits, through any number of promises, for *promise*.
 
-    Looks upwards from *other* and downwards from *promise*, a step each in turn, and ends with the shorter of the
-    two ways: to link 10,000 promises into a line takes linear time whichever end comes first.
+    Searches up from *other* and down from *promise* in alternating steps, and stops with the shorter search:
+    linking 10,000 promises into a chain takes linear time from either end.
     """
-    # Neither way is enough by itself: an `Upstream` that waits for many is not climbed, and of those who await a
-    # promise not all can be asked for whom they do.
+    # Neither search suffices alone: an `Upstream` with many sources is not climbed, and some consumers do not
+    # reveal for whom they wait.
     above: Any = other
     below = [iter((promise,))]
     while below:

@@ -1,7 +1,7 @@
-"""What a handler has returned: what can be awaited is started as a Task that bears the handler's name.
+"""Handler results: an awaitable one is run as a Task named after the handler.
 
-"Sync or async?" is asked here, of the value that a handler returned and never of the handler itself, so that
-partials, bound methods, builtins and callable objects are all alike.
+"Sync or async?" is decided here, from the value that a handler returned and never from the handler, so that
+partials, bound methods, builtins and callable objects all work alike.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ GATHERING: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
 
 class Wrapper:
-    """A handler of the library around one of the user's, whose name it bears."""
+    """A library handler that wraps a user's handler, and is shown under its name."""
 
     __slots__ = ("handler",)
 
@@ -59,7 +59,7 @@ class Wrapper:
 
 
 class Outcome:
-    """What a handler of the library returns to settle a promise just so: nothing in it is followed."""
+    """Returned by a library handler to settle a promise as is, without following the value."""
 
     __slots__ = ("fulfilled", "value")
 
@@ -75,14 +75,14 @@ class Outcome:
 def is_awaitable(value: Any) -> bool:
     """Tell whether ``await value`` is possible."""
     for kind in type(value).__mro__:
-        # Neither hasattr() nor isinstance(), which ask the value's own code and may fail.
+        # Not hasattr() or isinstance(), which run the value's own code and may raise.
         if "__await__" in kind.__dict__:
             return kind.__dict__["__await__"] is not None
     return type(value) is GeneratorType and bool(value.gi_code.co_flags & CO_ITERABLE_COROUTINE)
 
 
 def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-    """Return what the task factory of *loop* makes of *coroutine*; the caller is not seen from what that raises."""
+    """Return a Task from the loop's task factory; tracebacks from that do not reach the caller's frames."""
     eager = loop.get_task_factory() is not None  # it may be, at least
     task: asyncio.Future[Any] = apart(loop.create_task, coroutine) if eager else loop.create_task(coroutine)
     if not asyncio.isfuture(task):
@@ -95,9 +95,9 @@ def start(
 ) -> asyncio.Future[Any]:
     """Start the Task of a handler that is a coroutine.
 
-    It begins at once where Python can do that. Not within ``context.run()``, though: an eager Task enters its
-    context itself, and cannot enter one that is entered already. A task factory need not know of contexts, so it
-    is called in this one; the Task then copies it.
+    It starts eagerly if Python supports that, but not within ``context.run()``: an eager Task enters its context
+    itself, which fails if it is already entered. A task factory may not support contexts, so it is called in this
+    one, which the Task then copies.
     """
     if loop.get_task_factory() is not None:
         # An eager factory enters a copy of this context, for the Task has its own.
@@ -129,13 +129,13 @@ else:
 
 
 def was_asked(future: "asyncio.Future[Any] | None") -> bool:
-    """Tell whether *future* is a Task that has been asked to end, at any time."""
-    # Not whether it *is* ending: many a program absorbs a cancellation, and never calls uncancel().
+    """Return whether *future* is a Task whose `cancel()` was ever called."""
+    # Not whether it *is* ending: many programs absorb a cancellation without calling uncancel().
     return isinstance(future, TASKS) and future.cancelling() > 0
 
 
 def name_of(handler: object) -> str:
-    """Return the name by which a reader knows *handler*, asking no code of its own: Tasks and reprs bear it."""
+    """Return the display name of *handler* for Tasks and reprs, without running its code."""
     function: Any = handler
     while True:
         kind = type(function)
@@ -153,7 +153,7 @@ def name_of(handler: object) -> str:
 
 
 def _static_name(function: object) -> str | None:
-    """Return the ``__name__`` of a class, of a function that is not of Python, or that a decorator has set."""
+    """Return the ``__name__`` of a class, a builtin, or an object on which a decorator set one."""
     try:
         name = getattr_static(function, "__name__", None)
         if type(name) is GetSetDescriptorType:
