@@ -234,24 +234,24 @@ def _grouped(
     except BaseException:
         _refuse(*typed)
         raise
-    # Only now is anything of the items taken: a call that is refused has started none of them.
+    # Items are taken only now: a refused call has started none of them.
     try:
         group.start(items)
         return group
     finally:
-        del group  # this frame is seen from the traceback of what iterating has raised
+        del group  # if iterating raised, the traceback includes this frame
 
 
 def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], Make]:
-    # all(a, b) and all(a) are tuples, each with its type; all([a, b]) is a list. What can be awaited is no iterable
-    # here, though a Future has an __iter__.
+    # all(a, b) and all(a) are tuples, each with its type; all([a, b]) is a list. An awaitable does not count as an
+    # iterable here, though a Future has an __iter__.
     if len(awaitables) != 1 or is_awaitable(awaitables[0]):
         return awaitables, tuple
     [items] = awaitables
     if isinstance(items, str | bytes | bytearray) or not is_iterable(items):
         raise TypeError(f"Promise.{name}() needs awaitables, or one iterable of them, got {short(items)}")
-    # The keys of a mapping may be what is meant, as in `as_completed({task: url})`, but not where only the values can
-    # be awaited.
+    # The keys of a mapping may be intended, as in `as_completed({task: url})`, but not if only the values are
+    # awaitable.
     if isinstance(items, Mapping) and any(map(is_awaitable, items.values())) and not any(map(is_awaitable, items)):
         _refuse(items)
         raise TypeError(

@@ -33,12 +33,12 @@ __all__ = ["Group", "Input", "Losers", "OwnedInput", "failure", "outcome_of"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
 
-# A note names so many of the failures that came after the first.
+# Most failures after the first that a note names.
 _MOST_NAMED: Final = 5
 
 
 class Input(Reaction):
-    """A promise of the caller's that a group waits for."""
+    """A caller's promise that a group waits for."""
 
     __slots__ = ("group", "index", "is_asked", "promise")
 
@@ -46,7 +46,7 @@ class Input(Reaction):
         self.group = group
         self.index = index
         self.promise = promise
-        # Whether the group has asked it to end, and it has not ended at once.
+        # Whether the group has cancelled it, and it did not settle immediately.
         self.is_asked = False
 
     def __repr__(self) -> str:
@@ -57,11 +57,11 @@ class Input(Reaction):
         return self.group.promise
 
     def detach(self) -> None:
-        """Stop waiting for the promise, and leave it alone."""
+        """Stop waiting for the promise, without cancelling it."""
         withdraw(self.promise, self)
 
     def is_last(self) -> bool:
-        """Tell whether nobody but the group wants the promise, which then ends with it."""
+        """Return whether the group is the promise's only consumer, so that it is cancelled with the group."""
         return has_only(self.promise, self)
 
     def _react(self) -> None:
@@ -87,7 +87,7 @@ class ForeignInput(Input):
         Input.detach(self)
         future = self.promise._upstream
         if isinstance(future, FUTURES) and future.done() and self.promise._is_handled:
-            adopt_outcome(self.promise, future)  # it has ended in this very turn
+            adopt_outcome(self.promise, future)  # it ended in this iteration
         else:
             detach_future(self.promise)
 
@@ -103,19 +103,19 @@ class Group(Upstream):
     has_many_sources: ClassVar[bool] = True
 
     def __init__(self, method: str, promise: Core, losers: Losers) -> None:
-        # What the user has called.
+        # The name of the method that the user called.
         self._method = method
         self.promise: Any = promise
         promise._upstream = self
         self._losers = losers
         # The pending inputs; settled ones are not kept.
-        # Invariant: each of them is among the reactions of its promise, or in the queue.
+        # Invariant: each is among its promise's reactions, or queued.
         self._inputs: dict[Input, None] = {}
-        # What the promise will settle with, as soon as all that was stopped has ended.
+        # What the promise will settle with, once all cancelled inputs have ended.
         self._outcome: Outcome | None = None
-        # Whether the outcome is a KeyboardInterrupt or SystemExit, which leaves the loop, or the caller, too.
+        # Whether the outcome is a KeyboardInterrupt or SystemExit, which also propagates to the loop or the caller.
         self._propagates = False
-        # Why others have failed after there was an outcome.
+        # The reasons of inputs that failed after there was an outcome.
         self._late: list[BaseException] = []
         # Whether an input whose Task was cancelled has ended so, or failed: perhaps asyncio.run() has cancelled all
         # Tasks at its end.
@@ -126,7 +126,7 @@ class Group(Upstream):
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; an exception from iterating them is the outcome."""
-        # By identity, and with the object, whose id would else be given to another one.
+        # By id, and with the object, so that the id is not reused.
         started: dict[int, tuple[object, Core]] = {}
         count = 0
         try:
@@ -167,10 +167,10 @@ class Group(Upstream):
         error = cancelled_error(message)
         if self._outcome is not None and not self._outcome.fulfilled:
             error.__context__ = self._outcome.value
-        # Also where there was an answer already: a request that ended in a value would be lost.
+        # Even if there already was a result: a request that ended in a value would be lost.
         #
         #     while True:
-        #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: the loop is left
+        #         await Promise.race(message(), tick())    <-- cancelled while tick() ends: leaves the loop
         self._outcome = failure(error)
 
     def is_cancelling(self) -> bool:
@@ -201,14 +201,14 @@ class Group(Upstream):
         """Close the source of the inputs; this may add one last input to wait for."""
 
     def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
-        # Whose it is decides what becomes of it when there is an answer: see `_stops()`.
+        # Who owns it decides what happens to it once there is a result: see `_stops()`.
         kind = type(item)
         if is_promise(item) and item._queue is self.promise._queue:
             self._add(Input(self, index, item))
         elif is_promise(item):
             self._add(ForeignInput(self, index, self._followed(item)))
         elif id(item) in started:
-            # The same coroutine twice: it runs once, and the first of the two answers for it. So with a Task.
+            # The same coroutine twice: it runs once, and the first of the two owns it. Likewise for a Task.
             self._add(Input(self, index, started[id(item)][1]))
         elif issubclass(kind, FUTURES) or is_coroutine(item):
             started[id(item)] = item, resolve(item)
@@ -218,7 +218,7 @@ class Group(Upstream):
             self._add(OwnedInput(self, index, resolve(item)))
 
     def _followed(self, foreign: Core) -> Core:
-        # Of another loop, or of another copy of the library: what can be said against it rejects the follower.
+        # From another loop, or another copy of the library: if it cannot be followed, the follower is rejected.
         follower: Core = pending(self.promise._queue)
         resolve_with(follower, foreign)
         return follower
@@ -244,10 +244,10 @@ class Group(Upstream):
             if self._outcome is not None or self._failed(error):
                 raise
         finally:
-            del self, input_, ended  # this frame is seen from the traceback of what code of the user's has raised there
+            del self, input_, ended  # if user code raised there, the traceback includes this frame
 
     def _came_late(self, input_: Input) -> None:
-        """Handle an input that has ended after the answer: how it ended is ignored, as `asyncio.gather` does.
+        """Handle an input that settled after there was a result: its outcome is ignored, as by `asyncio.gather()`.
 
         But an exception from a coroutine's cleanup after it was stopped must be reported; a caller's promise that
         was cancelled reports its own.
@@ -283,7 +283,7 @@ class Group(Upstream):
 
     def _conclude(self, outcome: Outcome) -> None:
         """Settle with *outcome* once the losers have been cancelled and have finished."""
-        # Invariant: the first outcome stands, but for a request to end, which takes the place of any.
+        # Invariant: the first outcome stands, but a cancellation replaces any.
         if self._outcome is not None:
             return
         self._outcome = outcome
@@ -302,11 +302,11 @@ class Group(Upstream):
                 del self._inputs[input_]
                 input_.detach()
                 if input_.promise._state == REJECTED:
-                    # In this very turn; had it come later, nobody would ask whether it was stopped, and by whom.
+                    # In this iteration; if it came later, nobody would check whether it was cancelled, and by whom.
                     self._late.append(input_.promise._value.reason)
 
     def already_asked(self) -> AlreadyAsked | None:
-        """Return the Tasks not to be cancelled again, if the end of the loop may have cancelled them already."""
+        """Return the Tasks not to cancel again, if the loop's shutdown may have cancelled them already."""
         return AlreadyAsked(self.promise._queue, [], True) if self._was_one_asked else None
 
     def losers(self) -> list[State]:
@@ -317,9 +317,9 @@ class Group(Upstream):
         return self._losers == "cancel" or (self._losers is None and isinstance(input_, OwnedInput))
 
     def _end(self) -> None:
-        # Invariant: the promise settles when no input is left, and no earlier: what was stopped has ended by then.
+        # Invariant: the promise settles when no input is left, and no earlier: by then, what was cancelled has ended.
         #
-        #     await Promise.race(fast(), slow())    <-- goes on after the finally of slow()
+        #     await Promise.race(fast(), slow())    <-- returns after the finally of slow()
         try:
             if not self._inputs:
                 self._close()

@@ -52,7 +52,7 @@ class Arrival(Upstream):
 
 @final
 class Incoming:
-    """Results that the iterator has not taken yet, and what it waits for when there are none."""
+    """Results not consumed yet, and what the iterator waits for when there are none."""
 
     __slots__ = ("arrival", "results")
 
@@ -74,7 +74,7 @@ class Incoming:
 class Iterated(Group):
     """A group with an async iterator over its results; nobody else awaits its promise."""
 
-    # None of its own, for no class can have two bases with some: it is in those of the classes that follow.
+    # The slot for _incoming is in the subclasses: a class cannot have two bases with slots of their own.
     __slots__ = ()
 
     _incoming: Incoming
@@ -94,8 +94,8 @@ class Iterated(Group):
         left: BaseException | None = None
         try:
             try:
-                # Here it stands at first, put there by stream(). A generator that never started would be closed
-                # silently, and its work would keep running.
+                # stream() advances the generator to here: one that never started would be closed silently, and its
+                # work would keep running.
                 yield None
                 self._iterated()
                 while incoming.results or self.promise._state == PENDING:
@@ -106,26 +106,26 @@ class Iterated(Group):
                         await incoming.arrival.promise
             except BaseException as error:
                 left = error
-            # Not in the except, where Python would not tell what is handled by the code that closes the iterator.
+            # Not inside the except, where sys.exception() would not show what the closing code is handling.
             if left is not None:
                 await self._close_early(left)
                 raise left
             await self.promise
         finally:
             incoming.arrival = None
-            del self, incoming, left  # this frame is seen from the traceback of a failure
+            del self, incoming, left  # the traceback of a failure includes this frame
 
     async def _close_early(self, error: BaseException) -> None:
         """Stop what is running, and wait until it has ended, when *error* ends the iterator.
 
-        A failure that came meanwhile is raised unless it would take the place of a request to end, be that the *error*
-        or on its way through the code that closes the iterator:
+        A failure in the meantime is raised, unless it would replace a cancellation: either *error*, or one that is
+        propagating through the code that closes the iterator:
 
             async with aclosing(Promise.as_completed(fails(), slow())) as pairs:
                 await something()    <-- cancelled here
         """
         is_request = any(issubclass(type(one), asyncio.CancelledError) for one in (error, sys.exception()))
-        # No answer but that it is over: what is running is stopped, and a failure that has come stays one.
+        # No result, just the end: running work is cancelled, and an earlier failure still counts.
         self._conclude(Outcome(True, None))
         try:
             await self.promise

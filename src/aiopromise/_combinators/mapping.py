@@ -243,11 +243,11 @@ def _begun(pool: Pool) -> "Promise[Any]":
 
 
 def _is_plain(items: Any) -> bool:
-    # A Future has an __iter__, which is its __await__; a promise that was meant to be awaited first is refused.
+    # A Future has an __iter__, which is its __await__; a promise that should have been awaited first is refused.
     return is_iterable(items) and not is_awaitable(items)
 
 
-# What becomes of the results: a list of them, a choice of the items, one value, an iterator.
+# What the results are used for: a list, a selection of the items, one value, an iterator.
 
 
 @final
@@ -293,7 +293,7 @@ class Filtered(Pool):
 
 @final
 class Reduced(Pool):
-    """The result of the last call, where each was given the result of the one before it."""
+    """The result of the last call; each call gets the result of the one before it."""
 
     __slots__ = ("_total",)
 
@@ -313,7 +313,7 @@ class Reduced(Pool):
 
 @final
 class Streamed(Iterated, Pool):
-    """Results as they come, for an async iterator."""
+    """Results as they arrive, for an async iterator."""
 
     __slots__ = ("_incoming",)
 

@@ -25,7 +25,7 @@ class All(Group):
         super().__init__(method, promise, losers)
         # A tuple of separate arguments, a list of one iterable, a dict of a mapping.
         self._make = make
-        # By index, for they come in any order; empty until it is known how many there are.
+        # By index, as they come in any order; empty until their number is known.
         self._found: list[Any] = []
 
     def _started(self, count: int) -> None:
@@ -92,7 +92,7 @@ class Some(Group):
             self._values.append(outcome.value)
         else:
             self._reasons[input_.index] = outcome.value
-        # Decided as soon as it can be: with the last value that is needed, or when too few could still come.
+        # Settled as soon as possible: with the last value needed, or when too few can still come.
         if len(self._values) == self._count:
             self._conclude(Outcome(True, self._answer()))
         elif len(self._values) + len(self._inputs) < self._count:
@@ -108,7 +108,7 @@ class Some(Group):
 
     def _reason(self) -> BaseException:
         reasons = [self._reasons[index] for index in sorted(self._reasons)]
-        # A cancellation is no failure, so it has no place in the group; where nothing else is left it is the outcome.
+        # A cancellation is not a failure, so it is left out of the group; if there is nothing else, it is the outcome.
         errors = [reason for reason in reasons if not issubclass(type(reason), CancelledError)]
         if not errors:
             return reasons[-1]
@@ -137,7 +137,7 @@ class AsCompleted(Iterated):
         self._incoming = Incoming()
 
     def _yielded(self, result: Input) -> tuple[int, Core]:
-        # From here on it is the caller's to handle.
+        # From here on, handling it is the caller's responsibility.
         promise = result.promise
         if promise._state == REJECTED:
             promise._value.resume()

@@ -65,16 +65,16 @@ class Pool(Group):
         self._fn = fn
         self._limit = _UNLIMITED if concurrency is None else concurrency
         self._on_progress = on_progress
-        # Where code of the user's runs, from the first item to the end; a Context cannot be entered twice.
+        # The context of user code, from the first item to the last; a Context cannot be entered twice.
         self._context = copy_context()
         self._is_in_context = False
-        # What the calls have given, until it is taken up.
+        # Results of the calls, until they are processed.
         self._results: deque[tuple[int, Any]] = deque()
         # One of these is set while items are read; before that, _iterator is the iterable itself.
         self._iterator: Any = items
         self._reader: Reader | None = None
         self._vacancy = asyncio.Event()
-        # Whether the reader waits for an item.
+        # Whether the reader is waiting for an item.
         self._is_reading = False
         self._started_calls = 0
         self._done = 0
@@ -87,7 +87,7 @@ class Pool(Group):
         self.promise._queue.push(self)
 
     def _react(self) -> None:
-        if self._outcome is None:  # else it was cancelled at once
+        if self._outcome is None:  # else it was cancelled immediately
             self._do(self._open)
         del self
 
@@ -100,10 +100,10 @@ class Pool(Group):
             def items():
                 yield 1
                 loop.run_until_complete(...)    <-- the call for 1 ends here, under nest_asyncio,
-                yield 2                         <-- and its result is taken up once this has come
+                yield 2                         <-- and its result is processed once this is yielded
         """
         if self._is_in_context:
-            return  # _start_calls() is below, and looks again when the code of the user's has returned
+            return  # _start_calls() is on the stack, and checks again when the user code has returned
         try:
             self._is_in_context = True
             try:
@@ -132,8 +132,8 @@ class Pool(Group):
     def _start_calls(self) -> None:
         """Process the results that have come, and start as many calls as there are free slots."""
         self._vacancy.set()
-        # Results first, so that on_progress is called promptly. Then as many items as there are free slots: none is
-        # read ahead.
+        # Results first, so that on_progress is called promptly. Then as many items as there are free slots: nothing
+        # is read ahead.
         while self._outcome is None:
             if self._results:
                 self._take_up(*self._results.popleft())
@@ -159,7 +159,7 @@ class Pool(Group):
                 check_result(f"Promise.{self._method}(on_progress=)", self._on_progress, result)
 
     def _free_slots(self) -> float:
-        # The Task that reads is an input, and no call.
+        # The reading Task is an input, but not a call.
         return self._limit - len(self._inputs) + (self._reader is not None)
 
     def _call(self, item: Any) -> None:
@@ -171,7 +171,7 @@ class Pool(Group):
         queue = self.promise._queue
         called: Core = pending(queue)
         if called._origin is not None and self.promise._origin is not None:
-            # It was made by the loop; the user knows the line that has asked for all of them.
+            # The loop made it; the user knows the line that called map().
             called._origin = self.promise._origin.with_call(repr(self))
         input_ = Call(self, index, called, self._handler(), item)
         self._add(input_)
@@ -188,16 +188,16 @@ class Pool(Group):
         del self, input_
 
     def _end(self) -> None:
-        if not self._is_in_context:  # else _do() comes to it
+        if not self._is_in_context:  # else _do() will do it
             Group._end(self)
 
     def _close(self) -> None:
-        # Called when no call is left, and called again by whatever ends later: it closes once.
+        # Called when no call is left, and again by whatever ends later; it closes only once.
         iterator, reader = self._iterator, self._reader
         is_generator = issubclass(type(iterator), Generator)
         if is_generator and self._is_in_context:
-            return  # _do() comes to it
-        self._iterator = self._reader = None  # which tells the reader, too, to take no more
+            return  # _do() will do it
+        self._iterator = self._reader = None  # which also tells the reader to stop
         close_items(iterator)
         if is_generator:
             self._close_generator(iterator)
@@ -213,14 +213,14 @@ class Pool(Group):
             self._report(Rejection(without_our_frames(error), None))
 
     def _close_reader(self, promise: Core) -> None:
-        # The reader becomes an input like any other, for which the pool waits: the source has its own cleanup.
+        # The reader becomes an ordinary input that the pool waits for, as the source has its own cleanup.
         task = promise._upstream
         closing = OwnedInput(self, 0, promise)
         self._vacancy.set()
         self._add(closing)
-        # Where it has ended in this very turn, by itself, this takes up how.
+        # If it ended by itself in this iteration, this processes its outcome.
         if self._is_reading or (isinstance(task, FUTURES) and task.done()):
-            # At the end of the loop its Task was asked before, whatever has become of the calls.
+            # At the loop's shutdown its Task was already cancelled, whatever happened to the calls.
             ask_each((promise,), None, AlreadyAsked(self.promise._queue, [], True))
         closing.is_asked = promise._state == PENDING
         if not closing.is_asked:
@@ -246,7 +246,7 @@ class Call(OwnedInput):
     __slots__ = ("_context", "_handler", "_item")
 
     def __init__(self, pool: Pool, index: int, promise: Core, handler: Function, item: Any) -> None:
-        Input.__init__(self, pool, index, promise)  # which is a little less than super(), once for each item
+        Input.__init__(self, pool, index, promise)  # a little faster than super(), as there is one for each item
         self._handler: Function | None = handler
         self._item = item
         self._context = copy_context()
@@ -259,7 +259,7 @@ class Call(OwnedInput):
             call(self.promise, handler, self._item, self._context)
         else:
             close_refused(self._item)  # cancelled before its turn
-        del self, handler  # this frame is seen from the traceback of what the handler has raised
+        del self, handler  # if the handler raised, the traceback includes this frame
 
 
 class Reader(Input):

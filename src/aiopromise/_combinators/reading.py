@@ -23,9 +23,9 @@ async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
 
         async def source():
             try:
-                yield await receive()       <-- asked to end here,
+                yield await receive()       <-- cancelled here,
             except asyncio.CancelledError:
-                yield "rest of the batch"   <-- it stands here when it is closed
+                yield "rest of the batch"   <-- closed here
     """
     queue = pool.promise._queue
     if queue.has_cleanup():
@@ -47,7 +47,7 @@ async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
 
 
 async def _has_free_slot(pool: "Pool") -> bool:
-    """Wait until one more call may begin, or return False if none will."""
+    """Wait until there is room for another call; return False if the pool is closing."""
     while pool._reader is not None and (pool._outcome is not None or pool._free_slots() <= 0):
         pool._vacancy.clear()
         await pool._vacancy.wait()

@@ -16,24 +16,24 @@ def _answers() -> Generator[Any, list[Any], None]:
     while True:
         try:
             while True:
-                # Nothing is left in the list, for the generator stands here, with its variables, until the next call.
+                # The list is empty by now, as the generator is suspended here, with its variables, until the next call.
                 call = yield call.pop()(*call.pop())
         except GeneratorExit:
-            raise  # it is closed when the interpreter ends
+            raise  # closed at interpreter exit
         except BaseException as error:
             call.append(error)
         call = yield None
 
 
-# Those that are at rest, and not closed: one that ends would have been called by somebody after all. There are as many
-# as calls were ever made within one another.
+# Suspended generators, kept open: a finishing one would have a caller after all. There are as many as the deepest
+# nesting of calls so far.
 _idle: Final[list[Generator[Any, list[Any], None]]] = []
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return ``function(*arguments)``, whose frames do not lead to those of the caller once it has ended."""
     try:
-        answers = _idle.pop()  # in one step, for threads share them
+        answers = _idle.pop()  # atomic, as threads share them
     except IndexError:
         answers = _answers()
         next(answers)

@@ -24,11 +24,11 @@ __all__ = ["wait"]
 # Each cancelled Task cancels the next within its own cancel(); beyond this depth it is left to a later iteration.
 _DEEPEST: Final = 100
 
-# What has become of a request to end.
-_NONE: Final = 0  # there was none, or it was handed on, and what comes of that is for the Task that awaits; false
-_ASKING: Final = 1  # it is on its way
-_ROUND: Final = 2  # it is on its way, and has come round to where it began
-_LEFT: Final = 3  # it led to nothing, and the wait is given up
+# The progress of a cancellation of the awaiting Task.
+_NONE: Final = 0  # none, or passed on, and the Task gets the effect of that; false
+_ASKING: Final = 1  # being passed on
+_ROUND: Final = 2  # being passed on, and back where it started: a cycle
+_LEFT: Final = 3  # it had no effect, and the wait is given up
 
 
 class Awaiter(Reaction):
@@ -43,7 +43,7 @@ class Awaiter(Reaction):
     def __init__(self, promise: Core) -> None:
         self._promise = promise
         self._asyncio_future_blocking = False
-        # What the Task gets if a request to end leads to nothing; None: it was not asked in this wait.
+        # What the Task gets if its cancellation has no effect; None if it was not cancelled during this wait.
         self._request: CancelledError | None = None
         self._stage = _NONE
         self._wakeup: Callable[[Any], object] | None = None
@@ -79,7 +79,7 @@ class Awaiter(Reaction):
 
             one = create_task(wait_for(promise))
             two = create_task(wait_for(promise))
-            one.cancel()                          <-- one ends, the work of the promise goes on
+            one.cancel()                          <-- one ends, the promise's work continues
             two.cancel()                          <-- the work is cancelled, and two waits for its cleanup
 
         Ctrl-C cancels a Task from a signal handler, which may interrupt this library at any point. So promises are
@@ -87,7 +87,7 @@ class Awaiter(Reaction):
         stays available to others.
         """
         if self._wakeup is None:
-            return False  # the Task is being woken: it will find the request by itself
+            return False  # the Task is being woken, and will see the request itself
         if self._stage != _NONE:
             if self._stage == _ASKING:
                 self._stage = _ROUND
@@ -115,7 +115,7 @@ class Awaiter(Reaction):
         route = Route(self._promise)
         route.announce()
         if route.leave_at_first_step(message):
-            self._stage = _NONE  # what comes of the request is for this Task
+            self._stage = _NONE  # the Task gets the effect of the request
             return
         task = route.task()
         tasks = route.tasks() if task is None else [task]
@@ -123,12 +123,12 @@ class Awaiter(Reaction):
         for one in tasks:
             one.cancel(message)
         if self._has_come_round():
-            # Tasks that await each other: the request has come round, and this is where it ends.
+            # Tasks that await each other: the request has come full circle, and ends here.
             if handle is not None:
                 handle.cancel()
             self._later(_give_up)
         elif task is not None:
-            self._stage = _NONE  # what comes of the request is for this Task
+            self._stage = _NONE  # the Task gets the effect of the request
 
     def _has_come_round(self) -> bool:
         return self._stage == _ROUND
@@ -146,14 +146,14 @@ class Awaiter(Reaction):
 
     def _react(self) -> None:
         run, wakeup = self._context.run, self._wakeup
-        self._wakeup = None  # from now on it is nothing that a request could reach
-        # The Task asks what it is woken with for result(). What that raises is thrown into the coroutine, which else
-        # goes on, and takes the value from __next__().
+        self._wakeup = None  # from now on no request can reach it
+        # The Task calls result() of whatever it is woken with. If that raises, the error is thrown into the
+        # coroutine; otherwise the coroutine continues, and takes the value from __next__().
         answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
             run(wakeup, answer)
         finally:
-            # What the Task raises has this frame in its traceback.
+            # If the Task raises, the traceback includes this frame.
             del self, answer, run, wakeup
 
     def _failed(self) -> "asyncio.Future[Any]":
@@ -170,19 +170,19 @@ class Awaiter(Reaction):
         return repr(self._promise)
 
 
-# Functions, for the loop shows a slow callback by its name.
+# Functions, because asyncio reports slow callbacks by name.
 
 
 def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route: Route | None) -> None:
     if route is not None:
-        route.retract()  # the request comes now, or not at all, where somebody else wants the promise since
+        route.retract()  # it comes now; or not at all, if the promise has got another consumer since
     if awaiter._stage == _LEFT:
         return
     awaiter._stage = _ASKING  # a second cancellation is not a cycle
     promise, queue = awaiter._promise, awaiter._promise._queue
-    # Read after the request has gone, for it may come round.
+    # _has_come_round() is called after the request was passed on, which may be a cycle.
     if has_only(promise, awaiter) and end(promise, message, already_asked) and not awaiter._has_come_round():
-        awaiter._stage = _NONE  # what comes of the request is for this Task
+        awaiter._stage = _NONE  # the Task gets the effect of the request
         if promise._state == PENDING:
             if not queue.patient:
                 queue.loop.call_soon(_end_rings, queue, context=Context())
@@ -225,8 +225,8 @@ def _failed_future(promise: Core, reason: BaseException) -> "asyncio.Future[Any]
 
 def wait(promise: Core) -> Any:
     """Return the iterator for `await` of *promise*, which is not fulfilled."""
-    # A Future that has failed raises at once, and from C: the traceback leads from the line that awaits to that which
-    # has failed.
+    # A failed Future raises immediately, and in C: the traceback leads from the line that awaits straight to the
+    # line that failed.
     if promise._state != PENDING:
         return _failed_future(promise, promise._value.retrieve(promise)).__await__()
     if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):

@@ -44,7 +44,7 @@ class AlreadyAsked:
     cancelled already:
 
         two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
-        a turn later the second of them finds itself the last that wants the promise
+        an iteration later the second of them finds itself the last consumer of the promise
 
     The loop *may end* if the request came while it was not running, or at an unknown time.
     """
@@ -55,7 +55,7 @@ class AlreadyAsked:
         self._queue = queue
         self._tasks = tasks
         self._may_end = may_end
-        # By identity: a class of the user's may have an __eq__ of its own.
+        # By identity, as a user's class may define __eq__.
         self._ids = {id(task) for task in tasks}
 
     def __repr__(self) -> str:
@@ -87,15 +87,15 @@ class Route:
             else:
                 break
             upstream = links[-1]._upstream
-        # From the promise that is to end upwards. Invariant: each is the one consumer of the next.
+        # From the promise to cancel upwards. Invariant: each is the only consumer of the next.
         self.links = links
         # The time limits between the links.
         self.passed = passed
-        # What the last of the links hangs on.
+        # The upstream of the last link.
         self.upstream: Any = upstream
 
     def __repr__(self) -> str:
-        return f"<a request to end {self.links[0]!r}>"  # as that of AlreadyAsked
+        return f"<a request to end {self.links[0]!r}>"  # as for AlreadyAsked
 
     def task(self) -> "asyncio.Future[Any] | None":
         """Return the Task that the request reaches, or the `asyncio.gather()`, which cancels its own; else None."""
@@ -129,7 +129,7 @@ class Route:
 
         The request is applied once the step is over:
 
-            promise = source.then(cancels_promise)    <-- an async handler, whose Task nobody has yet
+            promise = source.then(cancels_promise)    <-- an async handler, whose Task has not been returned yet
         """
         if self.upstream is None or isinstance(self.upstream, (*FUTURES, Upstream, Core)):
             return False
@@ -149,7 +149,7 @@ def cancel(promise: Core, message: Any) -> bool:
         c.cancel()                  then the lower part is cut off, and ends at once
     """
     if promise._state != PENDING:
-        return False  # as Task.cancel(): there is nothing left to end
+        return False  # like Task.cancel(): there is nothing left to cancel
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
     route = Route(promise)
@@ -194,13 +194,13 @@ def _ask_all(
     An upstream may lead to promises with upstreams of their own, 5,000 deep, so there is no recursion:
 
         several = Promise.all(Promise.race(work(), timer), other)
-        several.cancel()    <-- asked are work(), timer and other; race ends after the first two, then all
+        several.cancel()    <-- cancels work(), timer and other; race settles after the first two, then all
     """
     while stack:
         below, sources = stack[-1]
         source: Any = next(sources, None)
         if source is None:
-            # All that it led to was asked. If none of that still runs, what was to wait for it ends now.
+            # Everything that it led to was cancelled. If none of that is still running, the links below settle now.
             stack.pop()
             if below is not None and not below.upstream.is_cancelling():
                 _interrupt(below.links, cancelled_error(message))
@@ -218,7 +218,7 @@ def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None)
     try:
         return _ask(route, message, already_asked)
     except Exception as error:
-        # A future that cannot be cancelled. The others are to be asked all the same, and this one has to end.
+        # A future that cannot be cancelled. The others must be cancelled all the same, and this one must settle.
         detach_future(top)
         reject(top, error)
         return True
@@ -232,7 +232,7 @@ def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool
         if not upstream.done() and (already_asked is None or not already_asked.has(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
-            return True  # it runs its cleanup; what comes of that travels down as any outcome does
+            return True  # it runs its cleanup, whose outcome passes down as usual
         # It ended within cancel(), or just before: only the links below are still to be cancelled.
         top = links.pop()
         adopt_outcome(top, upstream)
@@ -250,21 +250,23 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     A link that was already queued leaves its source's rejection unhandled, unless the library handles the outcome
     of the first of *path*:
 
-        Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one turn: map() ends, and so
-                                                                              does a then() that was to take the other
+        Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one iteration: map() ends,
+        and so
+                                                                              does a then() that was about to handle
+                                                                              the other
     """
     if path and path[0]._is_handled:
         source = path[-1]._upstream
         if isinstance(source, Core) and source._state == REJECTED:
             mark_handled(source)
-    # From the top down, so that each link sees what the one above it has ended with, or that there is none.
+    # From the top down, so that each link sees the outcome of the one above it, or that there is none.
     while path:
         link = path.pop()
         queued = _detach(link)
         if link._on_rejected is not None and _may_catch(link, error):
             # Its handler is queued, with a cancelled source of its own; the links below wait for it.
             #
-            #     work.finally_(close).then(report)    <-- close() is begun, and report() is never called
+            #     work.finally_(close).then(report)    <-- close() is called, and report() never is
             link._upstream = settled(link._queue, CANCELLED, Cancellation(error))
             if not queued:
                 link._queue.push(link)
@@ -324,7 +326,8 @@ class Shield(Upstream):
         return self.source
 
     def cancel(self, message: Any) -> tuple[()]:
-        # Nothing above is asked, and is_cancelling() says that there is no end to wait for: it is cancelled at once.
+        # Nothing above is cancelled, and is_cancelling() says that there is nothing to wait for: it is cancelled
+        # immediately.
         withdraw(self.source, self)
         return ()
 

@@ -75,7 +75,7 @@ def without_our_frames(error: BaseException) -> BaseException:
 
 
 def _empty(frame: FrameType) -> None:
-    with suppress(RuntimeError):  # it still runs
+    with suppress(RuntimeError):  # it is still running
         frame.clear()
 
 
@@ -154,7 +154,7 @@ def reject(promise: State, reason: BaseException) -> None:
 
 def reject_raised(promise: State, error: BaseException) -> None:
     """Reject with what a handler raised, with a traceback that starts in the handler."""
-    # It is not pending where the handler has cancelled its own promise, and has then failed.
+    # It is not pending if the handler cancelled its own promise, and failed after that.
     was_pending = promise._state == PENDING
     if was_pending:
         reject(promise, without_our_frames(error))
@@ -224,7 +224,7 @@ class Core(State):
             if handler is None:
                 adopt_state(self, source)
                 return
-            # What the end of the loop has to wait for: the answer to a cancellation, and every finally_().
+            # The loop's shutdown has to wait for handlers of a cancellation, and for every finally_().
             cleanup = source._state == CANCELLED or self._catches is BaseException
             if cleanup:
                 self._queue.is_in_cleanup = True
@@ -262,14 +262,14 @@ class Core(State):
         queue.works.discard(self)
         queue.cleanups.discard(self)
         if self._upstream is future:
-            # What follows runs in this turn of the loop, and not in the next one:
+            # The handlers run in this loop iteration, and not in the next one:
             #
-            #     await Promise(read()).then(parse).then(store)    <-- read() ends: parse and store run at once
+            #     await Promise(read()).then(parse).then(store)    <-- read() ends: parse and store run immediately
             queue.hold()
             try:
                 adopt_outcome(self, future)
             finally:
-                # A Task that is resumed by this drain, and fails, has this frame in its traceback.
+                # If a Task resumed by this drain fails, its traceback includes this frame.
                 del self, future
                 queue.flush()
 
@@ -284,7 +284,7 @@ def link(
     """Return a child whose handlers get the outcome of *promise*; *method* is the one the user called."""
     queue = promise._queue
     child: CoreT = new(queue.kind)
-    # As begin() does, without the call.
+    # Like begin(), without the call.
     child._state = PENDING
     child._value = None
     child._queue = queue
@@ -322,7 +322,7 @@ def resolve_with(
 
     If anything fails on the way, in a method of the value or the task factory, *promise* is rejected with that.
     """
-    # Told by identity or issubclass(), the most common first: isinstance() may run code of the value's own.
+    # By identity or issubclass(), the most common first: isinstance() may run the value's own code.
     kind = type(value)
     try:
         if promise._state != PENDING:
@@ -347,7 +347,7 @@ def resolve_with(
         if broke_off(promise, error):
             raise
     finally:
-        del promise, value, handler, context  # this frame is seen from the traceback
+        del promise, value, handler, context  # a traceback may include this frame
 
 
 def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
@@ -360,10 +360,10 @@ def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Con
     elif other._queue.loop is not promise._queue.loop:  # not the queues: a second copy of the library has its own
         reject(promise, foreign_loop(other, promise._queue.loop))
     elif cleanup:
-        # A Task waits for it, so that the end of the loop sees that it is a cleanup which is waited for.
+        # A Task waits for it, so that the loop's shutdown sees a cleanup to wait for.
         _run(promise, as_coroutine(other), handler, context, cleanup)
     else:
-        # It hangs on the other as a link does, but for the handlers, so that a request to end climbs through both.
+        # Like a link, but without handlers, so that a request climbs through both.
         promise._upstream = other
         subscribe(other, promise)
 
@@ -386,7 +386,7 @@ def _resolve_with_future(
         else:
             follow_future(promise, future, None)
     finally:
-        del promise  # this frame is seen from the traceback of what a method of the user's has raised
+        del promise  # if a user's method raises, the traceback includes this frame
 
 
 def _resolve_apart(*arguments: Any) -> None:
@@ -441,17 +441,17 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         context = copy_context()
     if cleanup or queue.is_in_cleanup:
         coroutine = as_cleanup(coroutine, queue)
-    # While it takes its first step nobody has the Task, and a request to end is left in early_requests.
+    # During the first step the Task has not been returned yet, and a request is stored in early_requests.
     #
     #     async def handler(value):
-    #         promise.cancel()      <-- here there is no Task to ask
-    #         await fetch(value)    <-- it is asked when it stands here
+    #         promise.cancel()      <-- here there is no Task to cancel
+    #         await fetch(value)    <-- it is cancelled when it gets here
     promise._upstream = coroutine
     if cleanup:
         queue.is_in_cleanup = True  # the first step is part of it
     try:
         if handler is None:
-            # This stands on the frames of a user, who may have called their promise by a name.
+            # Called from user code, which may have a name for the promise.
             task = apart(start, queue.loop, coroutine, "resolve", context)
         else:
             task = start(queue.loop, coroutine, name_of(handler), context)
@@ -462,18 +462,18 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
     finally:
         if cleanup:
             queue.is_in_cleanup = False
-    promise._upstream = task  # first, so that a request that a signal brings just now is not left in vain
+    promise._upstream = task  # first, so that a request from a signal handler right now is not lost
     request = queue.early_requests.pop(promise, None) if queue.early_requests else None
     if task.done():
         if request is None or task.cancelled() or task.exception() is not None:
             adopt_outcome(promise, task)
         else:
-            reject(promise, request)  # it cancelled its own promise: what it returned is dropped
+            reject(promise, request)  # it cancelled its own promise: its result is discarded
     else:
         follow_future(promise, task, queue.cleanups if cleanup else queue.works)
         if request is not None:
             task.cancel(*request.args)
-    # An eager Task that failed has this frame in its traceback.
+    # If an eager Task failed, its traceback includes this frame.
     del promise, coroutine, handler, context, queue, task
 
 
@@ -481,18 +481,18 @@ def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
     try:
         coroutine.close()
     except Exception as error:
-        # Whoever waits is told why it has not become a Task.
+        # The promise is rejected with the reason why no Task was made.
         loop.call_exception_handler({"message": f"{short(coroutine)} could not be closed", "exception": error})
 
 
 def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> None:
     """Follow *future*, and hold *promise* in the set *keep*; if that is None, the loop cancels it at its end."""
-    # Set first: a Future of a class of the user's may call back within add_done_callback().
+    # Set first: a user's Future class may call back within add_done_callback().
     promise._upstream = future
     if keep is None:
         promise._queue.watch(promise)
     else:
-        # A Task is held by its loop only weakly, and a promise by nobody: the set holds both until the Task ends.
+        # The loop holds its Tasks only weakly, and nothing holds the promise: the set holds both until the Task ends.
         keep.add(promise)
     try:
         future.add_done_callback(promise._on_done, context=Context())
@@ -509,7 +509,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         return
     if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable, None):
         return
-    # Unlike the answer of a handler it is not begun at once: Promise(coroutine) is create_task(coroutine).
+    # Unlike the result of a handler it is not started eagerly: Promise(coroutine) is create_task(coroutine).
     queue = promise._queue
     coroutine = as_cleanup(awaitable, queue) if queue.is_in_cleanup else as_coroutine(awaitable)
     try:
@@ -538,7 +538,7 @@ def detach_future(promise: Core) -> None:
         try:
             future.remove_done_callback(promise._on_done)
         except Exception as error:
-            # Nobody waits for this: whatever comes of the future is ignored from now on.
+            # Nobody waits for this: the outcome of the future is ignored from now on.
             report = {"message": f"could not remove a done callback from {short(future)}", "exception": error}
             queue.loop.call_exception_handler(report)
 
@@ -549,7 +549,7 @@ def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         value = future.result()
     except BaseException as error:
         reject_raised(promise, error)
-        # A Task has raised it out of the loop as well; a plain Future has only been given it.
+        # A Task has also raised it out of the loop; a plain Future has only stored it.
         if stops(error) and isinstance(future, TASKS):
             mark_propagated(promise)
         if promise._state != FULFILLED and was_asked(future):

@@ -45,7 +45,7 @@ async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
     return await following(future)
 
 
-# What can be awaited in place of a future: `_factories`, which can make a promise that follows it, puts that here.
+# Returns something to await in place of a future. Set by `_factories`, which can make a promise that follows it.
 following: Callable[[Any], Awaitable[Any]] = _wait_for
 
 
@@ -53,7 +53,7 @@ def _no_thenable(_promise: Any, _value: Any, _context: Context | None) -> bool:
     return False
 
 
-# Lets a promise follow a Thenable, and tells whether it was one: `_thenable`, which knows them, puts that here.
+# Makes a promise follow a Thenable, and returns whether it was one. Set by `_thenable`.
 follow_thenable: Callable[[Any, Any, Context | None], bool] = _no_thenable
 
 
@@ -87,7 +87,7 @@ class CoroutineWrapper(Coroutine[Any, Any, T_co]):
         while (frame := getattr(shown, "cr_frame", None)) is not None and is_ours(frame):
             within = shown.cr_await
             if not hasattr(within, "cr_frame"):
-                break  # it waits for no coroutine
+                break  # it does not wait for a coroutine
             shown = within
         return shown
 
@@ -98,7 +98,7 @@ class ReadingCoroutine(CoroutineWrapper[None]):
 
     __slots__ = ("_iterator", "close", "send", "throw")
 
-    # Those of the coroutine itself: a Task takes its steps without a frame of ours between.
+    # Those of the coroutine itself, so that no frame of ours is between it and its Task.
     send: Callable[[Any], Any]
     throw: Callable[..., Any]
     close: Callable[[], None]
@@ -126,11 +126,11 @@ class TapCoroutine(CoroutineWrapper[Any]):
     before the first step:
 
         promise = work.finally_(close)
-        promise.cancel()    <-- the Task of close() is made in a later turn,
-        promise.cancel()    <-- and is asked to end here: asyncio throws into the coroutine, in place of beginning it
+        promise.cancel()    <-- the Task of close() is made in a later iteration,
+        promise.cancel()    <-- and is cancelled here: asyncio throws into the coroutine instead of starting it
 
-    The async generators that it reads are kept for it by the queue: the hook for that is set before each step, because
-    a loop sets its own whenever it is run, and `asyncio.run()` runs it several times.
+    The queue keeps the async generators that it reads. The hook for that is set before each step, because a loop
+    sets its own whenever it is run, and `asyncio.run()` runs it several times.
     """
 
     __slots__ = ("_must_begin", "_queue", "awaited", "outcome")
@@ -160,8 +160,8 @@ class TapCoroutine(CoroutineWrapper[Any]):
         if task is None:
             self.send(None)
             return self.throw(*error)
-        # The first step is that of a Task whom nobody has asked to end yet. The requests come right after it, so that
-        # the Task delivers them to what the step has led to.
+        # The first step runs as in a Task that is not cancelled. The cancellations follow right after it, so that
+        # the Task delivers them to whatever that step waits for.
         requests = task.cancelling() or 1
         while task.uncancel():
             pass
@@ -196,19 +196,19 @@ class TapCoroutine(CoroutineWrapper[Any]):
 
 
 def as_cleanup(awaitable: Awaitable[Any], queue: Queue) -> TapCoroutine:
-    """Return a coroutine for *awaitable* that begins even if its Task is cancelled before the first step."""
+    """Return a coroutine for *awaitable* that starts even if its Task is cancelled before the first step."""
     coroutine = awaitable if isinstance(awaitable, TapCoroutine) else TapCoroutine(awaitable)
     coroutine._must_begin = True
     coroutine._queue = queue
     return coroutine
 
 
-# Not `error.__context__`, which an exception of the user's may refuse.
+# Not `error.__context__`, which a user's exception may refuse.
 _context: Final[Any] = vars(BaseException)["__context__"]
 
 
 def while_handling(reason: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call *function* as in ``except``: Python makes *reason* the ``__context__`` of what that raises."""
+    """Call *function* as in ``except``: if it raises, Python sets *reason* as the ``__context__``."""
     traceback = traceback_of(reason)
     try:
         raise reason
@@ -218,13 +218,13 @@ def while_handling(reason: BaseException, function: Callable[..., Any], *argumen
         except StopIteration:
             raise
         except BaseException as error:
-            # What a future throws in was raised somewhere else, where nothing was handled.
+            # An exception that a future throws in was raised elsewhere, with no exception being handled.
             if error is not reason and _context.__get__(error) is None:
                 _context.__set__(error, reason)
             raise
     finally:
         BaseException.with_traceback(reason, traceback)
-        del arguments  # may be what is thrown in, and has this frame in its traceback
+        del arguments  # may be the error thrown in, whose traceback includes this frame
 
 
 def give(value: Any) -> Generator[Any, None, Any]:

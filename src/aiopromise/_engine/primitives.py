@@ -8,7 +8,7 @@ __all__ = ["copy_context", "new", "run_in"]
 
 copy_context: Final = contextvars.copy_context
 
-# Calls a function with an argument, in a context.
+# Calls a function with one argument, in a context.
 run_in: Final = Context.run
 
 # Makes an instance of a class, whose __init__ is not called.

@@ -1,4 +1,4 @@
-"""As the module in Python of this name, by the C API."""
+"""The Cython version of primitives.py, with the C API."""
 
 cdef extern from *:
     """

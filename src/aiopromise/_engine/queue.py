@@ -83,46 +83,46 @@ class Queue:
     ) -> None:
         self.loop = loop
         self.loop_class: Any = type(loop)
-        # What the promises of this loop are.
+        # The class of this loop's promises.
         self.kind = kind
         self.debug = loop.get_debug()
         # Whether the origin of promises is recorded.
         self.traced = self.debug or bool(instruments)
-        # A running Task is held by its loop only weakly: whoever waits for one is held here, until it ends.
+        # The loop holds a running Task only weakly: the promise that waits for it is held here until it ends.
         self.works: set[Any] = set()
-        # The same for what runs because of a cancellation, which the end of the loop must not interrupt.
+        # The same for work started by a cancellation, which the loop's shutdown must not interrupt.
         self.cleanups: set[Any] = set()
         # Whether the handler of a cleanup is being called: coroutines that it wraps in promises must start, even if
         # cancelled first.
         self.is_in_cleanup = False
-        # The async generators that may be read by a cleanup: the end of the loop closes them after it.
+        # Async generators that a cleanup may be reading: the loop's shutdown closes them after it.
         self.generators: weakref.WeakSet[Any] = weakref.WeakSet()
-        # Requests to end that have come to a coroutine in its first step, by its promise.
+        # Cancellations that reached a coroutine in its first step, by its promise.
         self.early_requests: dict[Any, Any] = {}
         # The nesting depth of cancellations passed from Task to Task.
         self.requests = 0
         # Awaiters that passed on a cancellation in this iteration, and wait for its effect.
         self.patient: list[Any] = []
-        # Whether all Tasks were asked to end, if anybody has wanted to know in this turn.
+        # Whether all Tasks have been cancelled, if that was computed in this iteration.
         self._every_task_was_asked: bool | None = None
-        # What finishes the rest when the loop ends, and whether one has done so.
+        # What finishes the rest when the loop shuts down, and whether that has happened.
         self.shutdown_hook: object = None
         self.has_ended = False
         self._guard = guard
-        # What debug mode asks; see `aiopromise._debug`.
+        # Used in debug mode; see `aiopromise._debug`.
         self.tracer = tracer
         self.items: deque[Reaction] = deque()
         self._append = self.items.append
-        # A drain is sure to come: the loop has it scheduled, or somebody holds the queue and will flush it. So it is
-        # while one runs, except where a handler may run the loop.
+        # Whether a drain is certain to come: the loop has scheduled it, or hold() was called and flush() will be.
+        # Also true while one runs, unless a handler may re-enter the loop.
         self._armed = False
         self._scheduled = False
         self._unhandled: list[tuple[object, Rejection]] = []
         self._roots: list[weakref.ref[Any]] = []
         self._roots_limit = 1000
-        # How many of them are older than any cleanup that runs.
+        # How many of them are older than any running cleanup.
         self._roots_before_cleanups = 0
-        # Whether the loop refuses to be run by a handler, and the method of its class when that was looked at.
+        # Whether the loop refuses to be re-entered by a handler, and the method of its class when that was found out.
         self._refuses = False
         self.run_forever: object = None
         self.look_at_loop()
@@ -237,14 +237,15 @@ class Queue:
         """Record that the guard has run; later promises need a new one."""
         self.has_ended = True
         self.shutdown_hook = None
-        self.run_forever = None  # have the loop looked at, by whatever comes
+        self.run_forever = None  # the next drain looks at the loop again
 
     def look_at_loop(self) -> None:
         """Set a guard if there is none, and find out whether this loop can be re-entered by a handler.
 
         It can under nest_asyncio, in a modal Qt dialog, or with Pyodide's `run_sync()`:
 
-            Promise.resolve().then(lambda _: loop.run_until_complete(work()))    <-- a drain, and the loop runs in it
+            Promise.resolve().then(lambda _: loop.run_until_complete(work()))    <-- a drain, with the loop running
+            inside it
 
         Reactions pushed by the inner run must be drained by it, as the outer drain is blocked. On other loops this
         would cost every drain an extra iteration.
@@ -253,13 +254,14 @@ class Queue:
         check_running = getattr(self.loop_class, "_check_running", run_forever)
         self._refuses = _is_of_asyncio(run_forever) and _is_of_asyncio(check_running)
         if not self._refuses and self._armed and not self._scheduled:
-            self._arm()  # patched by a handler, or by a Task that has gone on in the middle of a drain
+            self._arm()  # patched by a handler, or by a Task resumed in the middle of a drain
         if self.shutdown_hook is None:
             self.shutdown_hook = self._guard(self)
 
     def _arm(self) -> None:
-        # What the library schedules needs no variables, and keeps nobody's context alive. Each callback has a context
-        # of its own: where a handler runs the loop, one is within another, and no context can be entered twice.
+        # The library's own callbacks need no context variables, and should keep no context alive. Each has a
+        # context of its own: if a handler re-enters the loop they are nested, and a context cannot be entered
+        # twice.
         self.loop.call_soon(run_handlers, self, context=Context())
         self._armed = self._scheduled = True
 
@@ -272,7 +274,7 @@ class Queue:
             self._roots_before_cleanups = len(self._roots)
         self._armed = self._refuses or self._scheduled
         if not self._armed and len(self.items) > 1:
-            self._arm()  # the first may run the loop until another of them has run
+            self._arm()  # the first may run the loop until another one has run
         try:
             self._run(most)
             if self._unhandled and not self.items:
@@ -287,8 +289,8 @@ class Queue:
 
     def _run(self, most: int) -> None:
         """Run at most *most* reactions, for a limited time."""
-        # No local name for the reaction: this frame is seen from the traceback of whatever a handler raises, and would
-        # make a cycle of the exception and the promise that holds it.
+        # No local name for the reaction: a handler's traceback includes this frame, which would make a cycle of the
+        # exception and the promise that holds it.
         items = self.items
         popleft = items.popleft
         run_slowly = self.tracer.run if self.debug else None

@@ -14,9 +14,9 @@ def end_rings(starts: Sequence[Any], can_give_up: Callable[[Any], bool], give_up
     A depth-first search without recursion, as a cycle may have thousands of members. After a wait is given up, the
     nodes after it on the path are visited again: each may be in another cycle that avoids that wait.
     """
-    looked_at: set[int] = set()  # by identity, for nothing of it goes away meanwhile
+    looked_at: set[int] = set()  # by id, as nothing is freed in the meantime
     path: list[Any] = []  # from a start to where the search is
-    places: dict[int, int] = {}  # of what is on the path
+    places: dict[int, int] = {}  # the position of each node on the path
     stack: list[Iterator[Any]] = [iter(starts)]
     while stack:
         one: Any = next(stack[-1], None)
@@ -48,6 +48,6 @@ def _waited_for(one: Any) -> Sequence[Any]:
         return (getattr(one, "_fut_waiter", None),)
     if kind is GATHERING:
         return tuple(one._children)
-    # By name: a ring may lead through promises of another copy of the library.
+    # By name, as a cycle may pass through promises of another copy of the library.
     sources = getattr(kind, "_aiopromise_sources", None)
     return () if sources is None else sources(one)

@@ -60,17 +60,17 @@ class State(Reaction):
     )
 
     _state: int
-    _value: Any  # None while it is pending; the value, or the Rejection
+    _value: Any  # None while pending; then the value, the Rejection or the Cancellation
     _queue: Queue
-    # The consumers: None, one Reaction, or a dict of them in their order, from the second on. Most promises have one,
-    # so that a dict for each would be half the cost of a link. Invariant: a settled promise has none.
+    # The consumers: None, one Reaction, or an ordered dict of two or more. Most promises have one, and a dict for
+    # each would be half the cost of a link. Invariant: a settled promise has none.
     _reactions: Any
-    # What it hangs on: see above. Invariant: a settled promise hangs on nothing.
+    # What it waits for: see above. Invariant: a settled promise has no upstream.
     _upstream: Any
     _on_fulfilled: Callable[[Any], Any] | None
     _on_rejected: Callable[[Any], Any] | None
-    _catches: Types  # what _on_rejected is for
-    _context: Any  # the Context that the handlers run in; None where there are none
+    _catches: Types  # the exceptions that _on_rejected handles
+    _context: Any  # the Context that the handlers run in; None if there are none
     # A rejection counts as handled, whenever it happens (ECMA-262, [[PromiseIsHandled]]).
     _is_handled: bool
     _origin: Any  # where the promise was made; in debug mode, or if recorded
@@ -109,7 +109,7 @@ def pending(queue: Queue) -> Any:
 
 # The one other place that sets all attributes is link(), which is too hot to call this first.
 def begin(promise: State, queue: Queue) -> None:
-    """Give a bare object the state of a pending promise that hangs on nothing."""
+    """Give a bare object the state of a pending promise without an upstream."""
     promise._state = PENDING
     promise._value = None
     promise._queue = queue
@@ -138,7 +138,7 @@ def subscribe(promise: State, reaction: Reaction, call: str | None = None) -> No
     """
     reactions = promise._reactions
     if promise._state != PENDING:
-        # Never called here: whoever registers a handler goes on first, as in JavaScript.
+        # Never called here: the code that registers a handler continues first, as in JavaScript.
         #
         #     promise.then(print)    <-- promise is fulfilled already, and this is
         #     print("first")         <-- printed after this
@@ -158,7 +158,7 @@ def subscribe(promise: State, reaction: Reaction, call: str | None = None) -> No
 
 def withdraw(promise: State, reaction: Reaction) -> None:
     """Remove *reaction* from the consumers."""
-    # One that is in the queue already stays there; when its turn comes it finds that nobody waits for it.
+    # One that is already queued stays there, and does nothing when it is run.
     if promise._reactions is reaction:
         promise._reactions = None
     elif type(promise._reactions) is dict:
@@ -172,7 +172,7 @@ def has_only(promise: State, reaction: Reaction) -> bool:
 
 
 def is_awaited_by(promise: State, other: State) -> bool:
-    """Tell whether *other* waits, through any number of promises, for *promise*.
+    """Return whether *other* waits, through any number of promises, for *promise*.
 
     Searches up from *other* and down from *promise* in alternating steps, and stops with the shorter search:
     linking 10,000 promises into a chain takes linear time from either end.
@@ -187,8 +187,8 @@ def is_awaited_by(promise: State, other: State) -> bool:
                 return True
             above = above._upstream
         elif not isinstance(above, Upstream):
-            return False  # the whole way up was looked at
-        elif not above.has_many_sources:  # where it branches, only the way down tells
+            return False  # the search upwards is complete
+        elif not above.has_many_sources:  # where it branches, only the search downwards can tell
             above = above.sole_source()
         child = next(below[-1], None)
         if child is other:
@@ -201,7 +201,7 @@ def is_awaited_by(promise: State, other: State) -> bool:
 
 
 def sources_of(promise: State) -> Sequence[Any]:
-    """Return what *promise* hangs on; of several promises those that would end with it."""
+    """Return what *promise* waits for; of several promises, those that would be cancelled with it."""
     if promise._state != PENDING:
         return ()
     upstream = promise._upstream

@@ -40,12 +40,12 @@ def _every(module: Any, name: str) -> tuple[type[Any], ...]:
 
 _in_c: Final = sys.modules.get("_asyncio")
 
-# For isinstance(): asyncio has each of them twice, in C and in Python, and nest_asyncio makes it change from the one to
-# the other when some have been made already.
+# For isinstance(): asyncio has each class in C and in Python, and nest_asyncio switches from one to the other after
+# some instances have been made.
 FUTURES: Final[tuple[type[asyncio.Future[Any]], ...]] = _every(asyncio.futures, "Future")
 TASKS: Final[tuple[type[asyncio.Task[Any]], ...]] = _every(asyncio.tasks, "Task")
 
-# What `asyncio.gather` returns: the one Future that tells for whom it waits.
+# What `asyncio.gather()` returns: the one Future that shows what it waits for.
 GATHERING: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
 
@@ -73,7 +73,7 @@ class Outcome:
 
 
 def is_awaitable(value: Any) -> bool:
-    """Tell whether ``await value`` is possible."""
+    """Return whether ``await value`` is possible."""
     for kind in type(value).__mro__:
         # Not hasattr() or isinstance(), which run the value's own code and may raise.
         if "__await__" in kind.__dict__:
@@ -100,7 +100,7 @@ def start(
     one, which the Task then copies.
     """
     if loop.get_task_factory() is not None:
-        # An eager factory enters a copy of this context, for the Task has its own.
+        # An eager factory enters a copy of this context, since the Task has its own.
         task: asyncio.Future[Any] = context.run(loop.create_task, coroutine)
         if isinstance(task, TASKS):
             task.set_name(name)
@@ -109,7 +109,7 @@ def start(
         try:
             return task
         finally:
-            del task  # this frame is seen from the traceback of what an eager Task has raised
+            del task  # the traceback of an eager Task's error includes this frame
     return _new_task(coroutine, loop, name, context)
 
 
