@@ -30,18 +30,18 @@ _PLUGGY: Final = "1.2"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and settings that say whether tests are checked, and what they may leave behind."""
     kinds = "unhandled, pending, losers, or all"
-    parser.addini(_CHECK, "strict: a test fails for what it leaves behind of its promises", default="")
-    parser.addini(_ALLOW, f"what a checked test may leave behind of its promises: {kinds}", type="args", default=[])
+    parser.addini(_CHECK, "strict: fail a test that leaves promises behind", default="")
+    parser.addini(_ALLOW, f"what a checked test may leave behind: {kinds}", type="args", default=[])
     group = parser.getgroup("aiopromise")
-    text = 'let tests fail for what they leave behind of their promises, as the setting aiopromise = "strict" does'
+    text = 'fail tests that leave promises behind, like the setting aiopromise = "strict"'
     group.addoption("--aiopromise", action="store_true", default=False, help=text)
-    text = f"what checked tests may leave behind of their promises, with commas: {kinds}"
+    text = f"what checked tests may leave behind, comma-separated: {kinds}"
     group.addoption("--aiopromise-allow", default="", metavar="KINDS", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known, and refuse what is misspelt, or cannot be had here, before anything runs."""
-    line = f"{_CHECK}: the test fails for what it leaves behind of its promises"
+    line = f"{_CHECK}: fail the test if it leaves promises behind"
     config.addinivalue_line("markers", line)
     line = f"{_ALLOW}(*kinds): what a checked test may leave behind: unhandled, pending, losers; or all"
     config.addinivalue_line("markers", line)
@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def is_checked(item: pytest.Item) -> bool:
-    """Tell whether anybody has asked for checks of the test: the project, who has started this run, or a marker."""
+    """Return whether checks are enabled for the test: by the project, the command line or a marker."""
     return bool(_checks_all(item.config)) or item.get_closest_marker(_CHECK) is not None
 
 
@@ -71,7 +71,7 @@ def allowed_by(mark: pytest.Mark) -> set[str]:
     written = _as_written(mark)
     right = f'@pytest.mark.{mark.name}("pending", "losers")'
     if mark.kwargs:
-        raise pytest.UsageError(f"{written} takes no keywords\n\nWrite the kinds by themselves, as {right}")
+        raise pytest.UsageError(f"{written} takes no keyword arguments\n\nWrite {right}")
     return _kinds(written, mark.args or ["all"], right)
 
 
@@ -124,14 +124,14 @@ def _checks_all(config: pytest.Config) -> str:
     written = f'{_CHECK} = "{setting}"'
     if setting not in ("", "strict"):
         right = f'Write {_CHECK} = "strict", or leave it out for no checks'
-        raise pytest.UsageError(f"{written} knows strict only, got {setting!r}\n\n{right}")
+        raise pytest.UsageError(f"{written} must be 'strict', got {setting!r}\n\n{right}")
     return written if setting else ""
 
 
 def _refuse_old_versions(written: str) -> None:
     if _are_versions_old():
         here = f"pytest {pytest.__version__} with pluggy {pluggy.__version__}"
-        raise pytest.UsageError(f"{written} needs pytest {_PYTEST} and pluggy {_PLUGGY} or later, and this is {here}")
+        raise pytest.UsageError(f"{written} needs pytest {_PYTEST} and pluggy {_PLUGGY} or later, got {here}")
 
 
 def _are_versions_old() -> bool:
@@ -152,7 +152,7 @@ def _kinds(written: str, names: Iterable[Any], right: str) -> set[str]:
     if unknown:
         wrong = ", ".join(map(repr, unknown))
         raise pytest.UsageError(
-            f"{written} knows {', '.join(KINDS)} and all, got {wrong}\n\nWrite some of these, as {right}"
+            f"{written} takes {', '.join(KINDS)} or all, got {wrong}\n\nWrite, for example: {right}"
         )
     return {*KINDS} if "all" in names else {*names}
 

@@ -38,7 +38,7 @@ class CompileHook(BuildHookInterface[Any]):
 
 
 def is_wanted() -> bool:
-    """Tell whether the engine is to be compiled."""
+    """Return whether the engine is to be compiled."""
     return os.environ.get("AIOPROMISE_COMPILE", "") not in {"", "0"}
 
 

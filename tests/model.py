@@ -545,7 +545,7 @@ def running_tasks(promise: Promise) -> list[Task]:
 
 
 def one_running_task(promise: Promise) -> bool:
-    """Tell whether it is one Task that is running for *promise*."""
+    """Return whether it is one Task that is running for *promise*."""
     work = climb(promise)[-1].source
     return isinstance(work, Task) and not work.done()
 
@@ -560,7 +560,7 @@ def ask_and_call(promise: Promise, withdraw: Callable, is_the_last: bool) -> Non
 
 
 def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
-    """Tell whether *thing* is *end*, or waits for it in any number of steps."""
+    """Return whether *thing* is *end*, or waits for it in any number of steps."""
     things = [thing]
     for one in things:
         if one is end:
@@ -616,7 +616,7 @@ class Limit:
             self.source.loop.push(self.told)
 
     def is_the_last(self) -> bool:
-        """Tell whether nobody else wants the source."""
+        """Return whether nobody else wants the source."""
         return self.source.consumers == [self]
 
     def told(self) -> None:
@@ -701,7 +701,7 @@ class Wait:
             self.error = None  # what comes of the request is for this Task
 
     def is_the_last(self) -> bool:
-        """Tell whether nobody else wants the promise."""
+        """Return whether nobody else wants the promise."""
         return self.promise.consumers == [self]
 
 
@@ -731,7 +731,7 @@ class Member:
         self.group.members.remove(self)
 
     def is_wanted_alone(self) -> bool:
-        """Tell whether nobody else wants it."""
+        """Return whether nobody else wants it."""
         return self.kind == "ours" or (self.kind == "caller's" and self.promise.consumers == [self])
 
 

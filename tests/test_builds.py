@@ -79,7 +79,7 @@ def test_every_public_method_has_a_docstring_and_a_signature() -> None:
 def test_the_class_can_be_subscripted_and_nothing_can_inherit_from_it() -> None:
     """`Promise[int]` is an annotation at run time, too; a subclass is refused with what to do instead."""
     assert f"{Promise.__module__}.Promise[int]" == str(Promise[int])
-    in_python = r"^Promise cannot be subclassed, as Mine does: write a function that returns one$"
+    in_python = r"^Mine cannot subclass Promise: write a function that returns one$"
     in_c = r"^type 'aiopromise._promise.Promise' is not an acceptable base type$"
     with pytest.raises(TypeError, match=in_c if aiopromise.compiled else in_python):
         type("Mine", (Promise,), {})
@@ -96,7 +96,7 @@ async def test_a_promise_can_be_referred_to_weakly_and_takes_no_attributes() -> 
 async def test_a_promise_cannot_be_pickled_and_says_so() -> None:
     """It belongs to its event loop, in both builds."""
     with pytest.raises(
-        TypeError, match="cannot be pickled or copied, it belongs to its event loop: <Promise fulfilled 1>"
+        TypeError, match="cannot be pickled or copied; it belongs to its event loop: <Promise fulfilled 1>"
     ):
         pickle.dumps(Promise.resolve(1))
 

@@ -852,7 +852,7 @@ async def test_timeout_rejects_and_ends_the_work() -> None:
     await work.started.wait()
     with pytest.raises(TimeoutError) as caught:
         await promise.timeout(0)
-    assert "no outcome within 0 seconds" == str(caught.value)
+    assert "timed out after 0 seconds" == str(caught.value)
     assert [()] == work.requests
 
 
@@ -960,7 +960,7 @@ async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_othe
     await turns()
     task.cancel()
     other = limited.then()
-    expected = ["CancelledError()", "TimeoutError('no outcome within 0.01 seconds')"]
+    expected = ["CancelledError()", "TimeoutError('timed out after 0.01 seconds')"]
     assert expected == [await outcome(task), await outcome(other)]
 
 
@@ -988,7 +988,7 @@ async def test_a_request_of_somebody_else_to_the_work_leaves_it_to_the_limit_tha
     limited = promise.timeout(0)
     await work.begun.wait()
     promise.cancel()
-    assert "TimeoutError('no outcome within 0 seconds')" == await outcome(limited)
+    assert "TimeoutError('timed out after 0 seconds')" == await outcome(limited)
 
 
 async def test_a_limit_of_what_nothing_runs_for_is_cancelled_at_once() -> None:
@@ -1004,7 +1004,7 @@ async def test_a_cancelled_error_that_is_a_value_is_no_request() -> None:
     await work.started.wait()
     limited = Promise.race(loser, Promise.resolve(CancelledError()), losers="cancel").timeout(0.01)
     await work.begun.wait()
-    assert "TimeoutError('no outcome within 0.01 seconds')" == await outcome(limited)
+    assert "TimeoutError('timed out after 0.01 seconds')" == await outcome(limited)
 
 
 async def test_a_task_that_has_ignored_a_cancellation_times_out_as_any_other() -> None:
@@ -1016,7 +1016,7 @@ async def test_a_task_that_has_ignored_a_cancellation_times_out_as_any_other() -
             await asyncio.sleep(0)
         await asyncio.Event().wait()
 
-    assert "TimeoutError('no outcome within 0.01 seconds')" == await outcome(Promise(poll()).timeout(0.01))
+    assert "TimeoutError('timed out after 0.01 seconds')" == await outcome(Promise(poll()).timeout(0.01))
     assert "too late" == await Promise(poll()).timeout(0.01, fallback="too late")
 
 
@@ -1035,7 +1035,7 @@ async def test_limits_nest_without_recursion() -> None:
     await late.started.wait()
     promises[0].cancel()
     tips[1].cancel()
-    expected = ["value", "CancelledError()", "TimeoutError('no outcome within 0 seconds')"]
+    expected = ["value", "CancelledError()", "TimeoutError('timed out after 0 seconds')"]
     assert expected == [await outcome(tip) for tip in tips]
     assert [[()]] * 3 == [work.requests for work in (fulfilled, cancelled, late)]
 

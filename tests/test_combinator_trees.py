@@ -112,7 +112,7 @@ SHARED = ("promise", "resolvers")
 
 
 def _is_held(part: Leaf | Node) -> bool:
-    """Tell whether the caller has something in hand to cancel."""
+    """Return whether the caller has something in hand to cancel."""
     return (part.kind if isinstance(part, Leaf) else part.held_as) not in ("coroutine", "awaitable")
 
 

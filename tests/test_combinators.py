@@ -452,7 +452,7 @@ async def test_combinators_nest_deeply() -> None:
 
 async def test_a_future_of_another_loop_is_refused() -> None:
     other = asyncio.new_event_loop()
-    with pytest.raises(RuntimeError, match="belongs to another event loop than"):
+    with pytest.raises(RuntimeError, match="belongs to a different event loop from"):
         await Promise.all(other.create_future(), never())
     other.close()
 
@@ -542,11 +542,11 @@ async def test_all_keyed_needs_a_mapping() -> None:
 
 
 BAD_COUNTS: list[tuple[Any, tuple]] = [
-    (0, (ValueError, "Promise.some() needs count of at least 1, got 0")),
-    (-1, (ValueError, "Promise.some() needs count of at least 1, got -1")),
-    (1.0, (TypeError, "Promise.some() needs a whole number as count, got 1.0")),
-    (True, (TypeError, "Promise.some() needs a whole number as count, got True")),
-    ("2", (TypeError, "Promise.some() needs a whole number as count, got '2'")),
+    (0, (ValueError, "Promise.some() needs count >= 1, got 0")),
+    (-1, (ValueError, "Promise.some() needs count >= 1, got -1")),
+    (1.0, (TypeError, "Promise.some() needs an integer for count, got 1.0")),
+    (True, (TypeError, "Promise.some() needs an integer for count, got True")),
+    ("2", (TypeError, "Promise.some() needs an integer for count, got '2'")),
 ]
 
 
@@ -589,7 +589,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
 
 
 def is_closed(coroutine: Any) -> bool:
-    """Tell whether *coroutine* has ended; one that has not warns in a moment, and fails the test."""
+    """Return whether *coroutine* has ended; one that has not warns in a moment, and fails the test."""
     return coroutine.cr_frame is None
 
 
@@ -656,7 +656,7 @@ async def test_without_a_loop_the_whole_sentence() -> None:
         await asyncio.to_thread(Promise.some, 2, [1, 2])
     expected = (
         "Promise.some(2, [1, 2]) needs a running event loop\n\n"
-        "You wrote Promise.some(2, [1, 2]) outside of a coroutine. Write:\n\n"
+        "You wrote Promise.some(2, [1, 2]) outside a coroutine. Write:\n\n"
         "    async def main():\n"
         "        promise = Promise.some(2, [1, 2])\n"
         "        ...\n\n"
@@ -669,7 +669,7 @@ async def test_an_instance_has_no_combinators() -> None:
     for name in COMBINATORS:
         expected = (
             f"a promise has no method {name}()\n\n"
-            f"You wrote promise.{name}(...), which would make another promise. Write Promise.{name}(...)"
+            f"You wrote promise.{name}(...), which would create an unrelated promise. Write Promise.{name}(...)"
         )
         assert (AttributeError, expected) == text_of(lambda name=name: getattr(Promise.resolve(), name))
 
@@ -827,7 +827,7 @@ async def test_what_a_stopped_coroutine_raises_is_reported_once(reports) -> None
     await turns()
     gc.collect()
     assert ["OSError('cleanup')"] == [repr(report["exception"]) for report in reports]
-    assert "a promise was rejected and nobody handled it" == reports[0]["message"]
+    assert "unhandled promise rejection" == reports[0]["message"]
     assert "Promise.race()" == reports[0]["cancelled by"]
 
 
@@ -908,7 +908,7 @@ async def test_a_failure_that_nobody_takes_is_reported(combine, reports) -> None
     combine([later(NO)])
     await turns()
     gc.collect()
-    assert ["a promise was rejected and nobody handled it"] == [report["message"] for report in reports]
+    assert ["unhandled promise rejection"] == [report["message"] for report in reports]
 
 
 async def test_all_settled_stops_nothing_for_it_waits_for_all() -> None:
@@ -1061,7 +1061,7 @@ async def test_a_time_limit_that_passes_while_the_losers_end_is_passed() -> None
     resolve("v")
     await turns()
     work.cleaned.set()
-    assert "TimeoutError('no outcome within 0 seconds')" == await outcome(limited)
+    assert "TimeoutError('timed out after 0 seconds')" == await outcome(limited)
 
 
 @each_of(DECIDED_EARLY)

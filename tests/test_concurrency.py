@@ -1052,11 +1052,11 @@ async def work(*arguments: Any) -> None:
 @pytest.mark.parametrize(
     ("concurrency", "kind", "message"),
     [
-        (0, ValueError, "needs concurrency of at least 1, got 0"),
-        (-1, ValueError, "needs concurrency of at least 1, got -1"),
-        ("3", TypeError, "needs a whole number as concurrency, got '3'"),
-        (True, TypeError, "needs a whole number as concurrency, got True"),
-        (1.5, TypeError, "needs a whole number as concurrency, got 1.5"),
+        (0, ValueError, "needs concurrency >= 1, got 0"),
+        (-1, ValueError, "needs concurrency >= 1, got -1"),
+        ("3", TypeError, "needs an integer for concurrency, got '3'"),
+        (True, TypeError, "needs an integer for concurrency, got True"),
+        (1.5, TypeError, "needs an integer for concurrency, got 1.5"),
     ],
 )
 async def test_a_limit_is_a_whole_number_of_at_least_one(call: str, concurrency: Any, kind: type, message: str) -> None:
@@ -1099,7 +1099,7 @@ async def test_what_is_no_function_is_refused(call: str) -> None:
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)([1], work(), *arguments)
     assert str(caught.value).endswith(
-        f"\n\nYou wrote Promise.{call}(work(...)). Write Promise.{call}(work): it is called when its turn comes."
+        f"\n\nYou wrote Promise.{call}(work(...)). Write Promise.{call}(work): it will be called when it is due."
     )
 
 
@@ -1127,7 +1127,7 @@ async def test_on_progress_must_not_be_async(call: str) -> None:
     for callback in (work, partial(work), Recorded.tell_async):
         with pytest.raises(TypeError, match=r"\(on_progress=\) needs a plain function, got the coroutine function "):
             getattr(Promise, call)([1], double, on_progress=callback)
-    with pytest.raises(TypeError, match=r"told at .*, which has returned a coroutine"):
+    with pytest.raises(TypeError, match=r"told at .*, which returned a coroutine"):
         await getattr(Promise, call)([1], double, on_progress=told)
     assert [CORO_CLOSED] == [inspect.getcoroutinestate(one) for one in coroutines]
 
@@ -1163,7 +1163,7 @@ async def test_a_limit_may_be_whatever_can_be_an_index() -> None:
     assert [0, 1] == calls.running
     mapped.cancel()
     assert CancelledError is await value_or_class(mapped)
-    with pytest.raises(ValueError, match=r"^Promise.map\(\) needs concurrency of at least 1, got 0$"):
+    with pytest.raises(ValueError, match=r"^Promise.map\(\) needs concurrency >= 1, got 0$"):
         Promise.map([1], double, concurrency=Whole(0))
 
 

@@ -272,7 +272,7 @@ async def test_a_job_that_fails_after_its_promise_was_cancelled_is_told_to_the_l
         assert CancelledError is await value_or_class(promise)
         job.may_end.set()
         report = await asyncio.wait_for(told, 30)
-    assert ("a job failed when nobody waited for it any more", error) == (report["message"], report["exception"])
+    assert ("a job failed after its promise was cancelled", error) == (report["message"], report["exception"])
 
 
 @pytest.mark.parametrize("error", [CancelledError(), concurrent.futures.CancelledError()], ids=repr)
@@ -366,8 +366,8 @@ async def test_what_does_not_pickle_is_named(executor: Executor, fn: Callable, a
         await Promise.submit(executor, fn, argument)
     [note] = notes_of(caught.value)
     assert note.endswith(
-        ": to another process a function, its arguments and its result travel pickled\n\n"
-        "Write the function at the top of a module, and give it plain values."
+        ": a function, its arguments and its result are pickled to reach another process\n\n"
+        "Define the function at module level, and pass it plain values."
     )
 
 

@@ -130,7 +130,7 @@ def test_a_link_of_a_settled_promise_whose_loop_was_closed_is_refused_with_what_
     with pytest.raises(RuntimeError) as caught:
         asyncio.run(attempt()) if running else use(promise)
     first, _, advice = str(caught.value).partition("\n\n")
-    assert f"{call}() came after the loop of <Promise fulfilled (1, 2)> was closed" == first
+    assert f"{call}() was called after the loop of <Promise fulfilled (1, 2)> was closed" == first
     assert f"Promise(promise).{call}(...)" in advice
     assert "1" in str(asyncio.run(as_advised()))
 
@@ -313,7 +313,7 @@ def test_a_combinator_rejects_what_is_pending_on_another_loop(combine) -> None:
     with contextlib.closing(asyncio.new_event_loop()) as other:
         promise = other.run_until_complete(make())
         reason = asyncio.run(reason_in_time(promise))
-    assert "belongs to another event loop" in str([*getattr(reason, "exceptions", ()), reason][0])
+    assert "belongs to a different event loop" in str([*getattr(reason, "exceptions", ()), reason][0])
     assert not promise.done()
 
 
@@ -646,7 +646,7 @@ def test_a_rejection_that_nobody_took_is_reported_at_the_exit_of_the_interpreter
         """
     )
     assert (0, "end of the program\n") == (code, output)
-    assert ["a promise was rejected and nobody handled it", "ValueError: kept"] == errors.splitlines()
+    assert ["unhandled promise rejection", "ValueError: kept"] == errors.splitlines()
 
 
 # -------------------------------------------------------------------------- the collector

@@ -334,7 +334,7 @@ def table(*rows: str) -> str:
 
 
 def accepts_connections(address: str) -> bool:
-    """Tell whether somebody listens at *address*."""
+    """Return whether somebody listens at *address*."""
     parts = urlsplit(address)
     with socket.socket() as one:
         return one.connect_ex((parts.hostname, parts.port)) == 0

@@ -113,7 +113,7 @@ async def test_a_coroutine_for_a_function_is_the_common_mistake(call: Callable, 
     """`then(work())` for `then(work)`: the message shows both, as they are typed."""
     expected = (
         f"{name.removeprefix('.')}() needs a function, got {given!r}\n\n"
-        f"You wrote {name}(work(...)). Write {name}(work): it is called when its turn comes."
+        f"You wrote {name}(work(...)). Write {name}(work): it will be called when it is due."
     )
     assert (TypeError, expected) == await text_of(lambda: call(given))
 
@@ -127,20 +127,20 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "coroutine function as executor": (
         lambda given: Promise(work),
         TypeError,
-        f"Promise() needs an executor that is no coroutine function, got {work!r}\n\n"
-        "You wrote Promise(work). Write Promise(work(...)) to make a promise of its result",
+        f"Promise() needs an executor that is not async, got {work!r}\n\n"
+        "You wrote Promise(work). Write Promise(work(...)) to make a promise from its result",
     ),
     "executor that returns a coroutine": (
         lambda given: Promise(starts),
         TypeError,
-        f"Promise() needs an executor that is no coroutine function, got {starts!r}\n\n"
-        "You wrote Promise(starts). Write Promise(starts(...)) to make a promise of its result",
+        f"Promise() needs an executor that is not async, got {starts!r}\n\n"
+        "You wrote Promise(starts). Write Promise(starts(...)) to make a promise from its result",
     ),
     "Promise.reject of a text": (
         lambda given: Promise.reject("no"),
         TypeError,
         "Promise.reject() needs an exception, got 'no'\n\n"
-        "Write Promise.reject(ValueError('no')) or an exception of your own",
+        "Write Promise.reject(ValueError('no')), or use your own exception class",
     ),
     "Promise.reject of a class": (
         lambda given: Promise.reject(ValueError),
@@ -151,7 +151,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "reject of a text": (
         lambda given: Promise.with_resolvers().reject("no"),
         TypeError,
-        "reject() needs an exception, got 'no'\n\nWrite reject(ValueError('no')) or an exception of your own",
+        "reject() needs an exception, got 'no'\n\nWrite reject(ValueError('no')), or use your own exception class",
     ),
     "reject of a class": (
         lambda given: Promise.with_resolvers().reject(KeyError),
@@ -162,7 +162,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "delay of a text": (
         lambda given: Promise.delay("soon"),
         TypeError,
-        "Promise.delay() needs seconds as a number, got 'soon'",
+        "Promise.delay() needs a number of seconds, got 'soon'",
     ),
     "delay of an awaitable": (
         lambda given: Promise.delay(1, given),
@@ -173,12 +173,12 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "timeout of a text": (
         lambda given: fulfilled().timeout("soon"),
         TypeError,
-        "timeout() needs seconds as a number, got 'soon'",
+        "timeout() needs a number of seconds, got 'soon'",
     ),
     "timeout of nan": (
         lambda given: fulfilled().timeout(float("nan")),
         ValueError,
-        "timeout() needs seconds as a number, got nan",
+        "timeout() needs a number of seconds, got nan",
     ),
     "timeout with an awaitable": (
         lambda given: fulfilled().timeout(1, fallback=given),
@@ -247,17 +247,17 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
         TypeError,
         "type 'aiopromise._promise.Promise' is not an acceptable base type"
         if aiopromise.compiled
-        else "Promise cannot be subclassed, as Mine does: write a function that returns one",
+        else "Mine cannot subclass Promise: write a function that returns one",
     ),
     "copy": (
         lambda given: copy.copy(fulfilled()),
         TypeError,
-        "a promise cannot be pickled or copied, it belongs to its event loop: <Promise fulfilled 5>",
+        "a promise cannot be pickled or copied; it belongs to its event loop: <Promise fulfilled 5>",
     ),
     "pickle": (
         lambda given: pickle.dumps(fulfilled()),
         TypeError,
-        "a promise cannot be pickled or copied, it belongs to its event loop: <Promise fulfilled 5>",
+        "a promise cannot be pickled or copied; it belongs to its event loop: <Promise fulfilled 5>",
     ),
     "result too early": (
         lambda given: Promise.with_resolvers().promise.result(),
@@ -289,7 +289,7 @@ async def test_a_factory_on_an_instance_says_to_write_the_class(factory: str) ->
     """`p.resolve(5)` would make another promise."""
     expected = (
         f"a promise has no method {factory}()\n\n"
-        f"You wrote promise.{factory}(...), which would make another promise. Write Promise.{factory}(...)"
+        f"You wrote promise.{factory}(...), which would create an unrelated promise. Write Promise.{factory}(...)"
     )
     assert (AttributeError, expected) == await text_of(lambda: getattr(fulfilled(), factory)(5))
 
@@ -388,7 +388,7 @@ def test_without_a_running_loop_the_way_to_one_is_shown(without: tuple, given: C
         call(given)
     expected = (
         f"{written} needs a running event loop\n\n"
-        f"You wrote {written} outside of a coroutine. Write:\n\n"
+        f"You wrote {written} outside a coroutine. Write:\n\n"
         "    async def main():\n"
         f"        promise = {written}\n"
         "        ...\n\n"
@@ -414,7 +414,7 @@ async def foreign() -> Any:
 @pytest.mark.parametrize("place", [0, 1], ids=["promise", "future"])
 async def test_what_is_pending_on_another_loop_cannot_be_followed(place: int, foreign: tuple) -> None:
     """It is named, and so is the loop."""
-    expected = f"{foreign[place]!r} belongs to another event loop than {asyncio.get_running_loop()!r}"
+    expected = f"{foreign[place]!r} belongs to a different event loop from {asyncio.get_running_loop()!r}"
     assert (RuntimeError, expected) == await text_of(lambda: Promise(foreign[place]))
 
 
@@ -428,7 +428,7 @@ def test_resolvers_of_a_closed_loop_say_so(name: str, value: Any) -> None:
     resolvers = asyncio.run(make())
     with pytest.raises(RuntimeError) as caught:
         getattr(resolvers, name)(value)
-    assert f"{name}() came after the loop of {resolvers.promise!r} was closed" == str(caught.value)
+    assert f"{name}() was called after the loop of {resolvers.promise!r} was closed" == str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -486,7 +486,7 @@ async def test_a_timeout_says_how_long_it_was() -> None:
     """The cancellation is its cause."""
     with pytest.raises(TimeoutError) as caught:
         await Promise.with_resolvers().promise.timeout(0.01)
-    assert "no outcome within 0.01 seconds" == str(caught.value)
+    assert "timed out after 0.01 seconds" == str(caught.value)
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
 
 
@@ -578,7 +578,7 @@ async def test_a_done_callback_must_not_be_async(reports) -> None:
     fulfilled().add_done_callback(lambda promise: coroutines.append(nobody_awaits(promise)) or coroutines[0])
     await turns()
     assert ["CORO_CLOSED"] == [inspect.getcoroutinestate(one) for one in coroutines]
-    assert [True] == ["which has returned a coroutine" in str(report["exception"]) for report in reports]
+    assert [True] == ["which returned a coroutine" in str(report["exception"]) for report in reports]
 
 
 async def lose(error: Exception) -> None:
@@ -610,10 +610,10 @@ async def fail_a_listener(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("happen", "message"),
     [
-        (lose, "a promise was rejected and nobody handled it"),
-        (fail_a_done_callback, "a done callback failed: <done callback callback of <Promise fulfilled 5>>"),
+        (lose, "unhandled promise rejection"),
+        (fail_a_done_callback, "exception in <done callback callback of <Promise fulfilled 5>>"),
         (fail_after_cancelling, "a handler failed after cancelling its own promise"),
-        (fail_a_listener, "a callback of on_unhandled_rejection() failed for ValueError('lost')"),
+        (fail_a_listener, "exception in an on_unhandled_rejection() callback for ValueError('lost')"),
     ],
 )
 async def test_a_report_says_what_happened(happen: Callable, message: str, reports: list[dict]) -> None:

@@ -173,20 +173,20 @@ async def test_both():
         [
             "left behind: unhandled test_it.py:16, pending test_it.py:17",
             "",
-            "rejected, and nobody handled it:",
+            "rejected, and never handled:",
             "  made at test_it.py:16, in test_both: Promise(fails())",
             "      Traceback (most recent call last):",
             '        File "*test_it.py", line 13, in fails',
             '          raise ValueError("no")',
             "      ValueError: no",
             "Await it in the test, give it a catch(), or expect it with aiopromise.testing.assert_rejected()",
-            'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("unhandled")',
+            'If this is intended, mark the test: @pytest.mark.aiopromise_allow("unhandled")',
             "",
-            "still running when the test was over:",
+            "still running when the test ended:",
             "  made at test_it.py:17, in test_both: Promise(forever())",
             "      <Promise pending, running Task-*>",
-            "Await it in the test, or cancel() it and await its end",
-            'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("pending")',
+            "Await it in the test, or cancel() it and await it",
+            'If this is intended, mark the test: @pytest.mark.aiopromise_allow("pending")',
         ],
         consecutive=True,
     )
@@ -674,7 +674,7 @@ async def test_many():
         [
             "      ... and 1,999 more made there",
             left.format("one_place", "17 (2,000 times)"),
-            left.format("many", "*, unhandled *, unhandled *, unhandled *, unhandled *, and at 2 more places"),
+            left.format("many", "*, unhandled *, unhandled *, unhandled *, unhandled *, and 2 more places"),
         ]
     )
     assert 1 == result.stdout.str().count("made at test_it.py:17")
@@ -751,23 +751,21 @@ async def test_all():
 
 def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
     """With the kinds that there are."""
-    known = "knows unhandled, pending, losers and all, got"
+    known = "takes unhandled, pending, losers or all, got"
     for option in ["--aiopromise-allow=losers,pendin", "-o=aiopromise_allow=pendin"]:
         # Without the library, too: a worker that refuses it only later could not say so.
         result = run("def test_it(): pass", option, head="")
         assert pytest.ExitCode.USAGE_ERROR == result.ret
         assert "collected" not in result.stdout.str()
-        result.stderr.fnmatch_lines(
-            [f"ERROR: *aiopromise*allow*pendin* {known} 'pendin'", "", "Write some of these, as *"]
-        )
+        result.stderr.fnmatch_lines([f"ERROR: *aiopromise*allow*pendin* {known} 'pendin'", "", "Write, for example: *"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("0", "knows unhandled, pending, losers and all, got 0"),
-        ("['pending']", "knows unhandled, pending, losers and all, got ['pending']"),
-        ("kinds='pending'", "takes no keywords"),
+        ("0", "takes unhandled, pending, losers or all, got 0"),
+        ("['pending']", "takes unhandled, pending, losers or all, got ['pending']"),
+        ("kinds='pending'", "takes no keyword arguments"),
     ],
 )
 def test_a_marker_that_is_misused_is_shown_as_written(run: Run, arguments: str, complaint: str) -> None:
@@ -775,7 +773,7 @@ def test_a_marker_that_is_misused_is_shown_as_written(run: Run, arguments: str, 
     result = run(f"@pytest.mark.aiopromise_allow({arguments})" + TWO_LEFT)
     result.assert_outcomes(passed=1, errors=1)
     written = f"@pytest.mark.aiopromise_allow({arguments}) {complaint}".replace("[", "[[]")
-    right = 'Write *, as @pytest.mark.aiopromise_allow("pending", "losers")'
+    right = 'Write*@pytest.mark.aiopromise_allow("pending", "losers")'
     result.stdout.fnmatch_lines([f"*UsageError: {written}", "E*", f"*{right}"], consecutive=True)
 
 
@@ -939,8 +937,8 @@ async def test_after():
 @pytest.mark.parametrize(
     ("argument", "complaint"),
     [
-        ("-o=aiopromise=strct", "aiopromise = \"strct\" knows strict only, got 'strct'"),
-        ("-o=aiopromise=true", "aiopromise = \"true\" knows strict only, got 'true'"),
+        ("-o=aiopromise=strct", "aiopromise = \"strct\" must be 'strict', got 'strct'"),
+        ("-o=aiopromise=true", "aiopromise = \"true\" must be 'strict', got 'true'"),
         ("--aiopromise=on", "argument --aiopromise: ignored explicit argument 'on'"),
     ],
 )
@@ -1093,7 +1091,7 @@ def test_a_pytest_that_is_too_old_is_left_in_peace_until_checks_are_asked_for(
     run: Run, monkeypatch: pytest.MonkeyPatch, package: str, version: str, here: str
 ) -> None:
     """It starts and runs as without the plugin; who asks is told in one sentence what is needed."""
-    needs = f"needs pytest 7.0 and pluggy 1.2 or later, and this is {here}"
+    needs = f"needs pytest 7.0 and pluggy 1.2 or later, got {here}"
     monkeypatch.setattr(f"{package}.__version__", version)
     silent = run(LEFT, OFF)
     silent.assert_outcomes(passed=4)

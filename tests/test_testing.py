@@ -131,11 +131,9 @@ def test_settle_names_a_task_that_polls(on_loop: Callable) -> None:
         return str(caught.value)
 
     first, _, rest = on_loop(main()).partition("\n")
-    assert first.startswith("settle() has let the loop turn 50 times, and there is still something to do: <Task ")
+    assert first.startswith("settle() ran the loop 50 times, and it is still busy: <Task ")
     assert "name='the poller'" in first
-    assert rest == (
-        "\nIf it does end, write settle(turns=...) with more of them; if it polls, let it wait for an event instead"
-    )
+    assert rest == ("\nIf it does finish, raise settle(turns=...); if it polls, make it wait for an event instead")
 
 
 def test_settle_names_the_handler_of_a_chain_without_end(on_loop: Callable) -> None:
@@ -153,7 +151,7 @@ def test_settle_names_the_handler_of_a_chain_without_end(on_loop: Callable) -> N
         await settle()
         return str(caught.value).splitlines()[0]
 
-    assert on_loop(main()).endswith("still something to do: <Promise pending, waiting to call again>")
+    assert on_loop(main()).endswith("still busy: <Promise pending, waiting to call again>")
 
 
 def test_settle_leaves_the_loop_as_it_was(on_loop: Callable) -> None:
@@ -200,7 +198,7 @@ def test_a_second_settle_is_refused_while_one_lets_the_loop_turn(on_loop: Callab
     assert first is None
     assert isinstance(second, RuntimeError)
     assert str(second) == (
-        "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
+        "settle() was called while another settle() is running on this loop\n\nCall it once, in the test itself"
     )
 
 
@@ -227,7 +225,7 @@ async def test_a_second_decision_about_a_deferred_is_a_mistake() -> None:
     with pytest.raises(RuntimeError) as caught:
         deferred.reject(ValueError("late"))
     assert str(caught.value) == (
-        "reject(ValueError('late')) came too late: the deferred is resolved already: "
+        "reject(ValueError('late')) came too late: the deferred was already resolved: "
         "<Deferred('x', page=3) of <Promise pending, following a Promise>>"
     )
 
@@ -240,7 +238,7 @@ async def test_a_decision_about_a_cancelled_deferred_is_a_mistake() -> None:
         deferred.resolve(forever())  # closed, or it would warn
     assert str(caught.value).startswith("resolve(<coroutine object forever")
     assert str(caught.value).endswith(
-        "came too late: the deferred has ended already: <Deferred() of <Promise cancelled>>"
+        "came too late: the deferred has already settled: <Deferred() of <Promise cancelled>>"
     )
 
 
@@ -299,14 +297,14 @@ def in_each_state() -> dict[Callable, Promise]:
 @pytest.mark.parametrize("assertion", ASSERTIONS, ids=lambda assertion: assertion.__name__)
 async def test_an_assertion_holds_for_its_state_alone(assertion: Callable) -> None:
     """It passes in one state, and in each other fails with what it found."""
-    hint = "\n\nWrite `await settle()` before it, to let all run that can, or `await promise` to wait for it"
+    hint = "\n\nWrite `await settle()` first to run everything that is ready, or `await promise` to wait for it"
     for right, promise in in_each_state().items():
         if right is assertion:
             assertion(promise)
         else:
             with pytest.raises(AssertionError) as caught:
                 assertion(promise)
-            text = f"{assertion.__name__}() found {promise!r}{hint if right is assert_pending else ''}"
+            text = f"{assertion.__name__}() got {promise!r}{hint if right is assert_pending else ''}"
             assert text == str(caught.value)
             assert (caught.value.__cause__ is None) == (right is not assert_rejected)
 
@@ -327,7 +325,7 @@ async def test_assert_fulfilled_compares_and_returns_the_value() -> None:
     assert [1] == assert_fulfilled(Promise.resolve([1]))
     with pytest.raises(AssertionError) as caught:
         assert_fulfilled(Promise.resolve(5), None)
-    assert "assert_fulfilled() expected None, and found 5" == str(caught.value)
+    assert "assert_fulfilled() expected None, got 5" == str(caught.value)
 
 
 async def test_assert_rejected_compares_type_and_text_and_returns_the_reason() -> None:
@@ -336,7 +334,7 @@ async def test_assert_rejected_compares_type_and_text_and_returns_the_reason() -
     assert reason is assert_rejected(Promise.reject(reason), (KeyError, OSError), match="na.e")
     with pytest.raises(AssertionError) as caught:
         assert_rejected(Promise.reject(reason), (ValueError, OSError))
-    assert "assert_rejected() expected ValueError or OSError, and found KeyError('name')" == str(caught.value)
+    assert "assert_rejected() expected ValueError or OSError, got KeyError('name')" == str(caught.value)
     assert reason is caught.value.__cause__
     with pytest.raises(AssertionError) as caught:
         assert_rejected(Promise.reject(reason), KeyError, match="^other")

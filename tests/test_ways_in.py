@@ -324,7 +324,7 @@ class AsyncCallWithoutArguments:
 )
 async def test_a_coroutine_function_is_no_executor(executor: Callable) -> None:
     """Nobody would await its body: a `TypeError` at the call."""
-    with pytest.raises(TypeError, match="coroutine function"):
+    with pytest.raises(TypeError, match="executor that is not async"):
         Promise(executor)
 
 
@@ -332,7 +332,7 @@ async def test_a_coroutine_function_is_no_executor(executor: Callable) -> None:
 async def test_an_executor_must_not_return_a_coroutine(kind: Callable) -> None:
     """A sync executor that returns one is a `TypeError` at the call, and the coroutine is closed."""
     given = kind()
-    with pytest.raises(TypeError, match="coroutine function"):
+    with pytest.raises(TypeError, match="executor that is not async"):
         Promise(lambda resolve, reject: given)
     with pytest.raises(RuntimeError, match="already awaited"):
         await given
@@ -507,7 +507,7 @@ async def test_a_thenable_that_resolves_with_itself_rejects_with_a_type_error(wa
     ring = [Next() for _ in range(length)]
     for one, following in zip(ring, [*ring[1:], ring[0]], strict=True):
         one.next = following
-    with pytest.raises(TypeError, match="a thenable cannot resolve with itself: <"):
+    with pytest.raises(TypeError, match="a thenable cannot resolve to itself: <"):
         async with asyncio.timeout(5):
             await way(ring[0])
     assert ([1] * length, []) == ([one.calls for one in ring], reports)
@@ -818,7 +818,7 @@ async def test_settling_after_the_loop_was_closed_is_a_runtime_error(name: str) 
 
     resolvers = await asyncio.to_thread(lambda: asyncio.run(make()))
     given = work()
-    with pytest.raises(RuntimeError, match=rf"^{name}\(\) came after the loop of "):
+    with pytest.raises(RuntimeError, match=rf"^{name}\(\) was called after the loop of "):
         getattr(resolvers, name)({"resolve": given, "reject": LookupError()}[name])
     assert {"resolve": CORO_CLOSED, "reject": CORO_CREATED}[name] == state_of(given)
 

@@ -60,7 +60,7 @@ def _container(origin: Any, value: Any) -> Any:
 
 
 async def is_of(value: Any, wanted: Any) -> bool:
-    """Tell whether *value*, and all that it holds or gives when awaited, is of the type *wanted*."""
+    """Return whether *value*, and all that it holds or gives when awaited, is of the type *wanted*."""
     origin, arguments = get_origin(wanted), get_args(wanted)
     if wanted is None:
         return value is None

@@ -32,7 +32,7 @@ def server_of(url: str) -> Server:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether *url* leads to this machine, so that asking it leaves the world alone."""
+    """Return whether *url* leads to this machine, so that asking it leaves the world alone."""
     host = server_of(url)[1]
     try:
         return ip_address(host).is_loopback

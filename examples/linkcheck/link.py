@@ -100,7 +100,7 @@ class Checker:
 
 
 def is_on(site: Server, url: str) -> bool:
-    """Tell whether *url* is an address of *site*."""
+    """Return whether *url* is an address of *site*."""
     try:
         return server_of(url) == site
     except ValueError:

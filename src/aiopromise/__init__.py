@@ -1,8 +1,8 @@
 """Promises for asyncio: fluent, typed and cancellable.
 
 A `Promise` stands for the outcome of work on the loop. It can be awaited, chained with ``then()``, ``catch()`` and
-``finally_()``, shared, limited in time and cancelled. Whatever can be awaited can become one, and asyncio takes one
-wherever it takes a Future.
+``finally_()``, shared, limited in time and cancelled. Anything awaitable can become one, and asyncio accepts one
+wherever it accepts a Future.
 
     >>> import asyncio
     >>> from aiopromise import Promise
@@ -17,9 +17,9 @@ wherever it takes a Future.
     ('PAGE 1', ['page 2', 'page 3', 'page 4'])
 
 - Promises: `Promise`, and what settles one from outside: `Resolve`, `Reject`, `Resolvers`, `Thenable`
-- Functions and awaitables in a row: `chain` and what it returns, `Chain`; `pipe`, `promisify`
+- Functions and awaitables in sequence: `chain` and its return type `Chain`; `pipe`, `promisify`
 - How a promise ended, as a value: `Fulfilled`, `Rejected`, `Settled`, `is_fulfilled`, `is_rejected`, `all_fulfilled`
-- Failures that nobody handled: `on_unhandled_rejection`, `UnhandledRejection`
+- Unhandled failures: `on_unhandled_rejection`, `UnhandledRejection`
 - Whether the engine of this build is compiled: `compiled`
 
 `aiopromise.testing` is for the tests of code that makes promises.
@@ -57,7 +57,7 @@ __all__ = [
 # Whether the engine of this build was compiled; see docs/builds.md.
 compiled = not _core.__file__.endswith((".py", ".pyc"))
 
-# Users know these by the name of the package, and so should their tracebacks and their documentation.
+# Show the package's name, which users import from, in tracebacks and documentation.
 for _name in __all__:
     if _name not in {"Settled", "compiled"}:  # a union of two of them, and a bool
         try:

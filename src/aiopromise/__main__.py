@@ -36,12 +36,12 @@ async def func3() -> int:
 
 
 def manual() -> Promise[int]:
-    """Await one coroutine in another; the last is made a promise, so there is something to chain from."""
+    """Await one coroutine in another; wrap the last in a promise, to chain from it."""
     return Promise(func3()).tap(lambda number: say(f"Main: {number}"))
 
 
 def task(name: str, result: T) -> Callable[..., Awaitable[T]]:
-    """Return a coroutine function that tells when it is called, and with what, and gives *result* after a pause."""
+    """Return a coroutine function that prints its call and returns *result* after a pause."""
 
     async def work(*data: object) -> T:
         say(f">{name}()", *(f"got {one}" for one in data))
@@ -58,17 +58,17 @@ task3: Final = task("task3", 3)
 
 
 def independent() -> Promise[None]:
-    """Start the next only when the one before has ended; a group of steps is a step."""
+    """Start each step when the one before has finished; a group of steps is a step."""
     return chain(task1(), chain(task2_sub1(), task2_sub2()), task3()).then(say)
 
 
 def dependent() -> Promise[int]:
-    """Hand each result to the next; whoever awaits the promise learns of the end, and of the last result."""
+    """Pass each result to the next step; awaiting the promise gives the last one."""
     return Promise(task1()).then(task2).then(task3).tap(lambda _: say("Main: chain is done"))
 
 
 async def tour() -> None:
-    """Run the three programs, each under its headline."""
+    """Run the three programs, each under a heading."""
     cancel_on_ctrl_c()
     say("1. Manual: a coroutine awaits another")
     await manual()
@@ -79,7 +79,7 @@ async def tour() -> None:
 
 
 def cancel_on_ctrl_c() -> None:
-    """Have every Ctrl-C cancel the running Task; asyncio does so with the first, and the second tears the cleanup."""
+    """Make every Ctrl-C cancel the running Task; asyncio's second Ctrl-C would interrupt the cleanup."""
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
     assert running is not None

@@ -1,4 +1,4 @@
-"""One step after another: `chain()` of awaitables, `pipe()` of functions; and `promisify()` for one of them."""
+"""Sequences: `chain()` for awaitables, `pipe()` for functions; and `promisify()` for a single function."""
 
 import asyncio
 import inspect
@@ -25,7 +25,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @final
 class Chain(CoroutineWrapper[T_co]):
-    """What `chain()` returns: a coroutine, and the beginning of a promise."""
+    """The result of `chain()`: a coroutine that can be chained from like a promise."""
 
     __slots__ = ("__weakref__", "_has_owner", "_steps")
 
@@ -46,7 +46,7 @@ class Chain(CoroutineWrapper[T_co]):
         return self._begun().throw(*error)
 
     def close(self) -> None:
-        """End the chain: the step that is running is closed, and so are all that were not reached."""
+        """Close the running step, and every step not yet reached."""
         if self._coroutine is None:
             _close(self._steps)
         self._begun().close()
@@ -105,19 +105,19 @@ class Chain(CoroutineWrapper[T_co]):
 
 
 def chain(*awaitables: Any) -> Chain[list[Any]]:
-    """Return a coroutine for the list of what *awaitables* give, each awaited after the one before it has ended.
+    """Return a coroutine for the list of results of *awaitables*, awaited one after another.
 
-    Nothing runs before it is awaited, or started by `asyncio.run`, `asyncio.create_task`, `Promise()` or its own
+    Nothing runs until it is awaited, or started by `asyncio.run`, `asyncio.create_task`, `Promise()` or its own
     ``then``, ``catch`` and ``finally_``. Chains nest; a list or tuple of awaitables is a nested chain.
 
-    What was never reached, because a step failed, the chain was cancelled or closed, is closed, in nested chains too.
-    Promises, Tasks and Futures belong to the caller and run on.
+    If a step fails, or the chain is cancelled or closed, the steps not yet reached are closed, in nested chains
+    too. Promises, Tasks and Futures belong to the caller and keep running.
 
     Raises:
         TypeError: an argument is not awaitable; all coroutines handed in are closed.
 
     Cancellation:
-        Cancels the step that is running; the chain ends when that has ended.
+        Cancels the running step; the chain ends when that step does.
 
     Example:
         >>> import asyncio
@@ -178,14 +178,14 @@ def _close(steps: deque[Any]) -> None:
 def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
     """Return a function that passes its arguments to the first function, and each result on to the next.
 
-    Calling it gives a promise for the last result: ``pipe(f, g)(x)`` is ``Promise.try_(f, x).then(g)``. The functions
-    may be sync or async; the first is called at once.
+    Calling it returns a promise for the last result: ``pipe(f, g)(x)`` is ``Promise.try_(f, x).then(g)``. The functions
+    may be sync or async; the first is called immediately.
 
     Raises:
-        TypeError: there is no function, or one of the arguments is none.
+        TypeError: there are no arguments, or one is not callable.
 
     Cancellation:
-        Each call gives a promise of its own; cancelling it ends the function that is running.
+        Each call returns its own promise; cancelling that cancels the running function.
 
     Example:
         >>> import asyncio
@@ -213,12 +213,12 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
 
 
 def promisify(fn: Any, /) -> Any:
-    """Return a function that calls *fn* and gives a promise for what it returns: a decorator.
+    """Decorate *fn* to return a promise for its result.
 
-    For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. The call is
-    `Promise.try_`: it happens at once, and what it raises rejects. Made of an ``async def`` it is a coroutine function
-    to `inspect` (from Python 3.12 on) and `asyncio`, so that other decorators, as that of a retry, await what it
-    gives.
+    For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. Calls work like
+    `Promise.try_`: *fn* is called immediately, and an exception rejects the promise. A decorated ``async def`` is
+    still a coroutine function to `inspect` (on Python 3.12+) and `asyncio`, so other decorators, such as retries,
+    await its result.
 
     Raises:
         TypeError: *fn* is not a function.

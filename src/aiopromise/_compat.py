@@ -1,4 +1,4 @@
-"""Bases that type checkers subscript, of classes that may be of C: those can have neither metaclass nor ``Generic``."""
+"""Subscriptable bases for classes that may be compiled, which can have neither a metaclass nor ``Generic``."""
 
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """What is known in debug mode only: where a promise was made, where its links were attached, and what is slow.
 
-The queue of a loop is handed a `Tracer`; the engine knows no more of debug mode than that.
+The engine knows debug mode only through the `Tracer` that its queue is given.
 """
 
 import logging
@@ -32,7 +32,7 @@ logger = logging.getLogger("aiopromise")
 
 
 class Tracer:
-    """What a queue asks in debug mode, or where promises are recorded."""
+    """What a queue calls in debug mode, or while promises are recorded."""
 
     def trace(self, promise: Any, call: str | None) -> "Origin | None":
         """Tell the instruments of a new *promise*, and return its origin, if wanted; *call* is the method's name."""
@@ -49,8 +49,8 @@ class Tracer:
         return origin
 
     def run(self, reaction: Reaction, queue: Queue) -> None:
-        """Run *reaction*, and log it if that takes as long as the loop calls slow."""
-        # A pending promise forgets its handlers as it calls them. Other names are made only where they are told.
+        """Run *reaction*, and log it if it exceeds the loop's `slow_callback_duration`."""
+        # A pending promise drops its handlers when it calls them, so take its name now; others only if logged.
         name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
         # An awaiter forgets the Task that goes on, and that is what takes long.
         runs = getattr(getattr(reaction, "_wakeup", None), "__self__", reaction)
@@ -66,14 +66,14 @@ class Tracer:
 
 
 def _users_frames() -> StackSummary:
-    """Return where the user's code is now, without the frames of the library: on the loop's own thread."""
+    """Return where the user's code is now, without the library's frames."""
     stack = [*islice(traceback.walk_stack(sys._getframe(1)), _MOST_FRAMES)]
     users = [place for place in reversed(stack) if not is_ours(place[0])]
     return StackSummary.extract(users, lookup_lines=False)
 
 
 def _link(method: str, promise: Any) -> str:
-    """Return the link that *promise* is as the user wrote it, with the names of its handlers."""
+    """Return the call that made *promise*, as the user wrote it, with its handlers' names."""
     # As it was typed: `.then(None, f)`, but `.catch(f)`, whose handler stands in the second place.
     handlers = [promise._on_fulfilled, promise._on_rejected]
     while handlers and handlers[-1] is None:
@@ -113,7 +113,7 @@ class Origin(StackSummary):
         self.above = () if above is None else above.links()[-_MOST_LINKS:]
 
     def with_call(self, call: str) -> Self:
-        """Return that of a promise which was made later for the same line: *call* is what the user wrote there."""
+        """Return a copy for a promise made later on behalf of the same line; *call* is what the user wrote."""
         origin = type(self)(self)
         origin.call = call
         return origin
@@ -126,12 +126,12 @@ class Origin(StackSummary):
         return Links((*self.above, f"made at {place}" if self.call is None else f"{self.call}, attached at {place}"))
 
     def add_note(self, error: BaseException) -> None:
-        """Let the traceback of *error* name this link, whose handler has failed with it."""
+        """Add a note to *error* that names this link, whose handler raised it."""
         if self.call is None or not self or issubclass(type(error), CancelledError):
             return
         add_note(error, f"in {self.links()[-1]}")
 
     def report(self) -> dict[str, Any]:
-        """Return what the report of a rejection that nobody handled says of the promise."""
+        """Return what the report of an unhandled rejection says about the promise."""
         links = self.links()
         return {"source_traceback": self} | ({"links": links} if len(links) > 1 else {})

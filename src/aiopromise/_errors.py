@@ -59,7 +59,7 @@ _reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
 
 
 def is_ours(frame: FrameType) -> bool:
-    """Tell whether *frame* is the library's, not a user's: by its module, as a frozen one has no file."""
+    """Return whether *frame* is the library's, not a user's: by its module, as a frozen one has no file."""
     module = frame.f_globals.get("__name__")
     return isinstance(module, str) and (module == _PACKAGE or module.startswith(_PREFIX))
 
@@ -88,7 +88,7 @@ traceback_of: Final[Callable[[BaseException], TracebackType | None]] = BaseExcep
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Let the traceback of *error* end with *note*, once, if it takes notes at all."""
+    """Add *note* to *error*, once, if it accepts notes."""
     try:
         if note not in getattr(error, "__notes__", ()):
             # Not error.add_note(), which may be a method of the user's that means something else.
@@ -100,7 +100,7 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
-    """Tell whether *value* is a coroutine, by type alone: a proxy may fail when asked for its class."""
+    """Return whether *value* is a coroutine, by type alone: a proxy may fail when asked for its class."""
     try:
         return issubclass(type(value), Coroutine)
     except Exception:
@@ -108,7 +108,7 @@ def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
 
 
 def close_refused(value: object) -> None:
-    """Close a coroutine that was handed in and will not be run, so that it does not warn."""
+    """Close *value* if it is a coroutine: it will not be run, and should not warn."""
     if is_coroutine(value):
         value.close()
 
@@ -130,7 +130,7 @@ def close_items(items: object) -> None:
 
 
 def is_async(function: Any) -> bool:
-    """Tell whether a call of *function* gives a coroutine; what is only marked so, as by `promisify()`, may not."""
+    """Return whether *function* is an ``async def``; one that is only marked so, as by `promisify()`, is not."""
     while type(function) is partial:
         function = function.func
     for call in (function, getattr(type(function), "__call__", None)):  # noqa: B004  # that of the class
@@ -151,10 +151,10 @@ def check_callback(call: str, callback: object) -> None:
 
 
 def check_result(call: str, callback: object, result: object) -> None:
-    """Raise if *callback* has given a coroutine, which nobody will await; close that."""
+    """Close *result* and raise if it is a coroutine, which would never be awaited."""
     if is_coroutine(result):
         result.close()
-        raise TypeError(f"{_name(call)} needs a plain function, got {short(callback)}, which has returned a coroutine")
+        raise TypeError(f"{_name(call)} needs a plain function, got {short(callback)}, which returned a coroutine")
 
 
 def needs_function(call: str, value: object, *others: object) -> TypeError:
@@ -163,7 +163,7 @@ def needs_function(call: str, value: object, *others: object) -> TypeError:
     if is_coroutine(value):
         name = getattr(value, "__name__", "work")
         wrote, write = _with(call, f"{name}(...)"), _with(call, name)
-        message += f"\n\nYou wrote {wrote}. Write {write}: it is called when its turn comes."
+        message += f"\n\nYou wrote {wrote}. Write {write}: it will be called when it is due."
     for refused in (value, *others):
         close_refused(refused)
     return TypeError(message)
@@ -184,9 +184,9 @@ def check_seconds(call: str, seconds: object) -> None:
     """Raise unless *seconds* is a number that can be waited for."""
     if not isinstance(seconds, int | float):
         close_refused(seconds)
-        raise TypeError(f"{call}() needs seconds as a number, got {short(seconds)}")
+        raise TypeError(f"{call}() needs a number of seconds, got {short(seconds)}")
     if math.isnan(seconds):
-        raise ValueError(f"{call}() needs seconds as a number, got nan")
+        raise ValueError(f"{call}() needs a number of seconds, got nan")
 
 
 def check_count(call: str, name: str, count: Any) -> int:
@@ -197,14 +197,14 @@ def check_count(call: str, name: str, count: Any) -> int:
         number = None
     if number is None:
         close_refused(count)
-        raise TypeError(f"{call}() needs a whole number as {name}, got {short(count)}")
+        raise TypeError(f"{call}() needs an integer for {name}, got {short(count)}")
     if number < 1:
-        raise ValueError(f"{call}() needs {name} of at least 1, got {number}")
+        raise ValueError(f"{call}() needs {name} >= 1, got {number}")
     return number
 
 
 def is_iterable(items: Any) -> bool:
-    """Tell whether *items* can be iterated."""
+    """Return whether *items* can be iterated."""
     return isinstance(items, Iterable) or hasattr(type(items), "__getitem__")
 
 
@@ -216,7 +216,7 @@ def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
         close_refused(argument)
     return RuntimeError(
         f"{call} needs a running event loop\n\n"
-        f"You wrote {call} outside of a coroutine. Write:\n\n"
+        f"You wrote {call} outside a coroutine. Write:\n\n"
         "    async def main():\n"
         f"        promise = {call}\n"
         "        ...\n\n"
@@ -241,7 +241,7 @@ def bad_reason(call: str, reason: object) -> TypeError:
     close_refused(reason)
     if isinstance(reason, type) and issubclass(reason, BaseException):
         return TypeError(f"{message}\n\nYou wrote the class. Write an instance: {call}({reason.__name__}(...))")
-    return TypeError(f"{message}\n\nWrite {call}(ValueError({short(reason)})) or an exception of your own")
+    return TypeError(f"{message}\n\nWrite {call}(ValueError({short(reason)})), or use your own exception class")
 
 
 def waits_for_itself(promise: object) -> TypeError:
@@ -251,17 +251,17 @@ def waits_for_itself(promise: object) -> TypeError:
 
 def resolves_with_itself(thenable: object) -> TypeError:
     """Return the reason of a promise whose thenable resolved with itself, directly or in a ring."""
-    return TypeError(f"a thenable cannot resolve with itself: {short(thenable)}")
+    return TypeError(f"a thenable cannot resolve to itself: {short(thenable)}")
 
 
 def foreign_loop(value: object, loop: asyncio.AbstractEventLoop) -> RuntimeError:
     """Return the reason for what is pending on one loop and is wanted on another."""
-    return RuntimeError(f"{short(value)} belongs to another event loop than {loop!r}")
+    return RuntimeError(f"{short(value)} belongs to a different event loop from {loop!r}")
 
 
 def closed_loop(call: str, promise: object) -> RuntimeError:
     """Return the error for a reaction to a settled *promise* that its closed loop can no longer run."""
     return RuntimeError(
-        f"{call}() came after the loop of {promise!r} was closed\n\n"
-        f"It can still be awaited and followed. Write Promise(promise).{call}(...) where another loop runs"
+        f"{call}() was called after the loop of {promise!r} was closed\n\n"
+        f"It can still be awaited and followed. On another running loop, write Promise(promise).{call}(...)"
     )

@@ -1,4 +1,4 @@
-"""Jobs in another thread or process: `submit()`, and the future of an executor as the upstream of a promise."""
+"""Jobs in another thread or process: `submit()`, and promises that follow an executor's future."""
 
 import asyncio
 import concurrent.futures
@@ -27,7 +27,7 @@ _CANNOT_TRAVEL: Final = re.compile("pickle|serialize|local object")
 
 @final
 class ExecutorFuture(Upstream):
-    """Settles its promise, on the loop of that, with the outcome of a future that knows no loop."""
+    """Settles a promise, on its loop, with the outcome of a `concurrent.futures.Future`."""
 
     __slots__ = ("_explain", "_future", "_promise")
 
@@ -46,7 +46,7 @@ class ExecutorFuture(Upstream):
         return "a job"
 
     def start(self) -> None:
-        """Wait for the future; its callback comes from whatever thread ran the job."""
+        """Wait for the future; its callback runs in the thread that ran the job."""
         self._promise._upstream = self
         self._promise._queue.watch(self._promise)
         try:
@@ -56,7 +56,7 @@ class ExecutorFuture(Upstream):
                 raise
 
     def cancel(self, message: Any) -> tuple[()]:
-        """Cancel the job unless it is running: then nobody can stop it, and it is not waited for."""
+        """Cancel the job unless it is running: then it cannot be stopped, and is not waited for."""
         self._future.cancel()
         del self._future
         return ()
@@ -96,28 +96,28 @@ class ExecutorFuture(Upstream):
         return error
 
     def _report_failure(self, future: "concurrent.futures.Future[Any]") -> None:
-        """Tell the loop's exception handler what can be told to nobody else."""
+        """Report a failure that nobody waits for to the loop's exception handler."""
         error = self._failure(future)
         if error is not None and not issubclass(type(error), asyncio.CancelledError):
-            message = "a job failed when nobody waited for it any more"
+            message = "a job failed after its promise was cancelled"
             self._promise._queue.loop.call_exception_handler({"message": message, "exception": error})
 
 
 def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]":
-    """Return a promise for what *fn* gives in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, elsewhere.
+    """Return a promise for the result of *fn* in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, elsewhere.
 
     The executor is anything with the interface of `concurrent.futures.Executor`: threads, processes, or a Dask cluster
-    (``Client.get_executor()``). The value of the call, its exception with the traceback from there, and its
-    cancellation settle the promise. Context variables do not travel.
+    (``Client.get_executor()``). The promise settles with the call's value, its exception (with the remote
+    traceback) or its cancellation. Context variables are not carried over.
 
     Raises:
-        TypeError: *executor* has no ``submit()``, or *fn* is not a function, or a coroutine function: nothing there
-            would await it.
+        TypeError: *executor* has no ``submit()``, or *fn* is not callable, or is a coroutine function, which would
+            never be awaited.
         RuntimeError: no event loop is running.
 
     Cancellation:
-        Cancels the executor's future. A call that runs already cannot be stopped, and is not waited for; what it
-        fails with then goes to the loop's exception handler.
+        Cancels the executor's future. A call that is already running cannot be stopped, and is not waited for; if
+        it then fails, the loop's exception handler is called.
 
     Example:
         >>> import asyncio
@@ -149,7 +149,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
 
 @final
 class Submitted(Wrapper):
-    """A function whose calls an executor makes."""
+    """A function that is called in an executor."""
 
     __slots__ = ("_executor",)
 
@@ -180,11 +180,11 @@ def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException
     """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
     from pickle import PicklingError
 
-    # Whoever pickles, says so in words alone: the classes differ, and are those of a hundred other errors.
+    # Pickling errors can be told only by their text: their classes vary, and are shared with other errors.
     if issubclass(type(error), PicklingError | TypeError | AttributeError) and _CANNOT_TRAVEL.search(text_of(error)):
         call = f"Promise.submit({', '.join(map(short, (executor, fn, *args)))})"
         add_note(
             error,
-            f"{call}: to another process a function, its arguments and its result travel pickled\n\n"
-            "Write the function at the top of a module, and give it plain values.",
+            f"{call}: a function, its arguments and its result are pickled to reach another process\n\n"
+            "Define the function at module level, and pass it plain values.",
         )

@@ -20,12 +20,12 @@ __all__ = ["attempt", "delay", "reject", "resolve", "try_", "with_resolvers"]
 
 
 def resolve(value: Any = None, /) -> "Promise[Any]":
-    """Return a promise for *value*: a promise comes back as itself, an awaitable is followed.
+    """Return a promise for *value*: a promise is returned as is, an awaitable is followed.
 
-    Anything else is what the promise is fulfilled with (ECMA-262 27.2.4.7).
+    Any other value fulfils it (ECMA-262 27.2.4.7).
 
     Raises:
-        RuntimeError: no event loop is running; a coroutine handed in is closed.
+        RuntimeError: no event loop is running; a coroutine passed in is closed.
 
     Example:
         >>> import asyncio
@@ -76,9 +76,9 @@ def reject(reason: BaseException, /) -> "Promise[Any]":
 
 
 def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]":
-    """Call *fn* now, and return a promise for what it returns, or rejected with what it raises.
+    """Call *fn* immediately; return a promise for its result, or rejected with what it raises.
 
-    An awaitable that it returns is followed, so *fn* may be sync or async (ECMA-262 27.2.4.8, `Promise.try`).
+    If it returns an awaitable, that is followed, so *fn* may be sync or async (ECMA-262 27.2.4.8, `Promise.try`).
 
     Raises:
         TypeError: *fn* is not a function.
@@ -153,7 +153,7 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
         RuntimeError: no event loop is running.
 
     Cancellation:
-        Ends the wait, and leaves no timer behind.
+        Cancels the wait and its timer.
 
     Example:
         >>> import asyncio

@@ -1,4 +1,4 @@
-"""Handlers and done callbacks of the library: each stands around a function of the user's."""
+"""The library's handlers and done callbacks, each wrapping a user's function."""
 
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -30,7 +30,7 @@ class Spread(Wrapper):
 
 
 class Tap(Wrapper):
-    """A handler that is called, and awaited, for its effect: the outcome that came goes on as it came."""
+    """A handler called and awaited for its side effect: the outcome passes on unchanged."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ class Tap(Wrapper):
 
 @final
 class Finally(Tap):
-    """An effect that is not told of the outcome."""
+    """A side effect that is not given the outcome."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Finally(Tap):
 
 
 def _after(result: Any, outcome: Outcome) -> Any:
-    """Return what settles a promise with *outcome*, after the *result* of an effect if that can be awaited."""
+    """Return *outcome*, or a coroutine for it that first awaits *result*."""
     return TapCoroutine(result, outcome) if is_awaitable(result) else outcome
 
 
@@ -82,7 +82,7 @@ class DoneCallback(Reaction):
             raise
         except BaseException as error:
             self.promise._queue.loop.call_exception_handler(
-                {"message": f"a done callback failed: {self!r}", "exception": error, "future": self.promise}
+                {"message": f"exception in {self!r}", "exception": error, "future": self.promise}
             )
 
     def __repr__(self) -> str:
@@ -90,7 +90,7 @@ class DoneCallback(Reaction):
 
 
 def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
-    """Return the exception types and the handler that `catch()` and its kin were given."""
+    """Return the exception types and the handler passed to `catch()` or `tap_catch()`."""
     types, handler = (Exception, *arguments)[-2:] if arguments else (Exception, None)
     if arguments and len(arguments) != 2 and all(map(_are_exceptions, arguments)):
         message = f"{call}({_names(arguments)}) has no handler\n\n{_instead(call, arguments, '', 'on_rejected')}"
@@ -115,7 +115,7 @@ def _names(types: tuple[Any, ...]) -> str:
 
 
 def _instead(call: str, types: tuple[Any, ...], rest: str, handler: str) -> str:
-    """Return what to write where exception *types* were given one by one, or without a handler."""
+    """Return the hint for exception *types* passed separately, or without a handler."""
     names = _names(types)
     together = names if len(types) == 1 else f"({names})"
     return f"You wrote .{call}({names}{rest}). Write .{call}({together}, {handler})"

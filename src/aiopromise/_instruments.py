@@ -1,4 +1,4 @@
-"""Who is told of each promise that is made, and of what becomes of it: test harnesses, and else nobody."""
+"""Hooks for test harnesses: called for each new promise and what becomes of it."""
 
 from typing import Any, Final, Protocol
 
@@ -6,7 +6,7 @@ __all__ = ["Instrument", "instruments"]
 
 
 class Instrument(Protocol):
-    """Somebody who wants to know; called where it happens, so it must neither fail nor settle anything."""
+    """An observer; called synchronously, so it must not raise or settle anything."""
 
     def promise_created(self, promise: Any, origin: Any) -> Any:
         """Observe a new promise; return where it was made, if that is not known yet."""

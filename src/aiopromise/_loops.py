@@ -1,4 +1,4 @@
-"""The queue of each event loop, and what a promise is: here class, tracer, queue and the end of the loop meet."""
+"""The queue of each event loop: assembled from promise class, tracer and shutdown guard."""
 
 import asyncio
 import os
@@ -21,18 +21,18 @@ _promise_class: type[State] = State
 
 
 def use_promise_class(promise_class: type[State]) -> None:
-    """Make promises of that class, on the loops that have had none yet."""
+    """Set the promise class, for loops that have no queue yet."""
     global _promise_class  # noqa: PLW0603  # it is set once, when the package is imported
     _promise_class = promise_class
 
 
 def is_promise(value: object) -> bool:
-    """Tell whether *value* is a promise of this copy of the library: two that are compiled share their engine."""
+    """Return whether *value* is a promise of this copy of the library; compiled copies share the engine's classes."""
     return type(value) is _promise_class
 
 
 def new_promise(call: str, *arguments: Any, **named: Any) -> Any:
-    """Return a pending promise on the running loop; the call is what the user wrote, should there be none."""
+    """Return a pending promise on the running loop; the call is what the user wrote, for the error if there is none."""
     return pending(running_queue(call, *arguments, **named))
 
 
@@ -47,8 +47,8 @@ def running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
 def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
     """Return the queue of *loop*, made on first use.
 
-    It is kept as an attribute of the loop, for it must live as long: the queue refers to the loop, so a weak
-    dictionary of queues would never let go of it.
+    It is an attribute of the loop, so that they live equally long: the queue refers to the loop, so an entry in a
+    WeakKeyDictionary would never be freed.
     """
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
@@ -60,5 +60,5 @@ def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
 
 
 def known_queue(loop: asyncio.AbstractEventLoop) -> Queue | None:
-    """Return the queue of *loop* if it has had any promise yet."""
+    """Return the queue of *loop*, or None if it has had no promise yet."""
     return getattr(loop, _ATTRIBUTE, None)

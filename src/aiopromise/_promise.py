@@ -1,4 +1,4 @@
-"""The promise that users hold: ways to make one of an awaitable or an executor, and to chain from it."""
+"""The `Promise` class: make one from an awaitable or an executor, and chain from it."""
 
 import asyncio
 import concurrent.futures
@@ -47,23 +47,23 @@ class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run t
         name = self.__func__.__name__
         raise AttributeError(
             f"a promise has no method {name}()\n\n"
-            f"You wrote promise.{name}(...), which would make another promise. Write Promise.{name}(...)"
+            f"You wrote promise.{name}(...), which would create an unrelated promise. Write Promise.{name}(...)"
         )
 
 
 class Promise(Core, AwaitableBase[T_co]):
-    """Make a promise of an awaitable, or of an executor that is called now.
+    """Make a promise from an awaitable, or from an executor, which is called immediately.
 
-    - An awaitable is started (a coroutine, as `asyncio.create_task` does) or followed (a Task, a Future, another
-      promise, anything with ``__await__``), and also a `concurrent.futures.Future`. The promise settles as
+    - A coroutine is started, as by `asyncio.create_task`; a Task, a Future, another promise, anything else with
+      ``__await__``, and a `concurrent.futures.Future` are followed. The promise settles as
       ``await source`` would: ``await Promise(source) == await source``.
-    - An executor is a function ``executor(resolve, reject)``, called before ``Promise()`` returns. What it raises
-      before it has called either of them rejects the promise (ECMA-262 27.2.3.1).
+    - An executor is a function ``executor(resolve, reject)``, called before ``Promise()`` returns. If it raises
+      before calling either, that rejects the promise (ECMA-262 27.2.3.1).
 
-    A promise belongs to the event loop on which it was made. It is kept alive while its work is running.
+    A promise belongs to the event loop it was made on. It stays alive while its work is running.
 
     Raises:
-        TypeError: *source* is neither; or the executor is a coroutine function, whose body nobody would await.
+        TypeError: *source* is neither, or the executor is a coroutine function, which would never be awaited.
         RuntimeError: no event loop is running.
 
     Cancellation:
@@ -82,12 +82,12 @@ class Promise(Core, AwaitableBase[T_co]):
 
     __slots__ = ("__weakref__",)
 
-    # asyncio takes for a Future what has this attribute; only an Awaiter ever sets it.
+    # asyncio treats anything with this attribute as a Future; only an Awaiter ever sets it.
     _asyncio_future_blocking: ClassVar[bool] = False
 
     def __init__(self, source: Any, /) -> None:
-        # What is both callable and awaitable is an awaitable. Each branch checks before it begins: an object whose
-        # __init__ raises is dropped without a state, and nobody is told of it.
+        # Callable and awaitable counts as awaitable. Each branch validates before begin(): if __init__ raises,
+        # nothing has seen the object yet.
         if issubclass(type(source), concurrent.futures.Future):
             begin(self, running_queue("Promise", source))
             ExecutorFuture(source, self).start()
@@ -101,24 +101,24 @@ class Promise(Core, AwaitableBase[T_co]):
             del self, source  # this frame is reachable from the traceback of an executor's error
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a promise cannot be pickled or copied, it belongs to its event loop: {self!r}")
+        raise TypeError(f"a promise cannot be pickled or copied; it belongs to its event loop: {self!r}")
 
     def then(self, on_fulfilled: Handler | None = None, on_rejected: Handler | None = None) -> "Promise[Any]":
-        """Return a promise for what *on_fulfilled* makes of the value: ``await p.then(f)`` is ``f(await p)``.
+        """Return a promise for the result of *on_fulfilled*: ``await p.then(f)`` is ``f(await p)``.
 
-        One of the handlers is called, once, with one argument: *on_fulfilled* with the value, *on_rejected* with
-        the reason if that is an `Exception`. Neither is called on cancellation. Without a handler for it the
-        outcome passes through unchanged, the same exception object.
+        At most one handler is called, once, with one argument: *on_fulfilled* with the value, or *on_rejected* with
+        the reason, if it is an `Exception`. Neither is called on cancellation. An outcome with no handler passes
+        through unchanged, as the same object.
 
         A handler may be sync or async, and may return a value or any awaitable, which is awaited once. It is never
         called within ``then()``, but from the loop, in the context (`contextvars`) in which ``then()`` was called;
         an async one runs as a Task with its name (ECMA-262 27.2.5.4; Promises/A+ 2.2).
 
         Raises:
-            TypeError: a handler is not a function; a coroutine given by mistake is closed.
+            TypeError: a handler is not callable; a coroutine passed by mistake is closed.
 
         Cancellation:
-            Cancelling the new promise asks this one to end too, unless somebody else wants its outcome.
+            Cancelling the new promise cancels this one too, unless it has another consumer.
 
         Example:
             >>> import asyncio
@@ -135,19 +135,19 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "then", on_fulfilled, on_rejected)
 
     def catch(self, *types_and_handler: Any) -> "Promise[Any]":
-        """Return a promise for what the handler makes of the reason; a value passes through.
+        """Return a promise for the handler's result if this one is rejected; a value passes through.
 
-        - ``catch(on_rejected)`` sees every `Exception`, and never a cancellation.
-        - ``catch(KeyError, on_rejected)`` and ``catch((KeyError, OSError), on_rejected)`` see only those.
+        - ``catch(on_rejected)`` handles every `Exception`, but never a cancellation.
+        - ``catch(KeyError, on_rejected)`` and ``catch((KeyError, OSError), on_rejected)`` handle only those.
         - ``catch(asyncio.CancelledError, on_cancelled)`` recovers from a cancellation.
 
         The handler is called with the exception, as in `then()`.
 
         Raises:
-            TypeError: the handler is missing or not a function, or the types are not exception classes.
+            TypeError: the handler is missing or not callable, or the types are not exception classes.
 
         Cancellation:
-            As for `then()`; a handler for `asyncio.CancelledError` is called, and awaited, first.
+            As for `then()`; a handler for `asyncio.CancelledError` is called and awaited first.
 
         Example:
             >>> import asyncio
@@ -163,15 +163,15 @@ class Promise(Core, AwaitableBase[T_co]):
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
         """Return a promise for the same outcome, whatever it is, after *on_settled* was called and awaited.
 
-        The function gets no argument. What it returns is awaited and then dropped; what it raises replaces the
+        The function takes no arguments. Its result is awaited and discarded; if it raises, that replaces the
         outcome, with the old reason as ``__context__`` (ECMA-262 27.2.5.3).
 
         Raises:
             TypeError: *on_settled* is not a function.
 
         Cancellation:
-            The function is called, and awaited, when the promise is cancelled, too. A second ``cancel()`` is
-            delivered to what it awaits, as to a Task. When the loop ends, it is still waited for.
+            The function is called and awaited on cancellation too. A second ``cancel()`` reaches whatever it is
+            awaiting, as in a Task. When the loop shuts down, it is still awaited.
 
         Example:
             >>> import asyncio
@@ -188,9 +188,9 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "finally_", effect.on_fulfilled, effect.on_rejected, BaseException)
 
     def tap(self, on_fulfilled: Callable[[T_co], object], /) -> "Promise[T_co]":
-        """Return a promise for the same value, after *on_fulfilled* was called with it, and awaited.
+        """Return a promise for the same value, once *on_fulfilled* has been called with it and awaited.
 
-        What it returns is dropped; what it raises rejects the new promise. A rejection passes by.
+        Its result is discarded; if it raises, the new promise is rejected. A rejection passes through.
 
         Raises:
             TypeError: *on_fulfilled* is not a function.
@@ -212,13 +212,13 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "tap", Tap(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
-        """Return a promise for the same outcome, after the handler was called with the reason, and awaited.
+        """Return a promise for the same outcome, once the handler has been called with the reason and awaited.
 
-        Takes exception types first, as `catch()` does. What the handler returns is dropped: the rejection goes on.
-        What it raises replaces the reason, with the old one as ``__context__``.
+        Takes exception types first, as `catch()` does. The handler's result is discarded and the rejection passes
+        on. If it raises, that replaces the reason, with the old one as ``__context__``.
 
         Raises:
-            TypeError: the handler is missing or not a function, or the types are not exception classes.
+            TypeError: the handler is missing or not callable, or the types are not exception classes.
 
         Cancellation:
             As for `catch()`.
@@ -238,7 +238,7 @@ class Promise(Core, AwaitableBase[T_co]):
     def spread(self, on_fulfilled: Callable[..., Any], /) -> "Promise[Any]":
         """Return a promise for ``on_fulfilled(*value)``: the elements of a tuple become arguments.
 
-        Otherwise as `then()`. A value that cannot be unpacked rejects with `TypeError`.
+        Otherwise like `then()`. If the value cannot be unpacked, the new promise is rejected with `TypeError`.
 
         Raises:
             TypeError: *on_fulfilled* is not a function.
@@ -259,18 +259,18 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "spread", Spread(on_fulfilled), None)
 
     def timeout(self, seconds: float | None, *, fallback: Any = MISSING) -> "Promise[Any]":
-        """Return a promise for the same outcome if it comes within *seconds*, and else reject with `TimeoutError`.
+        """Return a promise for the same outcome, or rejected with `TimeoutError` after *seconds*.
 
-        It is ``async with asyncio.timeout(seconds): return await p``. When the time is up the work is cancelled, as
-        by `cancel()`, and the new promise settles after it has ended. With *fallback* it is then fulfilled with
-        that value. ``None`` sets no limit.
+        It behaves like ``async with asyncio.timeout(seconds): return await p``. On timeout the work is cancelled,
+        as by `cancel()`, and the new promise settles once it has finished; with *fallback*, it is fulfilled with
+        that. ``None`` means no limit.
 
         Raises:
             TypeError: *seconds* is not a number, or *fallback* is an awaitable (a coroutine is closed).
-            ValueError: *seconds* is not a number that can be waited for (NaN).
+            ValueError: *seconds* is NaN.
 
         Cancellation:
-            As for `then()`. The timer goes with the promise.
+            As for `then()`. The timer is cancelled too.
 
         Example:
             >>> import asyncio
@@ -293,10 +293,10 @@ class Promise(Core, AwaitableBase[T_co]):
         return promise
 
     def shield(self) -> "Promise[T_co]":
-        """Return a promise for the same outcome whose cancellation stops there: this one goes on.
+        """Return a promise for the same outcome; cancelling it leaves this one running.
 
         Cancellation:
-            Cancels the new promise at once, and nothing else. Compare `asyncio.shield`.
+            Cancels the new promise immediately, and nothing else. Compare `asyncio.shield`.
 
         Example:
             >>> import asyncio
@@ -316,19 +316,19 @@ class Promise(Core, AwaitableBase[T_co]):
         return promise
 
     def cancel(self, msg: Any = None) -> bool:
-        """Ask for this promise to end, and return False if it has settled already.
+        """Request cancellation; return False if the promise has already settled.
 
-        The request goes up through every promise that nobody else wants, to whatever is running now: a Task, the
-        Task of a handler, the awaitable that is followed. That is cancelled once, and its outcome travels down as
-        any other does: a value fulfils, a failing cleanup rejects, ``catch(CancelledError, f)`` recovers, and
-        `asyncio.CancelledError` cancels. With nothing running the promise is cancelled at once.
+        The request passes up through promises with no other consumer to whatever is running: a Task, a handler's
+        Task, or the awaitable being followed. That is cancelled once, and its outcome passes down as usual: a value
+        fulfils, a failing cleanup rejects, ``catch(CancelledError, f)`` recovers, and `asyncio.CancelledError`
+        cancels. If nothing is running, the promise is cancelled immediately.
 
-        A promise is wanted by its pending children, awaiters, followers and done callbacks; a variable does not
-        count. *msg* becomes the argument of the `asyncio.CancelledError`.
+        Pending children, awaiters, followers and done callbacks are consumers; a variable is not. *msg* becomes the
+        argument of the `asyncio.CancelledError`.
 
         Cancellation:
-            Cancelling a Task that awaits a promise is such a request too, if it is the last consumer; ``cancel()``
-            itself ends the promise whoever awaits it. A second request is delivered, too, as with Tasks.
+            Cancelling a Task that awaits a promise makes the same request if it is the last consumer; ``cancel()``
+            makes it even if somebody is waiting. A second request is delivered too, as with Tasks.
 
         Example:
             >>> import asyncio
@@ -359,7 +359,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return self._state != PENDING
 
     def cancelled(self) -> bool:
-        """Return True if the promise ended by cancellation.
+        """Return True if the promise was cancelled.
 
         Example:
             >>> import asyncio
@@ -393,7 +393,7 @@ class Promise(Core, AwaitableBase[T_co]):
         raise self._reason("result")
 
     def exception(self) -> BaseException | None:
-        """Return the reason of a rejected promise, and None for a fulfilled one.
+        """Return the reason of a rejected promise, or None if it was fulfilled.
 
         Asking a rejected promise marks its rejection as handled.
 
@@ -423,7 +423,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return reason
 
     def add_done_callback(self, callback: Callable[[Self], object], /, *, context: Context | None = None) -> None:
-        """Call *callback* with this promise once it has settled, in its turn among the handlers.
+        """Call *callback* with this promise once it has settled, in order with its handlers.
 
         The callback runs in *context*, or in a copy of the current one. It is a consumer of the promise, but does
         not handle a rejection. What it raises goes to the loop's exception handler.
@@ -445,7 +445,7 @@ class Promise(Core, AwaitableBase[T_co]):
         subscribe(self, DoneCallback(self, callback, context), "add_done_callback")
 
     def remove_done_callback(self, callback: Callable[[Self], object], /) -> int:
-        """Remove all registrations of *callback*, and return how many there were.
+        """Remove *callback* wherever it was added, and return the number removed.
 
         Example:
             >>> import asyncio
@@ -466,7 +466,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return len(matching)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the event loop on which the promise was made.
+        """Return the event loop that the promise belongs to.
 
         Example:
             >>> import asyncio
@@ -478,7 +478,7 @@ class Promise(Core, AwaitableBase[T_co]):
         """
         return self._queue.loop
 
-    # Two names that asyncio reads of a cancelled Future: `gather()` would hang without them.
+    # asyncio reads these two from a cancelled Future; without them `gather()` would hang.
 
     def _make_cancelled_error(self) -> BaseException:
         reason: BaseException = self._value.retrieve(self)
@@ -510,7 +510,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"
 
     def __await__(self) -> Generator[Any, Any, T_co]:
-        # A fulfilled promise is awaited without a turn of the loop, as a coroutine that does not wait is.
+        # Awaiting a fulfilled promise does not suspend, like a coroutine that never suspends.
         iterator: Generator[Any, Any, T_co] = give(self._value) if self._state == FULFILLED else wait(self)
         return iterator
 
@@ -550,7 +550,7 @@ def _described(promise: Promise[Any]) -> str:
 
 
 def _refuse(cls: type) -> NoReturn:
-    raise TypeError(f"Promise cannot be subclassed, as {cls.__name__} does: write a function that returns one")
+    raise TypeError(f"{cls.__name__} cannot subclass Promise: write a function that returns one")
 
 
 use_promise_class(Promise)
@@ -559,6 +559,6 @@ use_promise_class(Promise)
 with suppress(TypeError):
     cast(Any, Promise).__init_subclass__ = classmethod(_refuse)
 
-# asyncio shows the callbacks of a Task by their names; of a compiled one it shows the class of the promise anyway.
+# asyncio shows the callbacks of a Task by their names; for compiled ones it shows the promise's class anyway.
 with suppress(AttributeError):
     cast(Any, Core._on_done).__qualname__ = "Promise._on_done"

@@ -1,4 +1,4 @@
-"""The two functions that settle a promise from outside, from any thread; and the call of an executor with them."""
+"""The functions that settle a promise from outside, on any thread, and executors, which are called with them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class _Resolver:
-    """One of a pair: the first of the two that is called decides, once its call has reached the loop."""
+    """One of a pair: the first call to reach the loop decides."""
 
     __slots__ = ("_loop", "_promise", "_upstream")
 
@@ -27,7 +27,7 @@ class _Resolver:
         self._upstream = upstream
 
     def release(self) -> Core | None:
-        """Return the promise if it is still to be resolved, and let go of it: no later call counts.
+        """Return the promise if it is unresolved, and drop the reference, so that later calls are ignored.
 
         A resolver may outlive its promise; and what an executor raises has, in its traceback, a frame that holds
         both resolvers.
@@ -40,7 +40,7 @@ class _Resolver:
 
     def _refuse(self, call: str) -> None:
         if self._promise is not None:  # else it has been called before, and a further call is ignored
-            raise RuntimeError(f"{call}() came after the loop of {self._promise!r} was closed")
+            raise RuntimeError(f"{call}() was called after the loop of {self._promise!r} was closed")
 
     def __repr__(self) -> str:
         promise = "a resolved promise" if self._promise is None else repr(self._promise)
@@ -50,11 +50,11 @@ class _Resolver:
 class Resolve(_Resolver, GenericBase[T_contra]):
     """Fulfil a promise with a value, or let it follow an awaitable (ECMA-262 27.2.1.3.2, promise resolve functions).
 
-    Only the first call of ``resolve`` or ``reject`` counts; later ones are ignored, and a coroutine that comes too
-    late is closed. May be called from any thread.
+    Only the first call of ``resolve`` or ``reject`` counts; later calls are ignored, and a coroutine passed to one
+    is closed. May be called from any thread.
 
     Raises:
-        RuntimeError: called from another thread, or outside of the loop, after the loop was closed.
+        RuntimeError: called from outside the loop after it was closed.
 
     Example:
         >>> import asyncio
@@ -99,7 +99,7 @@ class Reject(_Resolver):
 
     Raises:
         TypeError: the reason is not an exception instance.
-        RuntimeError: called from another thread, or outside of the loop, after the loop was closed.
+        RuntimeError: called from outside the loop after it was closed.
 
     Example:
         >>> import asyncio
@@ -132,7 +132,7 @@ class Reject(_Resolver):
 
 
 class Resolvers(NamedTuple):
-    """What `Promise.with_resolvers()` gives: unpack it, or use the names."""
+    """The result of `Promise.with_resolvers()`: unpack it, or use the field names."""
 
     promise: Any
     resolve: Resolve[Any]
@@ -172,6 +172,6 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
 def _coroutine_function(executor: object) -> str:
     name = getattr(executor, "__name__", short(executor))
     return (
-        f"Promise() needs an executor that is no coroutine function, got {short(executor)}\n\n"
-        f"You wrote Promise({name}). Write Promise({name}(...)) to make a promise of its result"
+        f"Promise() needs an executor that is not async, got {short(executor)}\n\n"
+        f"You wrote Promise({name}). Write Promise({name}(...)) to make a promise from its result"
     )

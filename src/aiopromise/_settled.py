@@ -1,4 +1,4 @@
-"""How a promise ended, as a value to look at."""
+"""The outcome of a promise, as a value."""
 
 from collections.abc import Iterable
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeGuard, TypeVar, final
@@ -53,12 +53,12 @@ class Fulfilled(_Settled, Generic[T_co]):
 
     @property
     def status(self) -> Literal["fulfilled"]:
-        """The word for it, as in JavaScript."""
+        """The status, as JavaScript spells it."""
         return "fulfilled"
 
     @property
     def value(self) -> T_co:
-        """What the promise was fulfilled with."""
+        """The value that the promise was fulfilled with."""
         value: T_co = self._content
         return value
 
@@ -78,12 +78,12 @@ class Rejected(_Settled):
 
     @property
     def status(self) -> Literal["rejected"]:
-        """The word for it, as in JavaScript."""
+        """The status, as JavaScript spells it."""
         return "rejected"
 
     @property
     def reason(self) -> BaseException:
-        """What the promise was rejected with."""
+        """The exception that the promise was rejected with."""
         reason: BaseException = self._content
         return reason
 
@@ -92,7 +92,7 @@ Settled: TypeAlias = Fulfilled[T] | Rejected
 
 
 def is_fulfilled(outcome: Settled[T], /) -> TypeGuard[Fulfilled[T]]:
-    """Tell whether *outcome* is `Fulfilled`, also to a type checker.
+    """Return whether *outcome* is `Fulfilled`; type checkers narrow on it.
 
     Example:
         >>> from aiopromise import Fulfilled, is_fulfilled
@@ -103,7 +103,7 @@ def is_fulfilled(outcome: Settled[T], /) -> TypeGuard[Fulfilled[T]]:
 
 
 def is_rejected(outcome: Settled[Any], /) -> TypeGuard[Rejected]:
-    """Tell whether *outcome* is `Rejected`, also to a type checker.
+    """Return whether *outcome* is `Rejected`; type checkers narrow on it.
 
     Example:
         >>> from aiopromise import Fulfilled, is_rejected
@@ -117,9 +117,9 @@ def all_fulfilled(outcomes: Iterable[Settled[T]], /) -> list[T]:
     """Return the values of *outcomes*, all of which are `Fulfilled`.
 
     Raises:
-        BaseExceptionGroup: some are `Rejected`: their reasons, in their order. An `ExceptionGroup` where all of them
-            are an `Exception`.
-        TypeError: something else is among them.
+        BaseExceptionGroup: some are `Rejected`; it holds their reasons, in order. An `ExceptionGroup` if all are an
+            `Exception`.
+        TypeError: an item is neither.
 
     Example:
         >>> import asyncio

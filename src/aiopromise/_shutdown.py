@@ -1,4 +1,4 @@
-"""What is unfinished on a loop when that ends: it is cancelled, and waited for."""
+"""Shutdown: cancel what is unfinished when a loop ends, and wait for it."""
 
 import asyncio
 import sys
@@ -15,8 +15,8 @@ __all__ = ["guarded", "start_generator"]
 async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
     """Finish *queue* when the loop ends.
 
-    A loop knows its asynchronous generators and closes them at its end: after it has cancelled all Tasks, and
-    while it can still run what they left to do. No other hook comes early enough.
+    A loop tracks its asynchronous generators and closes them at shutdown: after cancelling all Tasks, and while it
+    can still run their cleanup. No other hook runs early enough.
     """
     try:
         yield
@@ -27,7 +27,7 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
 
 
 def guarded(queue: Queue) -> AsyncGenerator[None, None]:
-    """Return a guard of *queue* that its loop knows."""
+    """Return a guard of *queue*, registered with its loop."""
     guard = _guard(queue)
     if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
         _start(guard, queue.loop, None)
@@ -40,13 +40,13 @@ def guarded(queue: Queue) -> AsyncGenerator[None, None]:
 
 
 def start_generator(generator: AsyncGenerator[Any, None], queue: Queue) -> None:
-    """Let *generator* run to its first ``yield``, so that the end of the loop closes it."""
+    """Run *generator* to its first ``yield``, so that the loop's shutdown closes it."""
     _start(generator, queue.loop, queue.generators.add if queue.has_cleanup() else None)
 
 
 def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop, firstiter: Any) -> None:
-    # The hooks of the thread need not be those of the loop: trio, as a guest of the loop, has its own, and a loop that
-    # nest_asyncio runs has none.
+    # The thread's hooks may not be the loop's: trio in guest mode sets its own, and a loop run by nest_asyncio has
+    # none.
     hooks = sys.get_asyncgen_hooks()
     firstiter = firstiter or getattr(loop, "_asyncgen_firstiter_hook", hooks.firstiter)
     finalizer = getattr(loop, "_asyncgen_finalizer_hook", hooks.finalizer)

@@ -22,19 +22,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 def from_thenable(thenable: Any, /) -> "Promise[Any]":
-    """Return a promise that settles as *thenable* says through its ``then(resolve, reject)``.
+    """Return a promise that *thenable* settles through its ``then(resolve, reject)``.
 
-    The attribute ``then`` is read once, now, and called in a later turn of the queue, in a copy of the current
-    context, with a fresh pair of resolvers of which the first call counts. What it raises before that rejects; what it
-    raises after is ignored.
-    Where ``then`` is not callable the promise is fulfilled with the object itself (ECMA-262 27.2.1.3.2 and 27.2.2.2;
-    Promises/A+ 2.3.3).
+    The attribute ``then`` is read once, immediately, and called later from the queue, in a copy of the current
+    context, with a new pair of resolvers, of which the first call counts. If it raises before that, the promise is
+    rejected; after that, the error is ignored. If ``then`` is not callable, the promise is fulfilled with the
+    object itself (ECMA-262 27.2.1.3.2 and 27.2.2.2; Promises/A+ 2.3.3).
 
     Raises:
         RuntimeError: no event loop is running.
 
     Cancellation:
-        Ends the promise at once; a thenable has no way to hear of it.
+        Cancels the promise immediately; the thenable is not notified.
 
     Example:
         >>> import asyncio
@@ -152,8 +151,8 @@ def _is_thenable(value: Any) -> bool:
 class Thenable(Awaitable[T_co]):
     """Base class for objects that settle through a ``then(resolve, reject)`` of their own.
 
-    What inherits from it can be awaited, and is followed wherever an awaitable is, as `Promise.from_thenable` does.
-    An object that merely has an attribute ``then`` is an ordinary value.
+    Instances can be awaited, and are followed like any awaitable, as by `Promise.from_thenable`. An object that
+    merely has a ``then`` attribute is an ordinary value.
 
     Example:
         >>> import asyncio
@@ -171,7 +170,7 @@ class Thenable(Awaitable[T_co]):
 
     @abstractmethod
     def then(self, resolve: Resolve[Any], reject: Reject, /) -> object:
-        """Call one of the two, now or later."""
+        """Call *resolve* or *reject*, now or later."""
 
     def __await__(self) -> Any:
         return from_thenable(self).__await__()

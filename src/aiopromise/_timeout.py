@@ -1,4 +1,4 @@
-"""The time limit of a promise: what it hangs on between the work and its outcome."""
+"""Time limits: the upstream of a promise made by `timeout()`."""
 
 import asyncio
 from asyncio import CancelledError
@@ -28,9 +28,9 @@ MISSING: Final[Any] = _Missing()
 
 @final
 class Deadline(PassThrough):
-    """Asks the source to end when its time is up, and turns that cancellation into what the user asked for.
+    """Cancels the source on timeout, and turns that cancellation into `TimeoutError` or the fallback.
 
-    But not a cancellation for which somebody else has asked, too, before or after that; as `asyncio.timeout` does:
+    But not a cancellation that was also requested elsewhere, before or after; like `asyncio.timeout`:
 
         limited = Promise(work()).timeout(1)    <-- after a second the work is asked to end, and cleans up
         task = create_task(wait_for(limited))
@@ -83,8 +83,8 @@ class Deadline(PassThrough):
         self._timer = None
         self._has_expired = True
         source = self.source
-        # One Task is asked as asyncio.timeout() asks it. Where there are several, or somebody else wants the source, it
-        # is decided a turn later who is still there, as with an awaiter that is cancelled.
+        # A single Task is cancelled as asyncio.timeout() does. With several, or if the source has other consumers,
+        # it is decided one iteration later, as for a cancelled awaiter.
         route: Route | None = None
         tasks: list[asyncio.Future[Any]] = []
         if has_only(source, self):
@@ -129,12 +129,12 @@ class Deadline(PassThrough):
 
     def _cancelled(self, reason: CancelledError) -> None:
         if self.requests:
-            # Somebody else has asked, too: their request is not swallowed.
+            # It was also cancelled from elsewhere: that must not be swallowed.
             reject(self.target, reason)
         elif self._fallback is not MISSING:
             settle(self.target, FULFILLED, self._fallback)
         else:
-            error = TimeoutError(f"no outcome within {self._seconds} seconds")
+            error = TimeoutError(f"timed out after {self._seconds} seconds")
             error.__cause__ = reason
             reject_raised(self.target, error)
 

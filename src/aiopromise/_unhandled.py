@@ -1,7 +1,7 @@
-"""Why a promise was not fulfilled, and who has to handle that.
+"""Rejections and cancellations, and whether anybody has handled them.
 
-A rejection that nobody took is reported when its promise dies, or, where `on_unhandled_rejection()` was
-called, as soon as the reaction queue has been drained without anybody taking it.
+An unhandled rejection is reported when its promise is garbage-collected, or, with `on_unhandled_rejection()`, as
+soon as the reaction queue has been drained.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "listeners", "on_u
 
 
 class UnhandledRejection(NamedTuple):
-    """What a callback of `on_unhandled_rejection()` is told.
+    """The argument of an `on_unhandled_rejection()` callback.
 
-    *promise* is the rejected promise and *reason* its exception. *handled* is False when the rejection is
-    announced, and True in the second call, which says that somebody took it after all.
+    *promise* is the rejected promise and *reason* its exception. *handled* is False when the rejection is first
+    reported, and True in a second call if it is handled after all.
 
     Example:
         >>> import asyncio
@@ -41,7 +41,7 @@ class UnhandledRejection(NamedTuple):
     handled: bool
 
     def __repr__(self) -> str:
-        """Show the reason as a promise shows it."""
+        """Show the reason as in a promise's repr."""
         return f"UnhandledRejection(promise={self.promise!r}, reason={short(self.reason)}, handled={self.handled})"
 
 
@@ -49,18 +49,17 @@ listeners: Final[list[Callable[[UnhandledRejection], object]]] = []
 
 
 def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) -> Callable[[], None]:
-    """Call *callback* for every rejection that nobody handles, and return a function that stops it.
+    """Call *callback* for every unhandled rejection; return a function that unregisters it.
 
-    The callback is called with an `UnhandledRejection` once the handlers that were due have run, instead of
-    the report to the loop's exception handler when the promise dies; and again, with ``handled=True``, when
-    the rejection is taken late. It holds for the whole process; several callbacks may be registered, and are
-    called in that order. It runs in the context (`contextvars`) in which it was registered, not in that of the
-    rejection. What a callback raises goes to the loop's exception handler.
+    The callback gets an `UnhandledRejection` once all due handlers have run, in place of the report to the loop's
+    exception handler when the promise dies; and another, with ``handled=True``, if the rejection is handled later.
+    It applies to the whole process; callbacks are called in the order in which they were registered, each in the
+    context (`contextvars`) of its registration. If one raises, the loop's exception handler is called.
 
     What `Promise.as_completed()` hands out may be taken at any later time. Such a rejection is not announced, and is
     reported if its promise is dropped.
 
-    The rule is that of the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
+    This is the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
 
     Raises:
         TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
@@ -73,7 +72,7 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
     check_callback("on_unhandled_rejection", callback)
     context = copy_context()
 
-    # An own function for each registration, so that a callback registered twice is removed once.
+    # A separate function per registration, so that a callback registered twice is removed one at a time.
     def listener(event: UnhandledRejection) -> None:
         # In a copy: a callback may take a rejection itself, and a Context cannot be entered twice.
         check_result("on_unhandled_rejection", callback, context.copy().run(callback, event))
@@ -138,15 +137,15 @@ class Rejection:
         self.reason = reason
         # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
         self.traceback: TracebackType | None = traceback_of(reason)
-        # The loop that is told of it; None once somebody took it, or where there is nothing to tell.
+        # The loop to report to; None once it is handled, or if there is nothing to report.
         self._loop = loop
-        # Whether it is kept for somebody to whom it will be handed on, and who may then take their time.
+        # Whether it is held for a consumer that has not been given the promise yet.
         self._is_suspended = False
         self._may_be_announced = True
         self._origin = origin
-        # The listeners to whom it was announced, until somebody took it.
+        # The listeners that were notified, until it is handled.
         self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
-        # Whether it has left the loop, too: KeyboardInterrupt and SystemExit do where they are raised.
+        # Whether it also propagated out of the loop, as a raised KeyboardInterrupt or SystemExit does.
         self.propagated = False
         # Whether it is that of a Task that somebody had asked to end.
         self.was_asked_for = False
@@ -192,9 +191,9 @@ class Rejection:
             self.report(self._loop, {})
 
     def report(self, loop: asyncio.AbstractEventLoop, more: dict[str, Any]) -> None:
-        """Tell the exception handler of *loop*, and *more* besides."""
+        """Report to the exception handler of *loop*, with *more* in the context."""
         report: dict[str, Any] = {
-            "message": "a promise was rejected and nobody handled it",
+            "message": "unhandled promise rejection",
             "exception": BaseException.with_traceback(self.reason, self.traceback),
         }
         if self._origin is not None:
@@ -211,7 +210,7 @@ def _tell(event: UnhandledRejection) -> None:
         except BaseException as error:
             event.promise.get_loop().call_exception_handler(
                 {
-                    "message": f"a callback of on_unhandled_rejection() failed for {short(event.reason)}",
+                    "message": f"exception in an on_unhandled_rejection() callback for {short(event.reason)}",
                     "exception": error,
                 }
             )

@@ -250,10 +250,9 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     A link that was already queued leaves its source's rejection unhandled, unless the library handles the outcome
     of the first of *path*:
 
-        Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one iteration: map() ends,
-        and so
-                                                                              does a then() that was about to handle
-                                                                              the other
+        Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one iteration:
+                                                                              map() settles, and so does a then() that
+                                                                              was about to handle the other
     """
     if path and path[0]._is_handled:
         source = path[-1]._upstream

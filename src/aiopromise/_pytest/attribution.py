@@ -1,4 +1,4 @@
-"""Who makes a promise: the test that is watched, or somebody who was there before it and goes on beside it."""
+"""Who makes a promise: the test being checked, or code that started before it and runs alongside."""
 
 import asyncio
 import threading
@@ -24,22 +24,22 @@ class TestScope:
         self._preexisting_threads = {*threading.enumerate()} - {threading.current_thread()}
 
     def start(self) -> None:
-        """Be who makes what is made from now on."""
+        """Attribute new promises to this test."""
         _mark.set(self._mark)
 
     def stop(self) -> None:
-        """Be it no longer."""
+        """Stop attributing promises to this test."""
         _mark.set(None)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Be who makes what is made meanwhile, in a context that may come from somewhere else."""
+        """Attribute promises made in this block to the test, whatever the current context."""
         with _marked(self._mark):
             yield
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Let what is made meanwhile, and by what begins meanwhile, be of others."""
+        """Attribute this block, and whatever it starts, to others."""
         before = {*threading.enumerate()}
         try:
             with others():
@@ -48,19 +48,19 @@ class TestScope:
             self._preexisting_threads |= {*threading.enumerate()} - before
 
     def is_at_work(self) -> bool:
-        """Tell whether what is made right now is made by this one."""
+        """Return whether the current code belongs to this test."""
         mark = _mark.get()
         return threading.current_thread() not in self._preexisting_threads if mark is None else mark is self._mark
 
     def may_have_begun(self, task: "asyncio.Task[Any]") -> bool:
-        """Tell whether *task* is not known to be of others; before Python 3.12 nothing is known."""
+        """Return whether *task* is not known to be of others; before Python 3.12 nothing is known."""
         context: Context = getattr(task, "get_context", Context)()
         return context.get(_mark) in (None, self._mark)
 
 
 @contextmanager
 def others() -> Iterator[None]:
-    """Let what is made meanwhile, and what is made by what begins meanwhile, be of no test."""
+    """Attribute this block, and whatever it starts, to no test."""
     with _marked(_OTHERS):
         yield
 

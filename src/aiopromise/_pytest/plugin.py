@@ -1,4 +1,4 @@
-"""For pytest: a test fails for what it leaves behind: rejections that nobody handled, promises that still run."""
+"""The pytest hooks: fail a test that leaves behind unhandled rejections or running promises."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
@@ -16,15 +16,15 @@ __all__ = ["Watch"]
 
 _HINTS: Final = {
     "unhandled": (
-        "rejected, and nobody handled it",
+        "rejected, and never handled",
         "Await it in the test, give it a catch(), or expect it with aiopromise.testing.assert_rejected()",
     ),
     "pending": (
-        "still running when the test was over",
-        "Await it in the test, or cancel() it and await its end",
+        "still running when the test ended",
+        "Await it in the test, or cancel() it and await it",
     ),
     "losers": (
-        "lost to another promise, and still running when the test was over",
+        "lost to another promise, and still running when the test ended",
         'Stop it with losers="cancel", or await it in the test',
     ),
 }
@@ -85,7 +85,7 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Generator[None, object, object]:
-        """Leave out what a fixture makes that outlives the test: at its beginning and at its end."""
+        """Ignore what a wider-scoped fixture makes in its setup and teardown."""
         if fixturedef.scope == "function":
             return (yield)
         ending = ExitStack()
@@ -97,7 +97,7 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: Any) -> Generator[None, object, object]:
-        """Look when the test is over, before its fixtures are."""
+        """Look for leftovers after the test, before its fixtures are torn down."""
         self._start_if_wanted(item)  # its fixtures may have been the first to import the library
         if self.recording is None:
             return (yield)
@@ -113,13 +113,13 @@ class Watch:
                 item.obj = function
 
     def pytest_fixture_post_finalizer(self) -> None:
-        """Look again: a fixture may have ended what the test began. The last to go is the loop."""
+        """Look again: a fixture may have ended work that the test started. The loop goes last."""
         if self.recording is not None:
             self.recording.look()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Fail for what was left behind, where nothing else has failed."""
+        """Fail for leftovers, if nothing else has failed."""
         try:
             result = yield
         finally:
@@ -134,7 +134,7 @@ class Watch:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Show with a failure what was left behind, for it may be the reason.
+        """Show leftovers with a failure, as they may be the cause.
 
         Only here it is known how a test has ended: what unittest has caught was not raised to anybody.
         """
@@ -147,7 +147,7 @@ class Watch:
         return report
 
     def pytest_unconfigure(self) -> None:
-        """Leave nothing of it on, where the run was broken off."""
+        """Switch everything off if the run was interrupted."""
         if self.recording is not None:
             self.recording.stop()
         self._unchecked.close()
@@ -186,7 +186,7 @@ def _report(left: list[Leftover], directory: Path) -> str:
     for kind, found in places.items():
         what, hint = _HINTS[kind]
         lines += ["", f"{what}:", *(_entry(where, ones) for where, ones in found.items()), hint]
-        lines.append(f'If it is meant so, mark the test: @pytest.mark.aiopromise_allow("{kind}")')
+        lines.append(f'If this is intended, mark the test: @pytest.mark.aiopromise_allow("{kind}")')
     return "\n".join(lines)
 
 
@@ -198,7 +198,7 @@ def _summary(places: dict[str, dict[str, list[Leftover]]]) -> str:
         for where, ones in found.items()
     ]
     more = len(words) - _MOST_PLACES
-    return f"left behind: {', '.join(words[:_MOST_PLACES])}" + (f", and at {more:,} more places" if more > 0 else "")
+    return f"left behind: {', '.join(words[:_MOST_PLACES])}" + (f", and {more:,} more places" if more > 0 else "")
 
 
 def _entry(where: str, ones: list[Leftover]) -> str:

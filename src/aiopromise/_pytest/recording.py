@@ -1,4 +1,4 @@
-"""What a piece of work has left behind: rejections that nobody handled, promises and losers that still run."""
+"""What a test left behind: unhandled rejections, and promises and losers still running."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ _BETWEEN: Final = {"unittest"}
 
 
 class Leftover(NamedTuple):
-    """One thing that was left behind: of which of the kinds, what it is, and where it was made."""
+    """One leftover: its kind, a description, and where it was made."""
 
     kind: str
     what: str
@@ -58,12 +58,12 @@ class Recording:
         self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
 
     def start(self) -> None:
-        """Switch it on."""
+        """Start recording."""
         instruments.append(self)
         self._scope.start()
 
     def stop(self) -> None:
-        """Switch it off, if it is on; what it knows stays."""
+        """Stop recording, if started; the findings are kept."""
         if self in instruments:
             instruments.remove(self)
             self._scope.stop()
@@ -109,7 +109,7 @@ class Recording:
             self._left.append((weakref.ref(runs), promise._origin))
 
     def look(self) -> None:
-        """Take down what runs now, on every loop that is still open."""
+        """Note what is running now, on every loop that is still open."""
         loops = [(reference, reference()) for reference in self._running]
         now: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]]
         now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
@@ -149,13 +149,13 @@ class Recording:
         return origin is not None and origin.recording is self
 
     def _is_unhandled(self, rejection: Rejection) -> bool:
-        """Tell whether nobody took it, and no listener of the test's own was told of it."""
+        """Return whether it was not handled, nor reported to a listener of the test."""
         told = rejection._told
         unhandled = rejection._loop is not None or (bool(told) and self._listeners.issuperset(told))
         return unhandled and self._is_ours(rejection._origin)
 
     def _is_running(self, work: Any) -> bool:
-        """Tell whether work of its own runs, that is the test's and that nobody has asked to end."""
+        """Return whether *work* is running, belongs to the test and was not cancelled."""
         if isinstance(work, TASKS):
             return not work.done() and not work.cancelling() and self._scope.may_have_begun(work)
         if not isinstance(work, Promise) or work._state != PENDING:

@@ -1,4 +1,4 @@
-"""For tests of code that makes promises: deferreds, `settle()`, and assertions on how a promise stands."""
+"""Test helpers: deferreds, `settle()`, and assertions on the state of a promise."""
 
 from aiopromise.testing._assertions import assert_cancelled, assert_fulfilled, assert_pending, assert_rejected
 from aiopromise.testing._deferreds import Deferred, DeferredFunction

@@ -29,7 +29,7 @@ def assert_pending(promise: Promise[Any], /) -> None:
 
 
 def assert_fulfilled(promise: Promise[T], value: Any = MISSING, /) -> T:
-    """Fail unless *promise* is fulfilled, with *value* if that is given; return what it is fulfilled with.
+    """Fail unless *promise* is fulfilled, with *value* if given; return its value.
 
     Example:
         >>> import asyncio
@@ -46,7 +46,7 @@ def assert_fulfilled(promise: Promise[T], value: Any = MISSING, /) -> T:
         raise _found("assert_fulfilled", promise)
     actual: T = promise.result()
     if value is not MISSING and not (actual is value or actual == value):
-        raise AssertionError(f"assert_fulfilled() expected {value!r}, and found {actual!r}")
+        raise AssertionError(f"assert_fulfilled() expected {value!r}, got {actual!r}")
     return actual
 
 
@@ -57,9 +57,9 @@ def assert_rejected(
     *,
     match: str | re.Pattern[str] | None = None,
 ) -> Any:
-    """Fail unless *promise* is rejected with an exception of the *expected* type; return that, which is handled then.
+    """Fail unless *promise* is rejected with an exception of the *expected* type; return that, and mark it handled.
 
-    With *match* the regular expression has to be found in the exception's text.
+    *match* is a regular expression to search for in the exception's text.
 
     Example:
         >>> import asyncio
@@ -77,14 +77,14 @@ def assert_rejected(
     if not isinstance(reason, expected):
         classes = expected if isinstance(expected, tuple) else (expected,)
         names = " or ".join(one.__name__ for one in classes)
-        raise AssertionError(f"assert_rejected() expected {names}, and found {reason!r}") from reason
+        raise AssertionError(f"assert_rejected() expected {names}, got {reason!r}") from reason
     if match is not None and re.search(match, str(reason)) is None:
         raise AssertionError(f"assert_rejected() expected {match!r} in {str(reason)!r}") from reason
     return reason
 
 
 def assert_cancelled(promise: Promise[Any], /) -> None:
-    """Fail unless *promise* has ended by cancellation.
+    """Fail unless *promise* was cancelled.
 
     Example:
         >>> import asyncio
@@ -109,9 +109,9 @@ def _check(call: str, promise: object) -> None:
 
 
 def _found(call: str, promise: Promise[Any]) -> AssertionError:
-    message = f"{call}() found {promise!r}"
+    message = f"{call}() got {promise!r}"
     if not promise.done():
-        message += "\n\nWrite `await settle()` before it, to let all run that can, or `await promise` to wait for it"
+        message += "\n\nWrite `await settle()` first to run everything that is ready, or `await promise` to wait for it"
     error = AssertionError(message)
     if promise.done() and not promise.cancelled():
         error.__cause__ = promise.exception()

@@ -1,4 +1,4 @@
-"""Promises that end when, and as, the test says."""
+"""Promises that the test settles."""
 
 from typing import Any, Generic, TypeVar, final
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 @final
 class Deferred(Generic[T]):
-    """A promise that ends when, and as, the test says; and the arguments of the call that it stands for.
+    """A promise that the test settles, with the arguments of the call that it stands for.
 
-    It is `Promise.with_resolvers()` for tests: a second call of ``resolve`` or ``reject``, or one after the promise
-    was cancelled, is a mistake there, and not ignored.
+    It is `Promise.with_resolvers()` for tests: a second call to ``resolve`` or ``reject``, or one after
+    cancellation, is an error instead of being ignored.
 
     Raises:
         RuntimeError: no event loop is running.
@@ -47,7 +47,7 @@ class Deferred(Generic[T]):
         """Fulfil the promise with *value*, or let it follow an awaitable.
 
         Raises:
-            RuntimeError: it has been resolved, rejected or cancelled already.
+            RuntimeError: it was already resolved, rejected or cancelled.
         """
         self._decide("resolve", value)
         self._resolve(value)
@@ -57,7 +57,7 @@ class Deferred(Generic[T]):
 
         Raises:
             TypeError: *reason* is not an exception instance.
-            RuntimeError: it has been resolved, rejected or cancelled already.
+            RuntimeError: it was already resolved, rejected or cancelled.
         """
         self._decide("reject", reason)
         self._reject(reason)
@@ -65,22 +65,22 @@ class Deferred(Generic[T]):
     def _decide(self, call: str, argument: object) -> None:
         if self._is_resolved or self.promise.done():
             close_refused(argument)
-            state = "is resolved" if self._is_resolved else "has ended"
-            raise RuntimeError(f"{call}({short(argument)}) came too late: the deferred {state} already: {self!r}")
+            state = "was already resolved" if self._is_resolved else "has already settled"
+            raise RuntimeError(f"{call}({short(argument)}) came too late: the deferred {state}: {self!r}")
         self._is_resolved = call == "resolve" or isinstance(argument, BaseException)
 
     def __repr__(self) -> str:
-        """Show the arguments, and how the promise stands."""
+        """Show the arguments and the state of the promise."""
         words = [*map(short, self.args), *(f"{key}={short(value)}" for key, value in self.kwargs.items())]
         return f"<Deferred({', '.join(words)}) of {self.promise!r}>"
 
 
 @final
 class DeferredFunction(Generic[T]):
-    """A stand-in for a function that gives a promise, each call of which ends when, and as, the test says.
+    """A stand-in for a function that returns a promise; the test settles each call.
 
-    ``calls`` has a `Deferred` for each call, in order, with its ``args`` and ``kwargs``. Put it where the code under
-    test expects a function that it awaits, and see how often, with what and how many at a time it is called.
+    ``calls`` has a `Deferred` for each call, in order, with its ``args`` and ``kwargs``. Pass it to the code under
+    test in place of an async function, to see how often, with what and how concurrently it is called.
 
     Example:
         >>> import asyncio
@@ -116,5 +116,5 @@ class DeferredFunction(Generic[T]):
         return deferred.promise
 
     def __repr__(self) -> str:
-        """Show how often it was called."""
+        """Show the number of calls."""
         return f"<DeferredFunction {self.__name__} with {len(self.calls)} calls>"

@@ -1,4 +1,4 @@
-"""`settle()`: the running loop turns until nothing is left to do but to wait."""
+"""`settle()`: run the loop until there is nothing left to do but wait."""
 
 import asyncio
 import weakref
@@ -17,14 +17,14 @@ _settling: Final[weakref.WeakSet[asyncio.AbstractEventLoop]] = weakref.WeakSet()
 
 
 async def settle(*, turns: int = _TURNS) -> None:
-    """Let the running loop turn until nothing is left to do but to wait.
+    """Run the loop until there is nothing left to do but wait.
 
-    All handlers that are due have run then, and every Task stands at an ``await`` that only time, another thread, a
-    peer or the test itself can end. Nobody sleeps: timers that are due and I/O that is ready are served, but no
-    other is waited for.
+    By then all due handlers have run, and every Task is blocked on an ``await`` that only time, another thread, a
+    peer or the test itself can end. It never sleeps: due timers and ready I/O are handled, but no others are waited
+    for.
 
     Raises:
-        RuntimeError: after so many *turns* there is still something to do, which is named; or another settle() runs.
+        RuntimeError: there is still something to do after *turns* iterations; or another settle() is running.
 
     Example:
         >>> import asyncio
@@ -43,7 +43,7 @@ async def settle(*, turns: int = _TURNS) -> None:
     loop = asyncio.get_running_loop()
     if loop in _settling:
         raise RuntimeError(
-            "settle() was called while another settle() lets the same loop turn\n\nCall it once, in the test itself"
+            "settle() was called while another settle() is running on this loop\n\nCall it once, in the test itself"
         )
     _settling.add(loop)
     idleness = _idleness_of(loop)
@@ -61,8 +61,8 @@ async def settle(*, turns: int = _TURNS) -> None:
         idleness.close()
         _settling.discard(loop)
     raise RuntimeError(
-        f"settle() has let the loop turn {turns} times, and there is still something to do: {names or 'I/O'}\n\n"
-        "If it does end, write settle(turns=...) with more of them; if it polls, let it wait for an event instead"
+        f"settle() ran the loop {turns} times, and it is still busy: {names or 'I/O'}\n\n"
+        "If it does finish, raise settle(turns=...); if it polls, make it wait for an event instead"
     )
 
 
