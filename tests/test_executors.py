@@ -435,6 +435,26 @@ class Unwilling(Executor):
         raise OSError("no room")
 
 
+class Asynchronous(Executor):
+    """An executor whose `submit()` nobody awaits."""
+
+    async def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> Any:
+        return fn(*args, **kwargs)
+
+
+class Immediate(Executor):
+    """An executor that gives results in place of futures."""
+
+    def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> Any:
+        return fn(*args, **kwargs)
+
+
+RUN: dict[str, Callable[[Executor], Promise]] = {
+    "submit": lambda executor: Promise.submit(executor, power, 3),
+    "map": lambda executor: Promise.map([3], power, executor=executor),
+}
+
+
 @pytest.mark.usefixtures("loop_mode")
 class TestThreads:
     """What does not depend on the executor, in all loop modes."""
@@ -454,6 +474,20 @@ class TestThreads:
         with pytest.raises(OSError, match="no room") as caught:
             await promise
         assert "submit" == traceback.extract_tb(caught.value.__traceback__)[-1].name
+
+    @pytest.mark.parametrize("run", RUN.values(), ids=RUN)
+    @pytest.mark.parametrize(
+        ("executor", "given"),
+        [(Asynchronous(), "<coroutine object Asynchronous.submit at "), (Immediate(), "9")],
+        ids=["coroutine", "value"],
+    )
+    async def test_an_executor_that_gives_no_future_is_told(self, executor: Executor, given: str, run: Any) -> None:
+        """A rejection says what belongs there; a coroutine is closed, so that it does not warn."""
+        with pytest.raises(TypeError) as caught:
+            await run(executor)
+        assert str(caught.value).startswith(
+            f"submit() of an executor must return a concurrent.futures.Future, got {given}"
+        )
 
     async def test_a_call_that_the_executor_cancels_is_cancelled(self, tmp_path: Path) -> None:
         """`shutdown(cancel_futures=True)` reaches the promise."""

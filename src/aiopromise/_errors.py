@@ -32,6 +32,7 @@ __all__ = [
     "is_ours",
     "needs_function",
     "needs_loop",
+    "not_a_future",
     "not_a_source",
     "not_a_task",
     "resolves_with_itself",
@@ -233,6 +234,13 @@ def not_a_source(value: object) -> TypeError:
 def not_a_task(value: object) -> TypeError:
     """Return the error for a task factory that gives something else."""
     return TypeError(f"the task factory of the loop must return a Task, got {short(value)}")
+
+
+def not_a_future(value: object) -> TypeError:
+    """Return the error for an executor that gives something else; a coroutine is closed."""
+    message = f"submit() of an executor must return a concurrent.futures.Future, got {short(value)}"
+    close_refused(value)
+    return TypeError(message)
 
 
 def bad_reason(call: str, reason: object) -> TypeError:

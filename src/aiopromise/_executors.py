@@ -14,7 +14,7 @@ from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import Upstream
 from aiopromise._engine.states import FULFILLED
 from aiopromise._engine.tasks import Wrapper
-from aiopromise._errors import add_note, args_of, close_refused, needs_function, short, text_of
+from aiopromise._errors import add_note, args_of, close_refused, needs_function, not_a_future, short, text_of
 from aiopromise._loops import new_promise
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class ExecutorFuture(Upstream):
         self._promise._upstream = self
         self._promise._queue.watch(self._promise)
         try:
+            if not callable(getattr(self._future, "add_done_callback", None)):
+                raise not_a_future(self._future)
             self._future.add_done_callback(self._tell)
         except BaseException as error:
             if broke_off(self._promise, error):
