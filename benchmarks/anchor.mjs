@@ -27,6 +27,24 @@ async function shortChain(chains) {
   return total;
 }
 
+async function makeSettled(times) {
+  let made;
+  for (let i = 0; i < times; i++) made = Promise.resolve(i);
+  return await made + 1;
+}
+
+async function chainOf100(links) {
+  let total = 0;
+  for (let i = 0; i < links / 100; i++) total += await chain(addOne)(100);
+  return total;
+}
+
+async function raceOfTwo(times) {
+  let total = 0;
+  for (let i = 0; i < times; i++) total += await Promise.race([addOneLater(0), new Promise(() => {})]);
+  return total;
+}
+
 async function awaitSettled(times) {
   const settled = Promise.resolve(1);
   let total = 0;
@@ -95,6 +113,9 @@ const questions = {
   sync_link: (size) => seconds(chain(addOne), size),
   async_link: (size) => seconds(chain(addOneAsync), size),
   async_link_waiting: (size) => seconds(chain(addOneLater), size),
+  make_settled: (size) => seconds(makeSettled, size),
+  chain_of_100: (size) => seconds(chainOf100, size),
+  race_of_two: (size) => seconds(raceOfTwo, size),
   short_chain: (size) => seconds(shortChain, size),
   await_settled: (size) => seconds(awaitSettled, size),
   await_pending: (size) => seconds(awaitPending, size),
