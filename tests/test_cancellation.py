@@ -493,6 +493,16 @@ async def test_cancelling_gather_ends_its_promises_whoever_consumes_them() -> No
     assert ["CancelledError()"] * 3 == [await outcome(one) for one in (gathered, *children)]
 
 
+@pytest.mark.parametrize("last", [Promise.resolve, lambda: Promise.reject(ValueError()), lambda: Promise.delay(3600)])
+async def test_a_gather_of_failures_too_is_cancelled_though_its_last_promise_has_settled(last) -> None:
+    """It asks the last of what it waits for which error to raise, whatever became of that."""
+    gathered = asyncio.gather(asyncio.sleep(3600), last(), return_exceptions=True)
+    await turns()
+    gathered.cancel("over")
+    with pytest.raises(CancelledError):
+        await gathered
+
+
 async def test_the_cancellation_of_a_shield_stops_there() -> None:
     source, resolve, _ = Promise.with_resolvers()
     tip = source.shield().then(unreached)

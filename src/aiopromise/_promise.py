@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from contextvars import Context
@@ -478,9 +479,11 @@ class Promise(Core, AwaitableBase[T_co]):
         """
         return self._queue.loop
 
-    # asyncio reads these two from a cancelled Future; without them `gather()` would hang.
+    # asyncio reads these two; without them `gather()` would hang.
 
     def _make_cancelled_error(self) -> BaseException:
+        if self._state != CANCELLED:
+            return CancelledError()  # a gather() that was cancelled asks the last of its own, whatever became of that
         reason: BaseException = self._value.retrieve(self)
         return reason
 
