@@ -251,6 +251,27 @@ async def test_a_combinator_that_fails_to_make_its_answer_is_rejected_with_what_
     assert [] == await reports_of_the_rest(reports)
 
 
+class Proxy:
+    """What says that it is a promise, as the proxies of some libraries say of what they stand for."""
+
+    __class__ = Promise  # type: ignore[assignment]
+
+    def __await__(self) -> Any:
+        return asyncio.sleep(0, "ignored").__await__()
+
+
+EFFECTS: dict[str, Callable[[], Promise]] = {
+    "tap": lambda: Promise.resolve(1).tap(lambda value: Proxy()),
+    "finally_": lambda: Promise.resolve(1).finally_(Proxy),
+    "tap_catch": lambda: Promise.reject(KeyError()).tap_catch(lambda error: Proxy()).catch(KeyError, lambda error: 1),
+}
+
+
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
+async def test_what_only_says_that_it_is_a_promise_is_awaited_as_any_other(effect) -> None:
+    assert 1 == await effect()
+
+
 # ------------------------------------------------------------------------- exceptions that misbehave
 
 

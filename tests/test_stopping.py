@@ -403,6 +403,80 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine
     assert ["clean"] * 20 == events
 
 
+async def answers_when_asked() -> str:
+    try:
+        await hang()
+    except CancelledError:
+        return "an answer"
+
+
+BESIDE_AN_ANSWER: dict[str, Callable[[Awaitable, Awaitable], Promise]] = {
+    "race": Promise.race,
+    "any": Promise.any,
+    "some": lambda answer, work: Promise.some(1, [work, answer]),
+    "race, the losers cancelled": lambda answer, work: Promise.race([answer, Promise(work)], losers="cancel"),
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("combine", BESIDE_AN_ANSWER.values(), ids=BESIDE_AN_ANSWER)
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_an_answer(combine, debug) -> None:
+    """What gives a value when it is asked makes the others losers, which were asked, too."""
+    events: list[str] = []
+    work = with_a_cleanup(events, 3)
+
+    async def main() -> None:
+        promises.extend(combine(answers_when_asked(), work(number)) for number in range(20))
+        await settle()
+
+    promises: list[Promise] = []
+    asyncio.run(main(), debug=debug)
+    assert ["clean"] * 20 == events
+
+
+async def absorb() -> None:
+    """Have the Task go on after it was asked to end."""
+    asyncio.current_task().cancel()
+    with suppress(CancelledError):
+        await asyncio.sleep(0)
+
+
+async def absorbing_items() -> AsyncIterator[int]:
+    await absorb()
+    yield 1
+    await hang()
+
+
+async def absorb_and_hang() -> None:
+    await absorb()
+    await hang()
+
+
+async def absorb_and_fail() -> None:
+    await absorb()
+    await turns()
+    raise Stop
+
+
+WHERE_ALL_ABSORBED: dict[str, tuple[Callable[[], Promise], type[Exception]]] = {
+    "all": (lambda: Promise.all(absorb_and_hang(), absorb_and_fail()), Stop),
+    "race": (lambda: Promise.race(absorb_and_hang(), absorb_and_fail()), Stop),
+    "map": (lambda: Promise.map([absorb_and_hang, absorb_and_fail], lambda work: work()), Stop),
+    "a source": (lambda: Promise.map(absorbing_items(), lambda item: absorb_and_fail()), Stop),
+    "a limit": (lambda: Promise.each(absorbing_items(), lambda item: absorb_and_hang()).timeout(0), TimeoutError),
+}
+
+
+@pytest.mark.parametrize(("begin", "expected"), WHERE_ALL_ABSORBED.values(), ids=WHERE_ALL_ABSORBED)
+async def test_losers_are_stopped_though_every_task_has_absorbed_a_cancellation(begin, expected) -> None:
+    """Each Task of the loop was asked to end, as at the end of the loop; but it goes on."""
+    await absorb()  # that of this test, too
+    async with asyncio.timeout(20):
+        assert expected is await value_or_class(begin())
+    while asyncio.current_task().uncancel():
+        pass
+
+
 async def level(number: int, work: Callable[[int], Awaitable]) -> None:
     await (Promise(level(number - 1, work)) if number else work(0))
 
@@ -823,6 +897,10 @@ async def test_a_failure_that_as_completed_has_handed_on_and_nobody_took_is_repo
     assert ["Stop()"] == [repr(report["exception"]) for report in reports]
 
 
+def limited(fail: Callable) -> list[Promise]:
+    return [Promise(fail(number)).timeout(60) for number in range(6)]
+
+
 FAILING: dict[str, Callable[[Callable], Awaitable]] = {
     "all, coroutines": lambda fail: Promise.all(*map(fail, range(6))),
     "all, promises": lambda fail: Promise.all(*[Promise(fail(number)) for number in range(6)]),
@@ -832,6 +910,7 @@ FAILING: dict[str, Callable[[Callable], Awaitable]] = {
     "all, the losers kept": lambda fail: Promise.all(*map(fail, range(6)), losers="keep"),
     "all_keyed": lambda fail: Promise.all_keyed({number: fail(number) for number in range(6)}),
     "race": lambda fail: Promise.race(*map(fail, range(6))),
+    "race, limits that are cancelled": lambda fail: Promise.race(*limited(fail), losers="cancel"),
     "some": lambda fail: Promise.some(6, *map(fail, range(6))),
     "each": lambda fail: Promise.each(range(6), fail, concurrency=6),
     "map": lambda fail: Promise.map(range(6), fail),
@@ -842,6 +921,10 @@ FAILING: dict[str, Callable[[Callable], Awaitable]] = {
         *[Promise(fail(number)).then(str) for number in range(6)], losers="cancel"
     ),
     "map of a promisified function": lambda fail: Promise.map(range(6), promisify(fail)),
+    "map of limits": lambda fail: Promise.map(range(6), lambda number: Promise(fail(number)).timeout(60)),
+    "map of links of limits": lambda fail: Promise.map(
+        range(6), lambda number: Promise(fail(number)).timeout(60, fallback=0).then(str).timeout(50)
+    ),
     "map of links": lambda fail: Promise.map(range(6), lambda number: Promise(fail(number)).then(str).then(str)),
     "each of a combinator": lambda fail: Promise.each(
         range(6), lambda number: Promise.all(fail(number), fail(number)), concurrency=6

@@ -5,7 +5,6 @@ cimport cython
 cdef class Cancellation:
     cdef public object _error
     cdef public object args
-    cdef public bint was_asked_for
     cpdef object retrieve(self, promise)
 
 

@@ -92,13 +92,11 @@ class Cancellation:
     A Task does the same. A promise that kept the error for good would be a cycle with every frame that awaited it.
     """
 
-    __slots__ = ("_error", "args", "was_asked_for")
+    __slots__ = ("_error", "args")
 
     def __init__(self, error: BaseException) -> None:
         self._error: BaseException | None = error
         self.args = args_of(error)
-        # Whether it is that of a Task that somebody had asked to end.
-        self.was_asked_for = False
 
     @property
     def reason(self) -> BaseException:

@@ -31,9 +31,9 @@ cdef class ForeignInput(Input):
 cdef class Group(Upstream):
     cdef public dict _inputs
     cdef public list _late
-    cdef public object _losers, _method
+    cdef public object _losers, _method, _run
     cdef public Outcome _outcome
-    cdef public bint _propagates, _was_one_asked
+    cdef public bint _propagates
     cdef public Core promise
     cpdef object _started(self, count)
     cpdef object _arrived(self, Input input_)

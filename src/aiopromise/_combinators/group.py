@@ -98,7 +98,7 @@ class ForeignInput(Input):
 class Group(Upstream):
     """The upstream of a promise that waits for several others."""
 
-    __slots__ = ("_inputs", "_late", "_losers", "_method", "_outcome", "_propagates", "_was_one_asked", "promise")
+    __slots__ = ("_inputs", "_late", "_losers", "_method", "_outcome", "_propagates", "_run", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
@@ -117,9 +117,8 @@ class Group(Upstream):
         self._propagates = False
         # The reasons of inputs that failed after there was an outcome.
         self._late: list[BaseException] = []
-        # Whether an input whose Task was cancelled has ended so, or failed: perhaps asyncio.run() has cancelled all
-        # Tasks at its end.
-        self._was_one_asked = False
+        # The run of the loop in which it began.
+        self._run = promise._queue.current_run()
 
     def __repr__(self) -> str:
         return f"Promise.{self._method}(...)"
@@ -231,9 +230,6 @@ class Group(Upstream):
         if input_ not in self._inputs:
             return  # it was detached while already queued
         del self._inputs[input_]
-        ended = input_.promise
-        if ended._state != FULFILLED and ended._value.was_asked_for:
-            self._was_one_asked = True
         try:
             if self._outcome is None:
                 self._arrived(input_)
@@ -244,7 +240,7 @@ class Group(Upstream):
             if self._outcome is not None or self._failed(error):
                 raise
         finally:
-            del self, input_, ended  # if user code raised there, the traceback includes this frame
+            del self, input_  # if user code raised there, the traceback includes this frame
 
     def _came_late(self, input_: Input) -> None:
         """Handle an input that settled after there was a result: its outcome is ignored, as by `asyncio.gather()`.
@@ -307,7 +303,10 @@ class Group(Upstream):
 
     def already_asked(self) -> AlreadyAsked | None:
         """Return the Tasks not to cancel again, if the loop's shutdown may have cancelled them already."""
-        return AlreadyAsked(self.promise._queue, [], True) if self._was_one_asked else None
+        queue = self.promise._queue
+        # asyncio.run() cancels all Tasks between two runs of the loop. In the run in which the group began, a Task
+        # that was cancelled once has absorbed that, and goes on.
+        return None if queue.current_run() is self._run else AlreadyAsked(queue, [], True)
 
     def losers(self) -> list[State]:
         """Return the promises that are cancelled once there is a result."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
 from aiopromise._combinators.reading import reading
 from aiopromise._engine.apart import apart
-from aiopromise._engine.cancellation import AlreadyAsked, ask_each
+from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.primitives import copy_context
 from aiopromise._engine.state import pending
@@ -220,8 +220,7 @@ class Pool(Group):
         self._add(closing)
         # If it ended by itself in this iteration, this processes its outcome.
         if self._is_reading or (isinstance(task, FUTURES) and task.done()):
-            # At the loop's shutdown its Task was already cancelled, whatever happened to the calls.
-            ask_each((promise,), None, AlreadyAsked(self.promise._queue, [], True))
+            ask_each((promise,), None, self.already_asked())
         closing.is_asked = promise._state == PENDING
         if not closing.is_asked:
             del self._inputs[closing]

@@ -256,6 +256,8 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     """
     if path and path[0]._is_handled:
         source = path[-1]._upstream
+        if isinstance(source, Upstream):  # a time limit or a shield between the two
+            source = source.sole_source()
         if isinstance(source, Core) and source._state == REJECTED:
             mark_handled(source)
     # From the top down, so that each link sees the outcome of the one above it, or that there is none.

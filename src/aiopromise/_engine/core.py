@@ -399,7 +399,7 @@ def _waits_for(awaitable: Any, promise: Core) -> bool:
     for one in gathered:  # which grows
         if type(one) is GATHERING:
             gathered.extend(one._children)
-        elif isinstance(one, Core) and is_awaited_by(promise, one):
+        elif issubclass(type(one), Core) and is_awaited_by(promise, one):
             return True
     return False
 
@@ -414,7 +414,7 @@ def _settle_at_once(promise: Core, tap: TapCoroutine) -> None:
 
 def _answer_for(waiting: Any) -> None:
     """Suppress the report of *waiting*, which waits for the very promise that it would settle."""
-    if isinstance(waiting, Core):
+    if issubclass(type(waiting), Core):
         mark_handled(waiting)
     else:
         waiting.add_done_callback(_retrieve)
@@ -552,7 +552,7 @@ def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
         # A Task has also raised it out of the loop; a plain Future has only stored it.
         if stops(error) and isinstance(future, TASKS):
             mark_propagated(promise)
-        if promise._state != FULFILLED and was_asked(future):
+        if promise._state == REJECTED and was_asked(future):
             promise._value.was_asked_for = True
         del promise  # as above
     else:

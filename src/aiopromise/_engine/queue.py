@@ -190,6 +190,12 @@ class Queue:
         if hook == getattr(self.loop, "_asyncgen_firstiter_hook", hook):
             sys.set_asyncgen_hooks(firstiter=self.generators.add)
 
+    def current_run(self) -> object:
+        """Return an object that stands for the run of the loop: another one, once it was stopped and is run again."""
+        # Each time that a loop is run it makes new bound methods of its hooks. That of the finalizer is nobody else's
+        # to replace, but for guests of the loop, and then the object is one of theirs.
+        return sys.get_asyncgen_hooks().finalizer
+
     def every_task_was_asked(self) -> bool:
         """Return whether all Tasks of the loop have been cancelled, as at the end of `asyncio.run()`.
 
