@@ -1,10 +1,10 @@
-"""What pytest imports when it starts: the names of the plugin, and no more.
+"""What pytest imports when it starts: only the names of the plugin.
 
-It lies beside the package, for to import a module of a package is to import the package; and most of the test
-sessions in an environment do without promises.
+It is next to the package, not in it, as importing a module imports its package; and most test sessions in an
+environment do not use promises.
 """
 
-# An older pytest has not all of the names that stand in the signatures, and starts all the same.
+# An older pytest lacks some of the names in the signatures, and must start all the same.
 from __future__ import annotations
 
 import re
@@ -22,7 +22,7 @@ _ALLOW = "aiopromise_allow"
 _START = "aiopromise-start"
 _WATCH = "aiopromise-watch"
 
-# pytest 7.0 is the first whose names the checks use, and pluggy 1.2 the first that knows `wrapper=True`.
+# pytest 7.0 is the first with the names that the checks use, and pluggy 1.2 the first with `wrapper=True`.
 _PYTEST: Final = "7.0"
 _PLUGGY: Final = "1.2"
 
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known, and refuse what is misspelt, or cannot be had here, before anything runs."""
+    """Register the markers, and reject what is misspelt or unavailable before anything runs."""
     line = f"{_CHECK}: fail the test if it leaves promises behind"
     config.addinivalue_line("markers", line)
     line = f"{_ALLOW}(*kinds): what a checked test may leave behind: unhandled, pending, losers; or all"
@@ -57,7 +57,7 @@ def is_checked(item: pytest.Item) -> bool:
 
 
 def allowed_to_all(config: pytest.Config) -> set[str]:
-    """Return the kinds that the option and the setting allow to every test."""
+    """Return the kinds that the option and the setting allow for every test."""
     option = config.getoption("--aiopromise-allow")
     setting = config.getini(_ALLOW)
     given = [name.strip() for name in option.split(",")] if option else []
@@ -67,7 +67,7 @@ def allowed_to_all(config: pytest.Config) -> set[str]:
 
 
 def allowed_by(mark: pytest.Mark) -> set[str]:
-    """Return the kinds that a marker allows to its tests."""
+    """Return the kinds that a marker allows for its tests."""
     written = _as_written(mark)
     right = f'@pytest.mark.{mark.name}("pending", "losers")'
     if mark.kwargs:
@@ -77,25 +77,25 @@ def allowed_by(mark: pytest.Mark) -> set[str]:
 
 @final
 class _Start:
-    """The hooks that bring in the checks, once there is something to check."""
+    """The hooks that load the checks once there is something to check."""
 
     def __init__(self, checks_all: bool) -> None:
         self._checks_all = checks_all
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Take no further part in a session that nobody has asked to check."""
-        # Where one test is marked the others are seen, too: what they begin, or leave, is not the work of that one.
+        """Unregister in a session without checks."""
+        # If one test is marked, the others are watched too, so that their work is not attributed to that one.
         if not self._checks_all and not any(item.get_closest_marker(_CHECK) for item in session.items):
             session.config.pluginmanager.unregister(self)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        """Watch over the tests from the first on before which somebody has imported the library."""
+        """Start watching at the first test before which the library has been imported."""
         _watch_if_imported(item.config)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Refuse a marker that means nothing, or asks for what cannot be had here."""
+        """Reject a marker that is meaningless, or not available here."""
         for mark in item.iter_markers(_CHECK):
             if mark.args or mark.kwargs:
                 right = f"Write @pytest.mark.{_CHECK}, and what the test may leave behind as @pytest.mark.{_ALLOW}"
@@ -104,20 +104,20 @@ class _Start:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> None:
-        """Watch over the test whose fixtures were the first to import it, too."""
+        """Also watch a test whose fixtures were the first to import it."""
         _watch_if_imported(item.config)
 
 
 @pytest.fixture
 def recorded_promises(request: pytest.FixtureRequest) -> list[Any]:
-    """Return the list of the promises that are made in this test, from here on, in their order."""
+    """Return the list of the promises made in this test from here on, in order."""
     _refuse_old_versions("recorded_promises")
     kept: list[Any] = _watch(request.config).keep()
     return kept
 
 
 def _checks_all(config: pytest.Config) -> str:
-    """Return the option or the setting that has every test checked, as it is written; else nothing."""
+    """Return the option or the setting that enables the checks for all tests, as written; else an empty string."""
     if config.getoption("--aiopromise"):
         return "--aiopromise"
     setting = config.getini(_CHECK)

@@ -1,4 +1,4 @@
-"""Builds the wheel with the engine compiled, where the environment says AIOPROMISE_COMPILE=1."""
+"""Builds the wheel with the engine compiled, if AIOPROMISE_COMPILE=1 is set in the environment."""
 
 import os
 import shutil
@@ -8,19 +8,19 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# What Cython is told; annotations are for type checkers, and the declarations beside the modules for it.
+# Cython's options; annotations are for type checkers, and Cython has the declarations next to the modules.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "auto_pickle": False}
 
 
 class CompileHook(BuildHookInterface[Any]):
-    """Compiles each module that has declarations, a ``.pxd``, beside it."""
+    """Compiles each module that has a ``.pxd`` file of declarations next to it."""
 
     def dependencies(self) -> list[str]:
-        """Return what has to be installed for that, and only then."""
+        """Return the requirements for compiling, if it is to be compiled."""
         return ["Cython>=3.2", "setuptools>=80"] if is_wanted() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Put the compiled modules into the wheel; an editable install stays in Python."""
+        """Put the compiled modules into the wheel; an editable install stays pure Python."""
         if not is_wanted() or version == "editable":
             return
         self._folder = Path(tempfile.mkdtemp())

@@ -59,11 +59,11 @@ compiled = not _core.__file__.endswith((".py", ".pyc"))
 
 # Show the package's name, which users import from, in tracebacks and documentation.
 for _name in __all__:
-    if _name not in {"Settled", "compiled"}:  # a union of two of them, and a bool
+    if _name not in {"Settled", "compiled"}:  # a union of two classes, and a bool
         try:
             globals()[_name].__module__ = __name__
         except TypeError:
-            pass  # a class of C bears the name of its own module
+            pass  # a compiled class keeps the name of its own module
 
 
 def __getattr__(name: str) -> str:

@@ -13,7 +13,7 @@ from aiopromise import Promise, chain
 
 T = TypeVar("T")
 
-# Each line at once, also into a pipe.
+# Flush each line, also into a pipe.
 say: Final = partial(print, flush=True)
 
 # The work is a pause, which shows the order as well as a long one.

@@ -29,7 +29,7 @@ class Chain(CoroutineWrapper[T_co]):
 
     __slots__ = ("__weakref__", "_has_owner", "_steps")
 
-    # asyncio names a Task's coroutine so.
+    # asyncio shows a Task's coroutine by this name.
     __name__ = "chain"
 
     def __init__(self, steps: deque[Any]) -> None:
@@ -42,7 +42,7 @@ class Chain(CoroutineWrapper[T_co]):
 
     def throw(self, *error: Any) -> Any:
         if self._coroutine is None:
-            _close(self._steps)  # the error comes before the first step, and no coroutine is there to close them
+            _close(self._steps)  # the error comes before the first step, so there is no coroutine to close them
         return self._begun().throw(*error)
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class Chain(CoroutineWrapper[T_co]):
         return self._start_as("finally_", lambda promise: promise.finally_(on_settled))
 
     def _start_as(self, method: str, link: Callable[[Promise[Any]], Promise[Any]]) -> Promise[Any]:
-        # Linked first and started then: a handler that is refused leaves the chain as it was.
+        # Linked before it is started: a refused handler leaves the chain as it was.
         promise = new_promise(f"chain().{method}", self)
         child = link(promise)
         self._take()
@@ -83,7 +83,7 @@ class Chain(CoroutineWrapper[T_co]):
         self._has_owner = True
 
     def _hand_over(self) -> deque[Awaitable[Any]]:
-        """Return the steps to the chain that this one is a step of; left here is a coroutine that has ended."""
+        """Return the steps, for the chain that this is a step of; what remains here is a finished coroutine."""
         self._take()
         steps, self._steps = self._steps, deque()
         self._begun().close()
@@ -94,7 +94,7 @@ class Chain(CoroutineWrapper[T_co]):
             self._coroutine = _run(self._steps)
         return self._coroutine
 
-    # A coroutine warns for itself when it is dropped; a chain that was never begun has none yet.
+    # A dropped coroutine issues its own warning; a chain that never started has no coroutine yet.
     def __del__(self) -> None:
         if self._coroutine is None:
             _close(self._steps)
@@ -144,7 +144,7 @@ def _flat(steps: Any) -> list[Any]:
 
 @shown_as("chain")
 async def _run(steps: deque[Awaitable[Any]]) -> Any:
-    """Await the *steps* one after another, those of chains among them in their places: without recursion."""
+    """Await the *steps* one after another, including those of nested chains, without recursion."""
     running: list[tuple[deque[Awaitable[Any]], list[Any]]] = [(steps, [])]  # with their results so far, outermost first
     try:
         while True:
@@ -169,7 +169,7 @@ def _close(steps: deque[Any]) -> None:
     while steps:
         step = steps.popleft()
         if type(step) is Chain and step._coroutine is None:
-            # In place of its close(), which would do this anew: chains may be nested 100,000 deep.
+            # Instead of its close(), which would recurse: chains may be nested 100,000 deep.
             steps.extendleft(reversed(step._steps))
             step._steps.clear()
         close_refused(step)
@@ -201,11 +201,11 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
     if not functions:
         raise TypeError("pipe() needs at least one function")
     first, *rest = functions
-    # The function does not ask itself for its name: it would refer to itself.
+    # The function does not look up its own name: it would form a cycle with itself.
     name = f"pipe({', '.join(map(name_of, functions))})"
 
     def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
-        # No name for a promise: this frame is seen from the traceback of what the first function has raised.
+        # No local name for a promise: if the first function raises, the traceback includes this frame.
         return reduce(Promise.then, rest, attempt(new_promise(name, *args, **kwargs), first, args, kwargs))
 
     piped.__name__ = piped.__qualname__ = name
@@ -254,5 +254,5 @@ if sys.version_info >= (3, 12):
 else:
 
     def _mark(function: Any) -> None:
-        # Only `inspect` cannot be told; this is what asyncio reads.
+        # `inspect` has no such marker; this is what asyncio reads.
         function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]

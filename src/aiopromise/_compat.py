@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 else:
 
     class GenericBase:
-        """``Generic[T]``, which is the base itself when the class below is made."""
+        """``Generic[T]``; in a list of bases, the class itself."""
 
         __slots__ = ()
 
@@ -19,6 +19,6 @@ else:
             return cls if cls.__module__ == __name__ else GenericAlias(cls, item)
 
     class AwaitableBase(GenericBase):
-        """``Awaitable[T]``: whoever asks is told by ``__await__``."""
+        """``Awaitable[T]`` for type checkers; at run time ``__await__`` is enough."""
 
         __slots__ = ()

@@ -1,4 +1,4 @@
-"""What is known in debug mode only: where a promise was made, where its links were attached, and what is slow.
+"""What is recorded only in debug mode: where a promise was made, where its links were attached, and what is slow.
 
 The engine knows debug mode only through the `Tracer` that its queue is given.
 """
@@ -22,10 +22,10 @@ from aiopromise._instruments import instruments
 
 __all__ = ["Links", "Origin", "Tracer"]
 
-# A chain without end must not keep all the links that it ever had.
+# An endless chain must not keep all the links that it ever had.
 _MOST_LINKS: Final = 16
 
-# How many frames are looked at: each promise keeps what is shown of them.
+# Most frames that are inspected, as each promise keeps their summaries.
 _MOST_FRAMES: Final = 16
 
 logger = logging.getLogger("aiopromise")
@@ -35,7 +35,7 @@ class Tracer:
     """What a queue calls in debug mode, or while promises are recorded."""
 
     def trace(self, promise: Any, call: str | None) -> "Origin | None":
-        """Tell the instruments of a new *promise*, and return its origin, if wanted; *call* is the method's name."""
+        """Notify the instruments of a new *promise*; return its origin, if recorded. *call* is the method's name."""
         queue: Queue = promise._queue
         origin = None
         if queue.debug:
@@ -52,14 +52,14 @@ class Tracer:
         """Run *reaction*, and log it if it exceeds the loop's `slow_callback_duration`."""
         # A pending promise drops its handlers when it calls them, so take its name now; others only if logged.
         name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
-        # An awaiter forgets the Task that goes on, and that is what takes long.
+        # An awaiter drops the Task that it resumes, which is what takes long.
         runs = getattr(getattr(reaction, "_wakeup", None), "__self__", reaction)
         start = monotonic()
         try:
             reaction._react()
         finally:
             seconds = monotonic() - start
-            # No part of AbstractEventLoop: where there is none it is that of asyncio.
+            # Not part of AbstractEventLoop: if the loop has none, use asyncio's.
             if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
                 logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
             del reaction, runs
@@ -74,7 +74,7 @@ def _users_frames() -> StackSummary:
 
 def _link(method: str, promise: Any) -> str:
     """Return the call that made *promise*, as the user wrote it, with its handlers' names."""
-    # As it was typed: `.then(None, f)`, but `.catch(f)`, whose handler stands in the second place.
+    # As it was typed: `.then(None, f)`, but `.catch(f)`, whose handler is the second one.
     handlers = [promise._on_fulfilled, promise._on_rejected]
     while handlers and handlers[-1] is None:
         handlers.pop()
@@ -85,7 +85,7 @@ def _link(method: str, promise: Any) -> str:
 
 @final
 class Links(tuple[str, ...]):
-    """The beginning of a chain and its links, from top to bottom, in the words of a report."""
+    """The start of a chain and its links, from top to bottom, as shown in a report."""
 
     __slots__ = ()
 
@@ -99,12 +99,12 @@ class Origin(StackSummary):
 
     def __init__(self, frames: Iterable[FrameSummary]) -> None:
         super().__init__(frames)
-        # The link as the user wrote it; None for the beginning of a chain, and where debug mode is off.
+        # The link as the user wrote it; None for the start of a chain, and outside debug mode.
         self.call: str | None = None
         self.above: tuple[str, ...] = ()
-        # A promise that its handler gave is being followed: what that is rejected with is the handler's failure.
+        # Whether it follows a promise that its handler returned, whose rejection is the handler's failure.
         self.follows = False
-        # Who watches over the promise.
+        # The recording that the promise belongs to.
         self.recording: object = None
 
     def attach(self, call: str, above: "Origin | None") -> None:
@@ -119,7 +119,7 @@ class Origin(StackSummary):
         return origin
 
     def links(self) -> Links:
-        """Return where the chain begins, and where each link was attached, down to this one."""
+        """Return where the chain starts, and where each link was attached, down to this one."""
         if not self:
             return Links(self.above)  # all frames were the library's
         place = f"{self[-1].filename}:{self[-1].lineno}"

@@ -76,7 +76,7 @@ def short(value: object) -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """Return ``str(error)``, or nothing where that fails."""
+    """Return ``str(error)``, or an empty string if that fails."""
     try:
         return str(error)
     except Exception:
@@ -92,7 +92,7 @@ def add_note(error: BaseException, note: str) -> None:
     """Add *note* to *error*, once, if it accepts notes."""
     try:
         if note not in getattr(error, "__notes__", ()):
-            # Not error.add_note(), which may be a method of the user's that means something else.
+            # Not error.add_note(), which a user's class may have overridden.
             BaseException.add_note(error, note)
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -101,7 +101,7 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
-    """Return whether *value* is a coroutine, by type alone: a proxy may fail when asked for its class."""
+    """Return whether *value* is a coroutine, by type alone, as a proxy's `__class__` may raise."""
     try:
         return issubclass(type(value), Coroutine)
     except Exception:
@@ -115,9 +115,9 @@ def close_refused(value: object) -> None:
 
 
 def close_items(items: object) -> None:
-    """Close the coroutines in *items* that nobody will take, if they exist already; a lazy iterable is left alone.
+    """Close the coroutines in *items*, which will not be used; a lazy iterable is not touched.
 
-    There may be millions of them, most of one class, which is asked once.
+    There may be millions of them, mostly of one class, which is checked once.
     """
     if not issubclass(type(items), _AT_HAND):
         return
@@ -142,7 +142,7 @@ def is_async(function: Any) -> bool:
 
 
 def check_callback(call: str, callback: object) -> None:
-    """Raise unless *callback* is a function whose result nobody has to await."""
+    """Raise unless *callback* is a function whose result need not be awaited."""
     if type(callback) is FunctionType and not callback.__code__.co_flags & CO_COROUTINE:
         return
     if not callable(callback):
@@ -159,7 +159,7 @@ def check_result(call: str, callback: object, result: object) -> None:
 
 
 def needs_function(call: str, value: object, *others: object) -> TypeError:
-    """Return the error for a *value* that cannot be called; *others* came with it and are refused, too."""
+    """Return the error for a *value* that is not callable; close it and the *others* passed with it."""
     message = f"{_name(call)} needs a function, got {short(value)}"
     if is_coroutine(value):
         name = getattr(value, "__name__", "work")
@@ -171,18 +171,18 @@ def needs_function(call: str, value: object, *others: object) -> TypeError:
 
 
 def _name(call: str) -> str:
-    """Return the name of the method, or of its argument, as a sentence begins with it."""
+    """Return the name of the method, or of its argument, as the start of a sentence."""
     name = call.removeprefix(".")
     return name if name.endswith(")") else f"{name}()"
 
 
 def _with(call: str, argument: str) -> str:
-    """Return *call* as a user would write it: ``Promise.map(on_progress=`` takes the argument, too."""
+    """Return *call* as a user would write it: ``Promise.map(on_progress=)`` too."""
     return f"{call[:-1]}{argument})" if call.endswith(")") else f"{call}({argument})"
 
 
 def check_seconds(call: str, seconds: object) -> None:
-    """Raise unless *seconds* is a number that can be waited for."""
+    """Raise unless *seconds* is a number, and not NaN."""
     if not isinstance(seconds, int | float):
         close_refused(seconds)
         raise TypeError(f"{call}() needs a number of seconds, got {short(seconds)}")
@@ -191,7 +191,7 @@ def check_seconds(call: str, seconds: object) -> None:
 
 
 def check_count(call: str, name: str, count: Any) -> int:
-    """Return *count* as an `int`, or raise unless it is a whole number of at least 1: one that can be an index."""
+    """Return *count* as an `int`, or raise unless it is an integer (anything with `__index__`) and at least 1."""
     try:
         number = None if isinstance(count, bool) else operator.index(count)
     except TypeError:
@@ -210,7 +210,7 @@ def is_iterable(items: Any) -> bool:
 
 
 def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
-    """Return the error for a promise made where no event loop runs; coroutines handed in are closed."""
+    """Return the error for a promise made without a running event loop; close the coroutines passed in."""
     words = [*map(short, arguments), *(f"{key}={short(value)}" for key, value in named.items())]
     call = f"{name}({', '.join(words)})"
     for argument in (*arguments, *named.values()):
@@ -226,18 +226,18 @@ def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
 
 
 def not_a_source(value: object) -> TypeError:
-    """Return the error for what `Promise()` cannot wrap."""
+    """Return the error for a value that `Promise()` cannot wrap."""
     message = f"Promise() needs an awaitable or an executor, got {short(value)}"
     return TypeError(f"{message}\n\nFor a value you already have, write Promise.resolve({short(value)})")
 
 
 def not_a_task(value: object) -> TypeError:
-    """Return the error for a task factory that gives something else."""
+    """Return the error for a task factory that returns something else."""
     return TypeError(f"the task factory of the loop must return a Task, got {short(value)}")
 
 
 def not_a_future(value: object) -> TypeError:
-    """Return the error for an executor that gives something else; a coroutine is closed."""
+    """Return the error for an executor that returns something else; close that if it is a coroutine."""
     message = f"submit() of an executor must return a concurrent.futures.Future, got {short(value)}"
     close_refused(value)
     return TypeError(message)
@@ -253,17 +253,17 @@ def bad_reason(call: str, reason: object) -> TypeError:
 
 
 def waits_for_itself(promise: object) -> TypeError:
-    """Return the reason of a promise that was told to follow itself."""
+    """Return the reason of a promise that would follow itself."""
     return TypeError(f"a promise cannot follow itself: {promise!r}")
 
 
 def resolves_with_itself(thenable: object) -> TypeError:
-    """Return the reason of a promise whose thenable resolved with itself, directly or in a ring."""
+    """Return the reason of a promise whose thenable resolved to itself, directly or through others."""
     return TypeError(f"a thenable cannot resolve to itself: {short(thenable)}")
 
 
 def foreign_loop(value: object, loop: asyncio.AbstractEventLoop) -> RuntimeError:
-    """Return the reason for what is pending on one loop and is wanted on another."""
+    """Return the reason for following something that is pending on another loop."""
     return RuntimeError(f"{short(value)} belongs to a different event loop from {loop!r}")
 
 

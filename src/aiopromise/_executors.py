@@ -37,7 +37,7 @@ class ExecutorFuture(Upstream):
         promise: Core,
         explain: Callable[[BaseException], object] | None = None,
     ) -> None:
-        # Until one of the two has ended: its callback refers to this job.
+        # Until either has ended, as the callback refers to this job.
         self._future = future
         self._promise = promise
         self._explain = explain
@@ -64,12 +64,12 @@ class ExecutorFuture(Upstream):
         return ()
 
     def _tell(self, future: "concurrent.futures.Future[Any]") -> None:
-        # In the thread of the job: nothing but the loop may be touched.
+        # In the job's thread: only thread-safe methods of the loop may be used.
         queue = self._promise._queue
         try:
             queue.loop.call_soon_threadsafe(self._settle, future, context=Context())
         except RuntimeError:
-            self._report_failure(future)  # the loop was closed, and nobody waits any more
+            self._report_failure(future)  # the loop was closed, so nobody is waiting
 
     @shown_as("Promise._on_job_done")
     def _settle(self, future: "concurrent.futures.Future[Any]") -> None:
@@ -89,7 +89,7 @@ class ExecutorFuture(Upstream):
     def _failure(self, future: "concurrent.futures.Future[Any]") -> BaseException | None:
         if future.cancelled():
             return asyncio.CancelledError()
-        # concurrent.futures has a CancelledError of its own; a promise is cancelled by that of asyncio.
+        # concurrent.futures has its own CancelledError; only asyncio's cancels a promise.
         error = future.exception()
         if error is not None and issubclass(type(error), concurrent.futures.CancelledError):
             return asyncio.CancelledError(*args_of(error))
@@ -146,7 +146,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     try:
         return promise
     finally:
-        del promise  # this frame is seen from the traceback of what the executor has raised
+        del promise  # if the executor raises, the traceback includes this frame
 
 
 @final
@@ -179,7 +179,7 @@ def check_submit(call: str, executor: Any, fn: Any, *others: Any) -> None:
 
 
 def _explain(executor: Any, fn: Any, args: tuple[Any, ...], error: BaseException) -> None:
-    """Say what was submitted, where *error* names no more than the part of it that could not be pickled."""
+    """Add what was submitted to *error*, which names only the part that could not be pickled."""
     from pickle import PicklingError
 
     # Pickling errors can be told only by their text: their classes vary, and are shared with other errors.

@@ -35,7 +35,7 @@ def resolve(value: Any = None, /) -> "Promise[Any]":
         >>> asyncio.run(main())
         (5, 6)
     """
-    # By its class alone, as ECMA-262 asks for the constructor: one of another copy of the library is followed.
+    # By its class, as ECMA-262 checks the constructor: a promise of another copy of the library is followed.
     if is_promise(value):
         same: Promise[Any] = value
         return same
@@ -100,8 +100,8 @@ def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]"
 def attempt(
     promise: "Promise[Any]", fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> "Promise[Any]":
-    """Call *fn*, settle the new *promise* with what comes of it, and return that."""
-    # In this call, not in a turn of the loop: what stops the program leaves it, as it would leave fn() itself.
+    """Call *fn*, settle the new *promise* with the outcome, and return the promise."""
+    # Called directly, not from the loop: KeyboardInterrupt and SystemExit propagate, as from fn() itself.
     try:
         value = fn(*args, **kwargs)
         follows = is_awaitable(value)

@@ -34,13 +34,13 @@ class Tap(Wrapper):
 
     __slots__ = ()
 
-    # The handlers that link() is given: an Outcome settles just so, whatever the value is, and is never followed.
+    # The handlers passed to link(): an Outcome settles the promise as is, whatever its value, and is never followed.
 
     def on_fulfilled(self, value: Any) -> Any:
         return _after(self._call(value), Outcome(True, value))
 
     def on_rejected(self, reason: BaseException) -> Any:
-        # As in a finally: what the function raises takes the place of the reason, and has it as its __context__.
+        # As in a finally: an exception of the function replaces the reason, and has it as its __context__.
         return _after(while_handling(reason, self._call, reason), Outcome(False, reason))
 
     def _call(self, outcome: Any) -> Any:

@@ -9,13 +9,13 @@ class Instrument(Protocol):
     """An observer; called synchronously, so it must not raise or settle anything."""
 
     def promise_created(self, promise: Any, origin: Any) -> Any:
-        """Observe a new promise; return where it was made, if that is not known yet."""
+        """Observe a new promise; return its origin, which may be a new one."""
 
     def rejection_unhandled(self, rejection: Any) -> None:
-        """Observe a rejection that dies, and that nobody has handled."""
+        """Observe a rejection that dies unhandled."""
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        """Observe that *promise* has its answer and leaves the promise *loser* running."""
+        """Observe that *promise* has its result and leaves the promise *loser* running."""
 
 
 instruments: Final[list[Instrument]] = []

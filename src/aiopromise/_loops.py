@@ -12,11 +12,11 @@ from aiopromise._shutdown import guarded
 
 __all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "use_promise_class"]
 
-# Of this copy of the library: one that was imported before, and purged, may have a queue on the same loop.
+# Specific to this copy of the library: an earlier copy, since purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
 
 
-# What a promise is: its class is defined above everything that makes one.
+# Set by _promise.py, which is imported after this module.
 _promise_class: type[State] = State
 
 

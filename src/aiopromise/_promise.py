@@ -36,7 +36,7 @@ _STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CAN
 
 
 class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run time in 3.11
-    """A static method that instances do not have: there it would silently make another promise."""
+    """A static method that raises on instances, where it would silently make an unrelated promise."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.__func__.__name__ = name
@@ -162,7 +162,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return link(self, "catch", None, handler, types)
 
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
-        """Return a promise for the same outcome, whatever it is, after *on_settled* was called and awaited.
+        """Return a promise for the same outcome, whatever it is, once *on_settled* has been called and awaited.
 
         The function takes no arguments. Its result is awaited and discarded; if it raises, that replaces the
         outcome, with the old reason as ``__context__`` (ECMA-262 27.2.5.3).
@@ -344,7 +344,7 @@ class Promise(Core, AwaitableBase[T_co]):
         """
         return cancel(self, msg)
 
-    # What a Future has, and asyncio calls.
+    # The methods of a Future, which asyncio calls.
 
     def done(self) -> bool:
         """Return True once the promise has settled: fulfilled, rejected or cancelled.
@@ -496,7 +496,7 @@ class Promise(Core, AwaitableBase[T_co]):
         return _described(self)
 
     def _waiting_for(self) -> str:
-        # In the words of the user: the handler, the Task, or the call that it waits for.
+        # In the user's terms: the handler, the Task, or the call that it waits for.
         upstream = self._upstream
         names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
         if names:
@@ -558,7 +558,7 @@ def _refuse(cls: type) -> NoReturn:
 
 use_promise_class(Promise)
 
-# A C class is final by itself, and takes no method that is meant for subclasses.
+# A compiled class is final anyway, and cannot have a method meant for subclasses.
 with suppress(TypeError):
     cast(Any, Promise).__init_subclass__ = classmethod(_refuse)
 

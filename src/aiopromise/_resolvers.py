@@ -22,8 +22,8 @@ class _Resolver:
     def __init__(self, promise: Core, upstream: object = None, /) -> None:
         self._loop = promise._queue.loop
         self._promise: Core | None = promise
-        # What the promise hung on when this pair was made. Once it hangs on something else, or on nothing since
-        # it has settled, it was resolved already.
+        # The upstream of the promise when this pair was made. If it has changed, also to None because the promise
+        # has settled, the promise has been resolved.
         self._upstream = upstream
 
     def release(self) -> Core | None:
@@ -39,7 +39,7 @@ class _Resolver:
         return None
 
     def _refuse(self, call: str) -> None:
-        if self._promise is not None:  # else it has been called before, and a further call is ignored
+        if self._promise is not None:  # else this is a later call, which is ignored
             raise RuntimeError(f"{call}() was called after the loop of {self._promise!r} was closed")
 
     def __repr__(self) -> str:
@@ -48,7 +48,7 @@ class _Resolver:
 
 
 class Resolve(_Resolver, GenericBase[T_contra]):
-    """Fulfil a promise with a value, or let it follow an awaitable (ECMA-262 27.2.1.3.2, promise resolve functions).
+    """Fulfil a promise with a value, or make it follow an awaitable (ECMA-262 27.2.1.3.2, promise resolve functions).
 
     Only the first call of ``resolve`` or ``reject`` counts; later calls are ignored, and a coroutine passed to one
     is closed. May be called from any thread.
@@ -70,7 +70,7 @@ class Resolve(_Resolver, GenericBase[T_contra]):
     __slots__ = ()
 
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
-        # Decided where the loop takes it up, so that of calls from several threads the first in its queue counts.
+        # Decided on the loop, so that of calls from several threads the first in its queue counts.
         loop = self._loop
         if asyncio._get_running_loop() is loop:
             self._decide(value)
@@ -149,7 +149,7 @@ def check_executor(source: Any) -> None:
 
 def execute(promise: Core, executor: Callable[..., object]) -> None:
     """Call *executor* with the resolvers of *promise*."""
-    # What the executor raises rejects, unless one of them was called by then: first resolution wins.
+    # If the executor raises, that rejects, unless a resolver was called before: first resolution wins.
     resolve: Resolve[Any] = Resolve(promise)
     reject = Reject(promise)
     try:
@@ -160,7 +160,7 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
         reject.release()
         if resolve.release() is not None:
             reject_raised(promise, error)
-        del promise, executor, resolve, reject  # this frame is seen from the traceback
+        del promise, executor, resolve, reject  # the traceback includes this frame
         return
     if is_coroutine(result):
         result.close()

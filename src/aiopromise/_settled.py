@@ -17,7 +17,7 @@ class _Settled:
     def __init__(self, content: Any, /) -> None:
         self._content = content
 
-    # Values, as those of a frozen dataclass: equal where both are of one kind and hold what is equal.
+    # Values, like a frozen dataclass: equal if both are of the same class and their contents are equal.
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and bool(self._content == other._content)

@@ -22,7 +22,7 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
         yield
     finally:
         await _finish(queue)
-        # The loop may go on, and end once more.
+        # The loop may run again, and shut down again.
         queue.end()
 
 
@@ -33,7 +33,7 @@ def guarded(queue: Queue) -> AsyncGenerator[None, None]:
         _start(guard, queue.loop, None)
         return guard
     with warnings.catch_warnings():
-        # The loop warns of generators that come after shutdown_asyncgens(), for it may not be called again.
+        # The loop warns about generators started after shutdown_asyncgens(), as that may not be called again.
         warnings.simplefilter("ignore", ResourceWarning)
         _start(guard, queue.loop, None)
     return guard
@@ -60,11 +60,11 @@ def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop
 
 
 async def _finish(queue: Queue) -> None:
-    """Cancel all that is pending, once, wait until it has ended, and close what the cleanups have read."""
+    """Cancel everything pending, once, wait until it has ended, and close generators that the cleanups were reading."""
     queue.keep_generators()
     asked: set[Any] = set()
-    # All Tasks have been cancelled by now. What runs still was begun by a cleanup, so it is left alone until the
-    # cleanups have ended.
+    # All Tasks have been cancelled by now. What is still running was started by a cleanup, so it is not cancelled
+    # until the cleanups have ended.
     await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True), asked)
     while True:
         if unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
@@ -79,7 +79,7 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
     asked.update(unasked)
     for promise in unasked:
         end(promise, None)
-    # A handler that is due may begin a cleanup, and a cleanup that ends may make others due: until neither is left.
+    # A due handler may start a cleanup, and a finished cleanup may make handlers due: repeat until neither is left.
     while True:
         running = queue.cleanups | {promise for promise in asked if not promise.done()}
         if queue.items:
@@ -91,7 +91,7 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
 
 
 async def _close_generators(queue: Queue) -> None:
-    """Close the generators that the loop did not close, for a cleanup might have read them, as the loop would."""
+    """Close, as the loop would, the generators that it did not close because a cleanup might be reading them."""
     generators = list(queue.generators)
     queue.generators.clear()
     results = await asyncio.gather(*(one.aclose() for one in generators), return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Objects that settle through a ``then(resolve, reject)`` of their own: `Thenable`, and `Promise.from_thenable()`."""
+"""Objects that settle through their own ``then(resolve, reject)``: `Thenable`, and `Promise.from_thenable()`."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -51,15 +51,15 @@ def from_thenable(thenable: Any, /) -> "Promise[Any]":
     try:
         return promise
     finally:
-        del promise  # this frame is seen from the traceback of what the attribute has raised
+        del promise  # if the attribute raises, the traceback includes this frame
 
 
 def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str, context: Context) -> None:
-    """Let *promise*, which hangs on nothing, follow *thenable*, with which the one *before* it has resolved.
+    """Make *promise*, which has no upstream, follow *thenable*, to which those *before* it have resolved.
 
-    It is *shown* to hang on that.
+    *shown* is what its repr says it follows.
     """
-    before[id(thenable)] = thenable  # kept, so that no other object can have its id
+    before[id(thenable)] = thenable  # kept, so that its id is not reused
     try:
         then = thenable.then
     except (KeyboardInterrupt, SystemExit):
@@ -79,7 +79,7 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str,
 
 @final
 class ThenableJob(Upstream):
-    """The call of a thenable's ``then`` that is due, and the upstream of its promise until it resolves."""
+    """A queued call of a thenable's ``then``; the upstream of its promise until that resolves."""
 
     __slots__ = ("_context", "_followed", "_promise", "_shown", "_then")
 
@@ -93,7 +93,7 @@ class ThenableJob(Upstream):
     ) -> None:
         self._promise = promise
         self._then = then
-        # All thenables that the promise has followed, by their id: one resolved with the next.
+        # All thenables that the promise has followed, by id: each resolved to the next.
         self._followed = followed
         self._shown = shown
         self._context = context
@@ -102,8 +102,8 @@ class ThenableJob(Upstream):
         return self._shown
 
     def resolve(self, promise: Core, value: Any) -> None:
-        """Resolve *promise* with what the thenable has given: another one is followed in its place."""
-        # As if it were made anew: it hangs on nothing, and may follow.
+        """Resolve *promise* with the thenable's value; if that is another thenable, follow it instead."""
+        # As if it were new: it has no upstream, and may follow something.
         promise._upstream = None
         if not _is_thenable(value):
             resolve_with(promise, value)
@@ -115,8 +115,8 @@ class ThenableJob(Upstream):
     def _react(self) -> None:
         promise = self._promise
         if promise._upstream is not self:
-            return  # cancelled before its turn
-        # A fresh pair, which counts only while the promise hangs on this very call.
+            return  # cancelled while queued
+        # A new pair, which counts only while this call is the promise's upstream.
         resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
         try:
             result = self._context.run(self._then, resolve, reject)
@@ -128,13 +128,13 @@ class ThenableJob(Upstream):
             if resolve.release() is not None:
                 promise._upstream = None
                 reject_raised(promise, error)
-            del self, promise, resolve, reject  # this frame is seen from the traceback
+            del self, promise, resolve, reject  # the traceback includes this frame
             if stops(error):
                 raise
 
 
 def _follow_thenable(promise: Core, value: Any, context: Context | None) -> bool:
-    """Let *promise* follow *value* if it is a `Thenable`: by no Task, in which a ring would not be seen."""
+    """Make *promise* follow *value* if it is a `Thenable`; without a Task, which would hide a cycle."""
     if not _is_thenable(value):
         return False
     _follow(promise, value, {}, f"await {type(value).__name__}", copy_context() if context is None else context)
@@ -145,11 +145,11 @@ def _is_thenable(value: Any) -> bool:
     try:
         return type(value).__await__ is Thenable.__await__
     except Exception:
-        return False  # its class has none, or cannot be asked
+        return False  # its class has none, or raises
 
 
 class Thenable(Awaitable[T_co]):
-    """Base class for objects that settle through a ``then(resolve, reject)`` of their own.
+    """Base class for objects that settle through their own ``then(resolve, reject)``.
 
     Instances can be awaited, and are followed like any awaitable, as by `Promise.from_thenable`. An object that
     merely has a ``then`` attribute is an ordinary value.

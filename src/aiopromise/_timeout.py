@@ -32,9 +32,9 @@ class Deadline(PassThrough):
 
     But not a cancellation that was also requested elsewhere, before or after; like `asyncio.timeout`:
 
-        limited = Promise(work()).timeout(1)    <-- after a second the work is asked to end, and cleans up
+        limited = Promise(work()).timeout(1)    <-- after a second the work is cancelled, and cleans up
         task = create_task(wait_for(limited))
-        task.cancel()                           <-- meanwhile: the end is CancelledError, and no TimeoutError
+        task.cancel()                           <-- meanwhile: it ends in CancelledError, not TimeoutError
     """
 
     __slots__ = ("_fallback", "_has_expired", "_is_withdrawn", "_seconds", "_timer")
@@ -42,13 +42,13 @@ class Deadline(PassThrough):
     def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
         self.source = source
         self.target = target
-        self.requests = 0  # from below, besides its own
+        self.requests = 0  # from below, in addition to its own
         self._seconds = seconds
         self._fallback = fallback
         self._has_expired = False
-        # Whether it has stopped waiting, for an outcome and for a cleanup.
+        # Whether it no longer waits, either for an outcome or for a cleanup.
         self._is_withdrawn = False
-        # None before it has begun, and once it is over.
+        # None before start(), and once it is over.
         self._timer: asyncio.Handle | None = None
 
     def __repr__(self) -> str:
@@ -63,13 +63,13 @@ class Deadline(PassThrough):
         if source._state != PENDING:
             if queue.loop.is_closed():
                 raise closed_loop("timeout", source)
-            # As `await` of it, which waits for nothing: neither a timer nor a request can come in between.
+            # Like `await`, which would not suspend: neither a timer nor a cancellation can come in between.
             adopt_state(target, source)
         elif self._seconds <= 0:
             self._timer = queue.loop.call_soon(self._expire, context=Context())
         else:
             self._timer = queue.loop.call_later(self._seconds, self._expire, context=Context())
-        # Last, so that a timer which cannot be made leaves the source without a consumer.
+        # Last, so that if the timer cannot be made, the source has no consumer.
         if target._state == PENDING:
             target._upstream = self
             subscribe(source, self)
@@ -94,7 +94,7 @@ class Deadline(PassThrough):
                 return
             tasks = route.tasks()
             route.announce()
-        # As an awaiter that is cancelled: it waits for nothing that comes now, and withdraws in the next turn.
+        # Like a cancelled awaiter: it no longer waits for an outcome, and withdraws in the next iteration.
         self._is_withdrawn = True
         source._queue.loop.call_soon(self._withdraw, tasks, route, context=Context())
         for task in tasks:
@@ -108,7 +108,7 @@ class Deadline(PassThrough):
         if target._upstream is not self:
             return
         if has_only(source, self):
-            self._is_withdrawn = False  # what comes of the request is the outcome
+            self._is_withdrawn = False  # the effect of the request is the outcome
             end(source, None, AlreadyAsked(source._queue, asked, False))
         elif source._state == PENDING:
             withdraw(source, self)
@@ -117,8 +117,8 @@ class Deadline(PassThrough):
     def _react(self) -> None:
         source, target = self.source, self.target
         if target._upstream is not self:
-            return  # it was cancelled when this was in the queue
-        # The order of the three is the order in which asyncio.timeout() looks.
+            return  # it was cancelled while this was queued
+        # The order of the three is that of the checks of asyncio.timeout().
         self._stop()
         if source._state == CANCELLED and self._has_expired:
             self._cancelled(source._value.retrieve(source))

@@ -74,7 +74,7 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
 
     # A separate function per registration, so that a callback registered twice is removed one at a time.
     def listener(event: UnhandledRejection) -> None:
-        # In a copy: a callback may take a rejection itself, and a Context cannot be entered twice.
+        # In a copy: a callback may handle a rejection itself, and a Context cannot be entered twice.
         check_result("on_unhandled_rejection", callback, context.copy().run(callback, event))
 
     listeners.append(listener)
@@ -87,9 +87,9 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
 
 
 class Cancellation:
-    """The error of one cancelled promise; given away when it is first taken, and made anew after that.
+    """The error of a cancelled promise, shared with those that adopt its state; handed out once, then recreated.
 
-    A Task does the same. A promise that kept the error for good would be a cycle with every frame that awaited it.
+    Tasks do the same. A promise that kept the error would form a cycle with every frame that awaited it.
     """
 
     __slots__ = ("_error", "args")
@@ -100,7 +100,7 @@ class Cancellation:
 
     @property
     def reason(self) -> BaseException:
-        """The error that `retrieve()` will return: look at it, but do not raise it."""
+        """The error that `retrieve()` will return, to be inspected but not raised."""
         if self._error is None:
             self._error = asyncio.CancelledError(*self.args)
         return self._error
@@ -112,7 +112,7 @@ class Cancellation:
 
 
 class Rejection:
-    """The reason of one promise; reports it, when it dies, unless somebody took it."""
+    """The reason of one promise; reports it on dying, unless it was handled."""
 
     __slots__ = (
         "_is_suspended",
@@ -133,7 +133,7 @@ class Rejection:
         origin: Any = None,
     ) -> None:
         self.reason = reason
-        # Raising an exception makes its traceback longer. Each time it is raised again it starts from here.
+        # Raising an exception extends its traceback. Each time it is raised again it starts from this one.
         self.traceback: TracebackType | None = traceback_of(reason)
         # The loop to report to; None once it is handled, or if there is nothing to report.
         self._loop = loop
@@ -145,16 +145,16 @@ class Rejection:
         self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
         # Whether it also propagated out of the loop, as a raised KeyboardInterrupt or SystemExit does.
         self.propagated = False
-        # Whether it is that of a Task that somebody had asked to end.
+        # Whether it came from a Task that had been cancelled.
         self.was_asked_for = False
 
     def mark_propagated(self) -> None:
-        """Report nothing: whoever ran the loop has got the reason."""
+        """Report nothing: the code that ran the loop got the reason."""
         self.propagated = True
         self._loop = None
 
     def retrieve(self, promise: object) -> BaseException:
-        """Return the reason to a caller who handles it from now on."""
+        """Return the reason to a caller, who is responsible for it from now on."""
         if self._told:
             self._told = ()
             _tell(UnhandledRejection(promise, self.reason, handled=True))
@@ -162,16 +162,16 @@ class Rejection:
         return BaseException.with_traceback(self.reason, self.traceback)
 
     def suspend(self) -> None:
-        """Announce nothing, and report nothing as long as nobody else can see the promise."""
+        """Suspend reporting, while nobody else can see the promise."""
         self._is_suspended = True
         self._may_be_announced = False
 
     def resume(self) -> None:
-        """Let somebody see the promise; it is reported if they drop it."""
+        """Resume reporting, as the promise becomes visible: it is reported if it is not handled."""
         self._is_suspended = False
 
     def announce_unless_taken(self, promise: object) -> None:
-        """Tell the listeners; they handle it from now on, and it is not reported again."""
+        """Notify the listeners, who are responsible for it from now on; it is not reported again."""
         if self._loop is not None and listeners and self._may_be_announced:
             told = tuple(listeners)
             _tell(UnhandledRejection(promise, self.reason, handled=False))

@@ -137,7 +137,7 @@ class Thenable(Awaitable[_T_co], metaclass=ABCMeta):
     def __await__(self) -> Generator[Any, Any, _T_co]: ...
 
 # An object with a `then` that was declared with functions, as other libraries do, or with our resolvers.
-# The functions return Any, not object: else mypy solves T to Never for a generic `then`.
+# The functions return Any, not object: otherwise mypy solves T to Never for a generic `then`.
 class _ThenOfFunctions(Protocol[_T_co]):
     def then(self, resolve: Callable[[_T_co], Any], reject: Callable[[BaseException], Any], /) -> object: ...
 
@@ -150,7 +150,7 @@ class _ThenOfResolvers(Protocol[_T_co]):
 #   1. Callable[..., Awaitable[U]]        async def, a function that returns a promise / task / future
 #   2. Callable[..., Awaitable[U] | U]    a plain function, or one that returns either
 # `| U` in the second (not a bare `U`) makes both overloads agree on a handler that matches both, so
-# that mypy does not answer Any and no checker reports an overlap.
+# that mypy does not infer Any and no checker reports an overlap.
 
 class _Chainable(Generic[_T_co]):
     # The overload without arguments comes last: put first, it makes pyrefly lose the type of a lambda.
@@ -251,7 +251,7 @@ _Losers: TypeAlias = Literal["cancel", "keep"] | None
 _Items: TypeAlias = Iterable[_T] | AsyncIterable[_T]
 _Progress: TypeAlias = Callable[[int, int | None], object]
 
-# What has the interface of concurrent.futures.Executor, a Dask cluster for one.
+# Anything with the interface of concurrent.futures.Executor, such as a Dask cluster.
 class _Executor(Protocol):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -373,7 +373,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @staticmethod
     def from_thenable(thenable: _ThenOfResolvers[_T], /) -> Promise[_T]: ...
 
-    # Combinators.  Several arguments give a tuple, one iterable gives a list.  A single awaitable stands before the
+    # Combinators.  Several arguments make a tuple, one iterable makes a list.  A single awaitable stands before the
     # iterable, since asyncio.Future is (for `yield from`) an Iterable[Any] too.
     @overload
     @staticmethod
@@ -794,7 +794,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     def timeout(self, seconds: float | None, *, fallback: _U) -> Promise[_T_co | _U]: ...
     def shield(self) -> Promise[_T_co]: ...
 
-    # What asyncio's Future has.
+    # The methods of asyncio's Future.
     def __await__(self) -> Generator[Any, Any, _T_co]: ...
     def cancel(self, msg: object = None) -> bool: ...
     def done(self) -> bool: ...
@@ -996,7 +996,7 @@ def promisify(fn: Callable[_P, Awaitable[_T]], /) -> Callable[_P, Promise[_T]]: 
 @overload
 def promisify(fn: Callable[_P, Awaitable[_T] | _T], /) -> Callable[_P, Promise[_T]]: ...
 
-# ------------------------------------------------------------------ rejections nobody took
+# ------------------------------------------------------------------ unhandled rejections
 
 class UnhandledRejection(NamedTuple):
     promise: Promise[object]

@@ -9,18 +9,18 @@ from typing import Any, Final
 
 __all__ = ["TestScope", "others"]
 
-# Tasks and callbacks inherit it from whoever begins them: the mark of a test, or that of what outlives tests.
+# Inherited by Tasks and callbacks from the code that starts them: the mark of a test, or of code that outlives tests.
 _mark: Final[ContextVar[object]] = ContextVar("aiopromise_maker", default=None)
 _OTHERS: Final = object()
 
 
 class TestScope:
-    """The code of one test, and all that it begins."""
+    """The code of one test, and everything that it starts."""
 
     def __init__(self) -> None:
-        # A bare object, for a Task that is left behind keeps it.
+        # A bare object, as a leftover Task keeps it alive.
         self._mark = object()
-        # Where no variable tells: before Python 3.14 a thread inherits none.
+        # For code without the variable: before Python 3.14 a thread does not inherit it.
         self._preexisting_threads = {*threading.enumerate()} - {threading.current_thread()}
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class TestScope:
         return threading.current_thread() not in self._preexisting_threads if mark is None else mark is self._mark
 
     def may_have_begun(self, task: "asyncio.Task[Any]") -> bool:
-        """Return whether *task* is not known to be of others; before Python 3.12 nothing is known."""
+        """Return whether *task* is not known to belong to others; before Python 3.12 nothing is known."""
         context: Context = getattr(task, "get_context", Context)()
         return context.get(_mark) in (None, self._mark)
 
@@ -67,7 +67,7 @@ def others() -> Iterator[None]:
 
 @contextmanager
 def _marked(mark: object) -> Iterator[None]:
-    # Set back by hand: a token is good for its own context only, and fixtures are torn down in another at times.
+    # Reset by hand: a token is only valid in its own context, and fixtures may be torn down in another one.
     before = _mark.get()
     _mark.set(mark)
     try:

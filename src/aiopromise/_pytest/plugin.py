@@ -29,13 +29,13 @@ _HINTS: Final = {
     ),
 }
 
-# A summary is one line, whatever there is to tell.
+# A summary is one line, however much there is to report.
 _MOST_PLACES: Final = 5
 
 
 @final
 class Watch:
-    """The hooks that watch over each test that is to be checked."""
+    """The hooks that check each test."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Watch:
         # Not the working directory, which a test may change or remove.
         self._directory = config.invocation_params.dir
         self.recording: Recording | None = None
-        # Entered where a test is not checked: what it begins, or leaves, is not the work of one that is.
+        # Entered for an unchecked test, so that its work is not attributed to a checked one.
         self._unchecked = ExitStack()
-        # What is left behind is told once: with the first failure, or as the one failure.
+        # Leftovers are reported once: with the first failure, or as the only one.
         self._untold = True
 
     def keep(self) -> list[Any]:
-        """Return the list that the promises of the running test are added to from now on."""
+        """Return the list to which the running test's promises are added from now on."""
         recording = self.recording or self._start()
         if recording.kept is None:
             recording.kept = []
@@ -70,16 +70,16 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Record what is made from now on."""
+        """Record promises from now on."""
         self._untold = True
-        self._allowed_to(item)  # what is wrong with a marker is told even where nothing is left behind
+        self._allowed_to(item)  # a wrong marker is reported even if there are no leftovers
         self._start_if_wanted(item)
         if self.recording is None:
             self._unchecked.enter_context(others())
         return (yield)
 
     def _start_if_wanted(self, item: pytest.Item) -> None:
-        # Also where a marker allows all: on a loop of a wider scope the next test would be seen too late.
+        # Even if a marker allows everything: on a wider-scoped loop, recording would start too late for the next test.
         if self.recording is None and self._allowed != {*_HINTS} and self._is_checked(item):
             self._start()
 
@@ -89,7 +89,7 @@ class Watch:
         if fixturedef.scope == "function":
             return (yield)
         ending = ExitStack()
-        request.addfinalizer(ending.close)  # the first to be added is the last to be called
+        request.addfinalizer(ending.close)  # the first one added is called last
         with others() if self.recording is None else self.recording.paused():
             result = yield
         request.addfinalizer(lambda: ending.enter_context(others()))
@@ -102,7 +102,7 @@ class Watch:
         if self.recording is None:
             return (yield)
         function = getattr(item, "obj", None)
-        # Whoever runs a coroutine function may close the loop before it returns to pytest.
+        # A plugin that runs a coroutine function may close the loop before returning to pytest.
         if iscoroutinefunction(function):
             item.obj = _looking(function, self.recording)
         try:
@@ -153,7 +153,7 @@ class Watch:
         self._unchecked.close()
 
     def _told(self, item: pytest.Item) -> str | None:
-        """Return what is to be told of what was left behind, once."""
+        """Return the report of the leftovers, once."""
         self._untold = False
         left = self.recording.leftovers({*_HINTS} - self._allowed_to(item)) if self.recording else []
         return _report(left, self._directory) if left else None
@@ -191,7 +191,7 @@ def _report(left: list[Leftover], directory: Path) -> str:
 
 
 def _summary(places: dict[str, dict[str, list[Leftover]]]) -> str:
-    """Return the first line, which is all that the summary of the run shows."""
+    """Return the first line, which is all that the summary shows."""
     words = [
         f"{kind} {where}" + (f" ({len(ones):,} times)" if len(ones) > 1 else "")
         for kind, found in places.items()

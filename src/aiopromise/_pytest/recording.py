@@ -23,10 +23,10 @@ from aiopromise._unhandled import Rejection, listeners
 
 __all__ = ["Leftover", "Recording"]
 
-# What starts loops, and calls the library from there: a promise that has nobody else above it is of its own making.
+# Modules that run loops, and call the library from there: a promise with only these above it is not a user's.
 _RUNNERS: Final = {"asyncio", "uvloop", "anyio", "pytest_asyncio"}
 
-# What stands between the user's code and the library, mocks for one, and has written no line that the user knows.
+# Modules that may be between user code and the library, such as mocks, and whose lines mean nothing to the user.
 _BETWEEN: Final = {"unittest"}
 
 
@@ -39,22 +39,22 @@ class Leftover(NamedTuple):
 
 
 class Recording:
-    """All promises that a test makes while it is on, by line of the user's code.
+    """All promises that a test makes while recording, by line of user code.
 
     They and their loops are held weakly, so that all of them live, die and report as they would without it.
     """
 
     def __init__(self) -> None:
-        # Every promise, held for good: for somebody who has asked for them.
+        # Every promise, kept alive, if that was requested.
         self.kept: list[Promise[Any]] | None = None
         self._scope = TestScope()
-        # Those who listened before, and do not know of this test.
+        # Listeners older than the test, which do not count for it.
         self._listeners = {*listeners}
         self._made: list[weakref.ref[Promise[Any]]] = []
         self._limit = 100
         self._left: list[tuple[weakref.ref[Any], Origin]] = []
         self._lost: list[Leftover] = []
-        # What was running at the last look; what a loop has cancelled at its end was left behind all the same.
+        # What was running at the last look; work that a loop cancels at its shutdown is a leftover all the same.
         self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
 
     def start(self) -> None:
@@ -69,13 +69,13 @@ class Recording:
             self._scope.stop()
 
     def paused(self) -> AbstractContextManager[None]:
-        """Leave out what others make meanwhile, and what they begin."""
+        """Ignore what others make in this block, and what they start."""
         return self._scope.away()
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Record what is made meanwhile by whatever runs this, be it asyncio or not, and look at the end."""
-        # The loop may be older than the recording, and ask whether there is one only at its next drain.
+        """Record what is made in this block, on asyncio or not, and look for leftovers at its end."""
+        # The loop may be older than the recording, and would notice it only at its next drain.
         if (loop := asyncio._get_running_loop()) is not None and (queue := known_queue(loop)) is not None:
             queue.traced = True
         with self._scope.at_work():
@@ -117,7 +117,7 @@ class Recording:
         for runs, origin in losers:
             if (loop := weakref.ref(runs.get_loop())) in now and self._is_running(runs):
                 now[loop].append(Leftover("losers", repr(runs), origin))
-        # By identity: there may be many, and a future of the user's may be unable to compare or to hash.
+        # By id: there may be many, and a user's future may not support == or hash().
         known = {id(runs) for runs, _ in losers}
         for promise in self._promises():
             if id(promise) in known or id(promise._upstream) in known:
@@ -127,7 +127,7 @@ class Recording:
         self._running |= now
 
     def leftovers(self, kinds: Collection[str]) -> list[Leftover]:
-        """Return all of these *kinds* that was left behind; the rejections among it have been reported, then."""
+        """Return the leftovers of these *kinds*, and mark rejections among them as reported."""
         running = [leftover for found in self._running.values() for leftover in found]
         unhandled = [*self._lost, *self._report_those_alive()] if "unhandled" in kinds else []
         return unhandled + [leftover for leftover in running if leftover.kind in kinds]
@@ -140,7 +140,7 @@ class Recording:
         return [*map(_unhandled, unhandled)]
 
     def _promises(self) -> list[Any]:
-        """Return those that are alive, and forget the others."""
+        """Return the live ones, and drop the others."""
         alive = [(promise, reference) for reference in self._made if (promise := reference()) is not None]
         self._made = [reference for _, reference in alive]
         return [promise for promise, _ in alive]
@@ -167,14 +167,14 @@ class Recording:
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:
-    """Return the nearest frame of the user's; None if it is the loop that has called the library."""
+    """Return the nearest user frame, or None if the loop called the library."""
     while frame is not None and (is_ours(frame) or _package(frame) in _BETWEEN):
         frame = frame.f_back
     return None if frame is None or _package(frame) in _RUNNERS else frame
 
 
 def _summary_of(frame: FrameType) -> FrameSummary:
-    # The text of the line is read when it is shown.
+    # The text of the line is read only when shown.
     return FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False)
 
 

@@ -14,6 +14,6 @@ __all__ = [
     "settle",
 ]
 
-# Users know these by the name of the package, and so should their tracebacks and their documentation.
+# Show the package's name, which users import from, in tracebacks and documentation.
 for _name in __all__:
     globals()[_name].__module__ = __name__

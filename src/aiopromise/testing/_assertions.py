@@ -1,4 +1,4 @@
-"""Assertions on how a promise stands."""
+"""Assertions on the state of a promise."""
 
 import re
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def assert_pending(promise: Promise[Any], /) -> None:
-    """Fail unless *promise* has not settled yet.
+    """Fail unless *promise* is pending.
 
     Example:
         >>> import asyncio
@@ -40,7 +40,7 @@ def assert_fulfilled(promise: Promise[T], value: Any = MISSING, /) -> T:
         ...     assert "x" in assert_fulfilled(Promise.resolve("text"))
         >>> asyncio.run(main())
     """
-    # `exception()` answers for a rejection: what an assertion has named is not reported once more.
+    # `exception()` marks a rejection as handled: the assertion shows it, so it is not reported again.
     _check("assert_fulfilled", promise)
     if not promise.done() or promise.cancelled() or promise.exception() is not None:
         raise _found("assert_fulfilled", promise)

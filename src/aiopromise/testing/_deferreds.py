@@ -36,7 +36,7 @@ class Deferred(Generic[T]):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Make the promise; the arguments are kept for the test to look at."""
+        """Make the promise; the arguments are kept for the test to inspect."""
         self.args = args
         self.kwargs = kwargs
         self.promise: Promise[T]
@@ -44,7 +44,7 @@ class Deferred(Generic[T]):
         self._is_resolved = False
 
     def resolve(self, value: Any = None, /) -> None:
-        """Fulfil the promise with *value*, or let it follow an awaitable.
+        """Fulfil the promise with *value*, or make it follow an awaitable.
 
         Raises:
             RuntimeError: it was already resolved, rejected or cancelled.
@@ -105,7 +105,7 @@ class DeferredFunction(Generic[T]):
 
     def __init__(self, name: str = "deferred_function", /) -> None:
         """Make a function that has not been called."""
-        # Reprs of promises, and the names of Tasks, show it.
+        # Shown in reprs of promises and in names of Tasks.
         self.__name__ = name
         self.calls: list[Deferred[T]] = []
 

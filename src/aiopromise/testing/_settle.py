@@ -12,7 +12,7 @@ __all__ = ["settle"]
 
 _TURNS: Final = 1000
 
-# Each would be the other's something to do.
+# Two of them would keep each other busy.
 _settling: Final[weakref.WeakSet[asyncio.AbstractEventLoop]] = weakref.WeakSet()
 
 
@@ -53,7 +53,7 @@ async def settle(*, turns: int = _TURNS) -> None:
             idleness.begin_turn()
             await asyncio.sleep(0)
             quiet = 0 if idleness.due() else quiet + 1
-            # The turn after a quiet one has asked for I/O and timers that are ready by now.
+            # The iteration after a quiet one has also polled for ready I/O and timers.
             if quiet == 2:
                 return
         names = ", ".join(dict.fromkeys(_describe(callback, args) for callback, args in idleness.due()))
@@ -67,36 +67,36 @@ async def settle(*, turns: int = _TURNS) -> None:
 
 
 class _Ready:
-    """What the loops of asyncio have to do: they keep it in a queue that can be looked at."""
+    """The pending callbacks of asyncio's own loops, which keep them in a queue that can be inspected."""
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
 
     def begin_turn(self) -> None:
-        """Start to watch; nothing to do."""
+        """Start watching; nothing to do here."""
 
     def due(self) -> list[Any]:
-        """Return what is to be called in the next turn, each with its arguments."""
+        """Return the callbacks of the next iteration, each with its arguments."""
         return [(handle._callback, handle._args) for handle in self._loop._ready if not handle.cancelled()]
 
     def close(self) -> None:
-        """Stop to watch; nothing to do."""
+        """Stop watching; nothing to do here."""
 
 
 class _Calls:
-    """What any other loop has to do, uvloop for one: what it was asked to call soon since this turn began."""
+    """The pending callbacks of any other loop, such as uvloop: those passed to call_soon() in this iteration."""
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
         self._calls: list[Any] = []
-        # Tasks and futures ask the instance, so that nothing but this loop is changed, until close().
+        # Tasks and futures call it on the instance, so this affects only this loop, until close().
         loop.call_soon = self._call_soon
 
     def begin_turn(self) -> None:
         self._calls.clear()
 
     def due(self) -> list[Any]:
-        # The first call is the one that goes on with settle() itself.
+        # The first call is the one that resumes settle() itself.
         return self._calls[1:]
 
     def close(self) -> None:
