@@ -27,14 +27,14 @@ async def loop_mode(request: pytest.FixtureRequest) -> str:
     loop = asyncio.get_running_loop()
     if request.param == "debug":
         loop.set_debug(True)
-        loop.slow_callback_duration = 60  # a slow machine is no finding
+        loop.slow_callback_duration = 60  # slow machines are not a finding
     if request.param == "eager":
         loop.set_task_factory(eager_task_factory)
     return request.param
 
 
 def eager_task_factory(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **how: object) -> asyncio.Future:
-    """Do as asyncio's: which in early releases does not know that uvloop tells it to start eagerly."""
+    """Do as asyncio's, whose early releases do not know the argument by which uvloop asks for an eager start."""
     how.pop("eager_start", None)
     return asyncio.eager_task_factory(loop, coroutine, **how)
 
@@ -96,7 +96,7 @@ def silence(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) ->
             for record in (*caplog.get_records("call"), *caplog.get_records("teardown"))
             if record.levelno >= logging.WARNING
             and record.name.partition(".")[0] in {"asyncio", "aiopromise"}
-            # A slow machine is no finding.
+            # Slow machines are not a finding.
             and not str(record.msg).endswith("took %.3f seconds")
         ]
         assert [] == lines
@@ -110,12 +110,12 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """Run all on asyncio, where anyio's plugin runs the tests: -o asyncio_mode=strict -o anyio_mode=auto."""
+    """Run everything on asyncio if anyio's plugin runs the tests: -o asyncio_mode=strict -o anyio_mode=auto."""
     return "asyncio"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where anyio's plugin runs the tests, let it run the async fixtures of plain functions, too."""
+    """If anyio's plugin runs the tests, make it run the async fixtures of plain functions too."""
     if config.getini("anyio_mode") == "auto":
         for item in items:
             if isinstance(item, pytest.Function) and not {"loop_mode", "reports"}.isdisjoint(item.fixturenames):
@@ -130,7 +130,7 @@ def uvloop() -> asyncio.AbstractEventLoop:
 
 
 def eager() -> asyncio.AbstractEventLoop:
-    """Return a loop all of whose Tasks begin at once."""
+    """Return a loop whose Tasks all start eagerly."""
     loop = asyncio.new_event_loop()
     loop.set_task_factory(eager_task_factory)
     return loop
@@ -140,5 +140,5 @@ def debug() -> asyncio.AbstractEventLoop:
     """Return a loop in debug mode."""
     loop = asyncio.new_event_loop()
     loop.set_debug(True)
-    loop.slow_callback_duration = 60  # a slow machine is no finding
+    loop.slow_callback_duration = 60  # slow machines are not a finding
     return loop

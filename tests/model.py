@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, NamedTuple
 
-# One drain settles so many; one that a Task brings along when it ends, fewer.
+# The most that one drain settles; one that a finishing Task runs settles fewer.
 MOST, MOST_ALONG = 1024, 64
 
 PENDING, FULFILLED, REJECTED, CANCELLED = "pending", "fulfilled", "rejected", "cancelled"
@@ -42,7 +42,7 @@ def failed(error: BaseException) -> Outcome:
 
 
 class Loop:
-    """What is due, in its order; the queue of those that are to be told; a clock."""
+    """What is due, in order; the queue of those to notify; a clock."""
 
     def __init__(self, *, eager_tasks: bool, eager_handlers: bool) -> None:
         self.eager_tasks = eager_tasks
@@ -56,7 +56,7 @@ class Loop:
         self.has_ring = False
         self.reactions: deque[Callable] = deque()
         self.will_drain = False
-        # Who is told of rejections that nobody handles, if there is anybody; and those that may be such.
+        # The listeners for unhandled rejections, if any; and the rejections that may be unhandled.
         self.on_unhandled_rejection: Callable | None = None
         self.suspects: list[Promise] = []
         self.promises: list[Promise] = []
@@ -88,7 +88,7 @@ class Loop:
         self.arm()
 
     def suspect(self, promise: "Promise") -> None:
-        """Announce the rejection of *promise* after the next drain, unless somebody has taken it by then."""
+        """Report the rejection of *promise* after the next drain, unless it is handled by then."""
         self.suspects.append(promise)
         self.arm()
 
@@ -98,7 +98,7 @@ class Loop:
             self.call_soon(self.drain)
 
     def drain(self, most: int = MOST) -> None:
-        """Settle what can be settled in this turn: so many, and the rest in the next one."""
+        """Settle what can be settled in this iteration, up to the limit, and the rest in the next one."""
         for _ in range(most):
             if self.reactions:
                 self.reactions.popleft()()
@@ -111,7 +111,7 @@ class Loop:
             self.arm()
 
     def drain_after(self, call: Callable, *arguments: Any) -> None:
-        """Take up an outcome from outside; who waits for it is told in the same turn."""
+        """Process an outcome from outside; those who wait for it are notified in the same iteration."""
         is_scheduled, self.will_drain = self.will_drain, True
         call(*arguments)
         if not is_scheduled:
@@ -162,13 +162,13 @@ class Future:
 
 
 class Task(Future):
-    """A Task: a request to end goes to what it waits for, or is raised in it when it goes on."""
+    """A Task: a cancellation goes to what it waits for, or is raised in it when it resumes."""
 
     def __init__(self, loop: Loop, coroutine: Coroutine, *, eager: bool, must_begin: bool = False) -> None:
         super().__init__(loop)
         loop.tasks.append(self)
         self.coroutine = coroutine
-        # A cleanup takes its first step, whoever asks it to end before.
+        # A cleanup takes its first step even if it is cancelled before.
         self.must_begin = must_begin
         self.waits_for: Any = None
         self.must_cancel = False
@@ -246,12 +246,12 @@ class Promise:
         self.loop = loop
         loop.promises.append(self)
         self.outcome = Outcome(PENDING, None)
-        # Whether a rejection is nobody's business: that of an input which a combinator has, or of its own promises.
+        # Whether a rejection need not be handled: that of a combinator's input, or of its own promises.
         self.is_handled = is_handled
-        # Whether somebody answers for a rejection; whether it was announced that nobody does.
+        # Whether a rejection is handled; whether it was reported as unhandled.
         self.taken = False
         self.announced = False
-        # Whether it is the outcome of a Task that was asked to end.
+        # Whether it is the outcome of a cancelled Task.
         self.was_asked = False
         self.source: Any = None
         self.consumers: list[Any] = []
@@ -379,7 +379,7 @@ class Promise:
             result = handler(value)
         except BaseException as error:
             if self.done():
-                self.loop.reports.append(error)  # it had cancelled its own promise: nobody else would hear of it
+                self.loop.reports.append(error)  # it had cancelled its own promise: nothing else would report it
             else:
                 self.settle(failed(error))
         else:
@@ -412,7 +412,7 @@ class Promise:
                 if isinstance(result, Promise) and leads_to(result, child, stop_at=Task):
                     if result is not child:
                         result.handle()  # it is dropped
-                    return Keep(outcome)  # to wait for itself, and drop what comes of that, is no wait
+                    return Keep(outcome)  # waiting for itself and discarding the result is not a wait
                 return keep(result, outcome) if hasattr(result, "__await__") else Keep(outcome)
 
             return call
@@ -446,7 +446,7 @@ class Promise:
     # -- its cancellation
 
     def cancel(self, *, but_not: tuple[Task, ...] = ()) -> bool:
-        """Ask what runs to end, or cancel what nothing runs for: False where it is too late.
+        """Cancel what is running, or the promise if nothing is: False if it is too late.
 
         Tasks that were asked just now are *but_not* asked again.
         """
@@ -490,7 +490,7 @@ async def awaited(thing: Any) -> Any:
 
 
 def climb(promise: Promise) -> list[Promise]:
-    """Return the promises from this one up, as far as nobody else wants them."""
+    """Return the promises from this one up, as far as there is no other consumer."""
     path = [promise]
     while True:
         source = path[-1].source
@@ -522,7 +522,7 @@ def cut_off(path: list[Promise]) -> None:
         source, link.source = link.source, None
         is_due = isinstance(source, Promise) and source.done()
         if is_due and is_handled:
-            source.handle()  # nobody is to hear of what the library answers for
+            source.handle()  # what the library handles is not reported
         if isinstance(source, Promise):
             source.forget(link)
         elif isinstance(source, Limit):
@@ -537,7 +537,7 @@ def cut_off(path: list[Promise]) -> None:
 
 
 def running_tasks(promise: Promise) -> list[Task]:
-    """Return what a request to end would ask in the first place."""
+    """Return what a cancellation would reach first."""
     work = climb(promise)[-1].source
     if isinstance(work, Group | Arrival):
         return [task for one in work.wanted_alone() for task in running_tasks(one)]
@@ -590,7 +590,7 @@ class Limit:
         self.source, self.promise, self.fallback = source, promise, fallback
         # Whether the time was up while the source was waited for; whether that wait was given up then.
         self.is_expired = self.is_left = False
-        # How many requests to end came through, other than the own one.
+        # How many cancellations passed through, other than its own.
         self.requests = 0
 
     def expire(self) -> None:
@@ -601,7 +601,7 @@ class Limit:
         if self.is_the_last() and one_running_task(self.source):
             self.source.cancel()
         else:
-            self.is_left = True  # what comes now is too late
+            self.is_left = True  # an outcome is too late now
             ask_and_call(self.source, self.withdraw, self.is_the_last())
 
     def withdraw(self, asked: tuple[Task, ...], limits: list["Limit"]) -> None:
@@ -609,14 +609,14 @@ class Limit:
         if self.promise.source is not self:
             return
         if self.is_the_last():
-            self.is_left = False  # what comes of the request is the outcome
+            self.is_left = False  # the effect of the request is the outcome
             self.source.cancel(but_not=asked)
         elif not self.source.done():
             self.source.forget(self)
             self.source.loop.push(self.told)
 
     def is_the_last(self) -> bool:
-        """Return whether nobody else wants the source."""
+        """Return whether the source has no other consumer."""
         return self.source.consumers == [self]
 
     def told(self) -> None:
@@ -633,7 +633,7 @@ class Limit:
 
 
 class Shield:
-    """Lets the outcome through, and no request to end."""
+    """Passes the outcome down, but no cancellation up."""
 
     def __init__(self, source: Promise, promise: Promise) -> None:
         self.source, self.promise = source, promise
@@ -677,7 +677,7 @@ class Wait:
         return self.promise.take().give()
 
     def cancel(self) -> bool:
-        """Be asked by the Task, and ask the promise to end if nobody else wants it; else only leave it.
+        """Be cancelled by the Task: cancel the promise if it has no other consumer; otherwise only leave it.
 
         The Tasks below are asked at once, a promise in the next turn. True: the Task will be woken.
         """
@@ -698,10 +698,10 @@ class Wait:
             self.promise.forget(self)
             self.promise.loop.push(self.told)
         elif self.promise.cancel(but_not=asked):
-            self.error = None  # what comes of the request is for this Task
+            self.error = None  # the Task gets the effect of the request
 
     def is_the_last(self) -> bool:
-        """Return whether nobody else wants the promise."""
+        """Return whether the promise has no other consumer."""
         return self.promise.consumers == [self]
 
 
@@ -716,7 +716,7 @@ class Member:
 
     def __init__(self, group: "Group", promise: Promise, kind: str, index: int) -> None:
         self.group, self.promise, self.kind, self.index = group, promise, kind, index
-        # Whether the group has asked it to end.
+        # Whether the group has cancelled it.
         self.is_asked = False
 
     def told(self) -> None:
@@ -731,12 +731,12 @@ class Member:
         self.group.members.remove(self)
 
     def is_wanted_alone(self) -> bool:
-        """Return whether nobody else wants it."""
+        """Return whether it has no other consumer."""
         return self.kind == "ours" or (self.kind == "caller's" and self.promise.consumers == [self])
 
 
 class Group:
-    """What a combined promise hangs on."""
+    """The upstream of a combined promise."""
 
     def __init__(self, promise: Promise, kind: str, count: int, losers: str | None, total: int) -> None:
         self.promise, self.kind, self.count, self.losers, self.total = promise, kind, count, losers, total
@@ -769,14 +769,14 @@ class Group:
         self.look()
 
     def came_late(self, member: Member) -> None:
-        """Hear of the end of one after the answer: a failure is quiet, unless it is the answer to a request of ours.
+        """Handle one that ends after the result: a failure is silent, unless it is the effect of our own cancellation.
 
         A promise of the caller's that was asked speaks for itself.
         """
         promise = member.promise
         if promise.outcome.state != REJECTED:
             return
-        # Where a Task was asked by others, nobody can tell whether it has failed because of that.
+        # If others cancelled a Task, it is unknown whether it failed because of that.
         if not (member.is_asked or promise.was_asked):
             promise.handle()
         elif member.kind == "ours" or (member.kind == "outside" and member.is_asked):
@@ -804,7 +804,7 @@ class Group:
         self.ask(but_not)
 
     def ask(self, but_not: tuple[Task, ...]) -> None:
-        """Ask all that are left to end, each once."""
+        """Cancel all that are left, each once."""
         for promise in dict.fromkeys(member.promise for member in self.members):
             promise.cancel(but_not=but_not)
         for member in self.members:
@@ -841,7 +841,7 @@ class Group:
         return None
 
     def end_if_over(self) -> None:
-        """Settle with the answer, once all that was stopped has ended."""
+        """Settle with the result, once everything cancelled has ended."""
         if self.answer is not None and not self.members:
             self.close()
         if self.answer is not None and not self.members and self.promise.source is self:
@@ -854,7 +854,7 @@ class Group:
         return [member.promise for member in self.members if member.is_wanted_alone()]
 
     def stop(self, but_not: tuple[Task, ...]) -> bool:
-        """Withdraw from every input; tell whether there is an end to wait for."""
+        """Withdraw from every input; return whether there is something to wait for."""
         self.answer = failed(CancelledError())
         for member in [*self.members]:
             if not member.is_wanted_alone():
@@ -875,7 +875,7 @@ class Group:
 
 
 class Arrival:
-    """What an iterator waits for; a request to end that comes to it means to leave early."""
+    """What an iterator waits for; a cancellation that reaches it means leaving early."""
 
     def __init__(self, group: Any) -> None:
         self.group = group
@@ -896,7 +896,7 @@ class Arrival:
 
 
 class Iterated(Group):
-    """What an iterator over outcomes, as they come, hangs on."""
+    """The upstream of an iterator over outcomes, as they arrive."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -920,7 +920,7 @@ class Iterated(Group):
         return [*dict.fromkeys(member.promise for member in self.members if member.kind in stopped)]
 
     def leave(self, but_not: tuple[Task, ...]) -> bool:
-        """Be left early because of a request to end, of which the iterator tells once all has ended."""
+        """Be left early because of a cancellation, which the iterator raises once everything has ended."""
         self.answer = failed(CancelledError())
         self.let_go_and_stop(but_not)
         if self.waits():
@@ -930,7 +930,7 @@ class Iterated(Group):
         return False
 
     def begin_iterating(self) -> None:
-        """Be told that the first outcome is asked for."""
+        """Called when the first outcome is requested."""
 
     async def iterate(self) -> AsyncGenerator[Any, None]:
         self.begin_iterating()
@@ -949,7 +949,7 @@ class Iterated(Group):
             return
         if self.promise.loop.has_ring:
             raise left  # the program is given up
-        # No failure that came meanwhile takes the place of a request to end, seen by what closes this or by itself.
+        # No failure in the meantime replaces a cancellation, whether of this or of the code that closes it.
         is_request = isinstance(left, CancelledError) or isinstance(sys.exception(), CancelledError)
         self.conclude(Outcome(FULFILLED, None))
         try:
@@ -963,14 +963,14 @@ class Iterated(Group):
 
 
 class Arrivals(Iterated):
-    """What an iterator over promises, in the order in which they settle, hangs on."""
+    """The upstream of an iterator over promises, in the order in which they settle."""
 
     def __init__(self, promise: Promise, losers: str | None) -> None:
         super().__init__(promise, "all", 1, losers, 0)
 
     def arrived(self, member: Member) -> None:
         self.to_give.append(member)
-        # Until it is given to somebody.
+        # Until it is handed out.
         member.is_handled, member.promise.is_handled = member.promise.is_handled, True
         if not self.members:
             self.conclude(Outcome(FULFILLED, None))
@@ -1210,7 +1210,7 @@ class Model:
         if promise.source is job:
             promise.settle(job.outcome)
         elif job.outcome.state == REJECTED:
-            self.loop.reports.append(job.outcome.value)  # nobody waits any more
+            self.loop.reports.append(job.outcome.value)  # nobody is waiting any more
 
     def start(self, job: Job) -> bool:
         if job.done() or job.running:

@@ -1,4 +1,4 @@
-"""One test, two subjects: a promise and a Task, or a Future; where the two differ, the difference is asserted."""
+"""One test, two subjects: a promise and a Task, or a Future; if the two differ, the difference is asserted."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ def pending(request: pytest.FixtureRequest) -> tuple:
 
 
 class Work:
-    """Work that never ends by itself; notes every request to end, and then does what *ends* does."""
+    """Work that never ends by itself; records every cancellation, and then does what *ends* does."""
 
     def __init__(self, ends: Callable[[], object] | None = None) -> None:
         self.ends = ends

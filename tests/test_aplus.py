@@ -268,7 +268,7 @@ async def test_2_2_6_2_on_rejected_handlers_run_in_the_order_of_their_then(timin
 
 
 async def test_2_2_7_then_returns_a_new_promise(timing) -> None:
-    """then() gives a promise, and never its own."""
+    """then() returns a promise, and never the same one."""
     promise = timing.fulfilled("value")
     child = promise.then()
     await child
@@ -278,7 +278,7 @@ async def test_2_2_7_then_returns_a_new_promise(timing) -> None:
 @pytest.mark.parametrize("end", ["fulfilled", "rejected"])
 @pytest.mark.parametrize("returned", ["a value", "a promise"])
 async def test_2_2_7_1_what_a_handler_returns_resolves_the_child(timing, end, returned) -> None:
-    """Whichever handler ran, what it returns is what the child gives."""
+    """Whichever handler ran, its result is the value of the child."""
     result = object()
 
     def handler(_: object) -> object:
@@ -353,7 +353,7 @@ async def test_2_3_2_3_when_the_other_promise_is_rejected_so_is_this(timing, res
 
 
 class Told(Thenable):
-    """A thenable whose then() does what it was told."""
+    """A thenable with a configurable then()."""
 
     def __init__(self, then: Callable[[Any, Any], object]) -> None:
         self.told = then
@@ -425,7 +425,7 @@ async def test_2_3_3_3_then_is_called_with_two_functions_and_its_own_self(follow
 
 
 async def test_2_3_3_3_then_is_called_in_a_later_turn(follow) -> None:
-    """A thenable is not called while somebody is still handing it over."""
+    """A thenable is not called while it is still being passed on."""
     order = []
 
     def then(resolve: Any, reject: Any) -> None:
@@ -526,7 +526,7 @@ async def test_2_3_3_3_4_2_what_then_raises_before_rejects(follow) -> None:
 
 @pytest.mark.parametrize("then", [None, 5, "text"], ids=repr)
 async def test_2_3_3_4_a_then_that_cannot_be_called_makes_a_value_of_its_owner(follow, then) -> None:
-    """A thenable whose then is no function is a value."""
+    """A thenable whose then is not callable is a value."""
 
     class Odd(Thenable):
         pass

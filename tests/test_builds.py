@@ -77,7 +77,7 @@ def test_every_public_method_has_a_docstring_and_a_signature() -> None:
 
 
 def test_the_class_can_be_subscripted_and_nothing_can_inherit_from_it() -> None:
-    """`Promise[int]` is an annotation at run time, too; a subclass is refused with what to do instead."""
+    """`Promise[int]` is an annotation at run time too; a subclass is refused with what to do instead."""
     assert f"{Promise.__module__}.Promise[int]" == str(Promise[int])
     in_python = r"^Mine cannot subclass Promise: write a function that returns one$"
     in_c = r"^type 'aiopromise._promise.Promise' is not an acceptable base type$"
@@ -114,7 +114,7 @@ async def test_a_traceback_shows_the_line_that_awaits_and_the_line_that_failed()
 
 
 async def test_an_error_of_the_call_shows_the_call() -> None:
-    """What was called wrongly is the last line of the user's code in the traceback."""
+    """The wrong call is the last line of user code in the traceback."""
     with pytest.raises(TypeError) as caught:
         Promise.resolve(1).then(3)  # type: ignore[call-overload]
     frames = traceback.extract_tb(caught.value.__traceback__)
@@ -155,7 +155,7 @@ def test_the_typed_face_is_that_of_a_compiled_build_too(tmp_path: Path) -> None:
 
 @only_compiled
 def test_a_compiled_engine_checks_its_own_types() -> None:
-    """What would corrupt it is refused where it is stored."""
+    """A value that would corrupt it is refused when it is stored."""
 
     async def main() -> None:
         with pytest.raises(TypeError):
@@ -165,6 +165,6 @@ def test_a_compiled_engine_checks_its_own_types() -> None:
 
 
 def test_importing_does_not_need_what_compiles() -> None:
-    """Cython and setuptools are no dependency of either build."""
+    """Neither build depends on Cython or setuptools."""
     program = "import sys; sys.modules.update(dict.fromkeys(['Cython', 'cython', 'setuptools'])); import aiopromise"
     subprocess.run([sys.executable, "-c", program], check=True)

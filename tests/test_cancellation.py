@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("loop_mode")
 
 
 class Work:
-    """Work that never ends by itself; notes every request to end, and then does what *ends* does."""
+    """Work that never ends by itself; records every cancellation, and then does what *ends* does."""
 
     def __init__(self, ends: Callable[[], object] | None = None) -> None:
         self.ends = ends
@@ -373,7 +373,7 @@ async def test_an_awaiter_goes_on_with_what_the_work_made_of_the_request() -> No
 
 
 async def test_an_awaiter_goes_on_with_what_a_handler_made_of_the_request_however_often_it_is_asked() -> None:
-    """Nothing was running: the handler is called, and the Task waits for what it gives."""
+    """Nothing was running: the handler is called, and the Task waits for its result."""
     promise = Promise.with_resolvers().promise.catch(CancelledError, lambda error: error.args)
     task = asyncio.create_task(awaiting(promise))
     await turns()
@@ -554,7 +554,7 @@ async def test_a_finally_that_was_asked_to_end_is_waited_for() -> None:
 
 
 async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed() -> None:
-    """A Task that does not begin at once may never begin: then nothing warns that its coroutine was never awaited."""
+    """A Task that does not start eagerly may never start: then nothing warns that its coroutine was never awaited."""
     loop = asyncio.get_running_loop()
     factory = loop.get_task_factory()
     work = Work()
@@ -571,7 +571,7 @@ async def test_an_effect_that_is_cancelled_before_its_first_step_is_closed() -> 
 
 
 def lazy(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> asyncio.Task:
-    """Make Tasks that begin in a later turn, as all do on Python 3.11."""
+    """Make Tasks that start in a later iteration, as all do on Python 3.11."""
     return asyncio.Task(coroutine, loop=loop)
 
 
@@ -595,7 +595,7 @@ GIVEN = {
 
 @pytest.fixture(params=["the loop's own Tasks", "Tasks that begin later"])
 async def begins(request: pytest.FixtureRequest, loop_mode: str) -> None:
-    """Run the test with the Tasks that the loop makes, and with those of a factory that begins none at once."""
+    """Run the test with the Tasks that the loop makes, and with a factory whose Tasks are not eager."""
     if request.param == "Tasks that begin later":
         asyncio.get_running_loop().set_task_factory(lazy)
 
@@ -604,7 +604,7 @@ async def begins(request: pytest.FixtureRequest, loop_mode: str) -> None:
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 @pytest.mark.parametrize("link", ANSWERS.values(), ids=ANSWERS)
 async def test_a_cleanup_that_is_asked_to_end_before_its_first_step_begins(link, given) -> None:
-    """The request is delivered where its first step has led to, once, as one that came a turn later."""
+    """The request reaches whatever its first step led to, once, like one that came an iteration later."""
     work = Work()
     promise = link(Promise.with_resolvers().promise, lambda: given(work))
     promise.cancel("first")
@@ -825,7 +825,7 @@ async def test_a_catch_recovers_from_a_request_that_came_while_it_was_due() -> N
 
 
 async def test_a_request_that_comes_after_the_work_has_ended_is_too_late_for_its_promise() -> None:
-    """The outcome is kept and cancel() says False, also where the promise has not yet heard of it."""
+    """The outcome is kept and cancel() returns False, even if the promise has not been notified yet."""
     future = asyncio.get_running_loop().create_future()
     promise = Promise(future)
     future.set_result("done")
@@ -873,7 +873,7 @@ async def test_an_outcome_that_is_there_is_the_outcome_whatever_the_time() -> No
 
 
 async def test_an_outcome_that_comes_in_the_turn_in_which_the_time_is_up_is_too_late() -> None:
-    """As it is for `asyncio.timeout`, whose Task has been asked to end by then."""
+    """Like `asyncio.timeout`, whose Task has been cancelled by then."""
 
     async def by_asyncio(promise: Promise) -> object:
         async with asyncio.timeout(0):
@@ -892,7 +892,7 @@ FALLBACKS = pytest.mark.parametrize("fallback", [{}, {"fallback": "too late"}], 
 
 @FALLBACKS
 async def test_a_task_that_is_cancelled_while_the_work_cleans_up_after_its_time_is_cancelled(fallback) -> None:
-    """A loop that tries again must hear of it, or it goes on for ever."""
+    """A retry loop must see it, or it continues forever."""
     work = Cleanup()
 
     async def try_again() -> None:
@@ -947,7 +947,7 @@ class TestARequestThatComesThroughALimit:
 
 
 async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_no_timeout() -> None:
-    """It is left for the coroutine, which nobody can ask before its first step is over."""
+    """It is stored for the coroutine, which cannot be cancelled before its first step is over."""
     work = Cleanup()
 
     async def handler(_: object) -> None:
@@ -963,7 +963,7 @@ async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_no
 
 
 async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_others() -> None:
-    """The Task only withdraws, for in that very turn somebody else has come who wants the outcome."""
+    """The Task only withdraws, as in that very iteration another consumer has appeared."""
     promise = Promise.with_resolvers().promise
     limited = promise.timeout(0.01)
     task = asyncio.create_task(awaiting(limited))
@@ -975,7 +975,7 @@ async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_othe
 
 
 async def test_a_timeout_whose_awaiter_is_cancelled_before_it_comes_is_not_reported(reports) -> None:
-    """The work has ended, and the Task is asked before the time limit hears of that."""
+    """The work has ended, and the Task is cancelled before the time limit is notified."""
     tasks: list[asyncio.Task] = []
 
     async def work() -> None:
@@ -1018,7 +1018,7 @@ async def test_a_cancelled_error_that_is_a_value_is_no_request() -> None:
 
 
 async def test_a_task_that_has_ignored_a_cancellation_times_out_as_any_other() -> None:
-    """`Task.cancelling()` tells of it for ever, but nobody asks for the end now."""
+    """`Task.cancelling()` counts it forever, but nothing is cancelled now."""
 
     async def poll() -> None:
         asyncio.current_task().cancel()
@@ -1093,7 +1093,7 @@ async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
 
 
 async def test_a_time_limit_that_the_loop_refuses_leaves_nothing_behind(reports) -> None:
-    """In debug mode it refuses another thread; what was begun for the limit ends without a word."""
+    """In debug mode it refuses another thread; what was started for the limit ends silently."""
     promise, resolve, _ = Promise.with_resolvers()
     asyncio.get_running_loop().set_debug(True)
     with pytest.raises(RuntimeError):
@@ -1301,7 +1301,7 @@ def test_the_end_of_the_loop_awaits_finally_callbacks_whatever_came_of_the_reque
 
 @pytest.mark.parametrize("begin", PENDING.values(), ids=PENDING)
 def test_the_end_of_the_loop_awaits_the_handlers_for_its_cancellation(run, begin) -> None:
-    """A catch() for it is begun because of the end, and is not interrupted by that."""
+    """A catch() for it is called because of the shutdown, and is not interrupted by it."""
     log: list[str] = []
     held: list[Promise] = []
 
@@ -1314,7 +1314,7 @@ def test_the_end_of_the_loop_awaits_the_handlers_for_its_cancellation(run, begin
 
 
 def _job(work: Coroutine) -> asyncio.Future:
-    """Return a Future that is no Task, and that the work settles."""
+    """Return a Future that is not a Task, and that the work settles."""
     future = asyncio.get_running_loop().create_future()
     Promise(work).finally_(lambda: future.set_result(None))
     return future
@@ -1525,7 +1525,7 @@ async def test_cancelling_is_quiet(scene, reports) -> None:
 
 
 def test_at_the_end_of_the_loop_work_that_is_awaited_is_cancelled_once() -> None:
-    """asyncio cancels the Task that awaits and the Task of the work: the cleanup of the work hears of it once."""
+    """asyncio cancels the Task that awaits and the Task of the work: the work's cleanup is interrupted only once."""
     ended: list[int] = []
 
     async def work(number: int) -> None:
@@ -1541,7 +1541,7 @@ def test_at_the_end_of_the_loop_work_that_is_awaited_is_cancelled_once() -> None
     tasks = []
 
     async def main() -> None:
-        # Many, for the order in which asyncio cancels them is that of a set.
+        # Many, as asyncio cancels them in the order of a set.
         tasks.extend(asyncio.create_task(wait_for(Promise(work(number)))) for number in range(20))
         await turns()
 

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.usefixtures("loop_mode")
 
 
 class Story:
-    """Steps that tell when they start and end, and are there to be looked at afterwards."""
+    """Steps that print when they start and end, and can be inspected afterwards."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
         self.steps: list[Coroutine] = []
 
     def step(self, value: Any, pause: Awaitable | None = None) -> Coroutine:
-        """Return a step that waits for *pause*, and gives *value*, or raises it if it is an exception."""
+        """Return a step that waits for *pause*, and returns *value*, or raises it if it is an exception."""
         self.steps.append(self._step(value, pause))
         return self.steps[-1]
 
@@ -59,7 +59,7 @@ async def give(value: Any) -> Any:
     return value
 
 
-# --------------------------------------------------------------- what it gives
+# --------------------------------------------------------------- its result
 
 
 async def test_nothing_runs_before_the_chain_is_awaited(story: Story) -> None:
@@ -98,7 +98,7 @@ async def test_the_results_are_a_list_of_the_shape_of_the_steps(make: Callable, 
 
 @pytest.mark.parametrize("form", [lambda *steps: chain(chain(*steps)), lambda *steps: chain([*steps])])
 async def test_an_awaitable_may_stand_in_a_chain_twice(form: Callable) -> None:
-    """What can be awaited twice gives its value twice."""
+    """An awaitable that can be awaited twice returns its value twice."""
     promise = Promise(give(1))
     assert [[1, 1]] == await form(promise, promise)
 
@@ -176,7 +176,7 @@ async def give_what_it_gives(awaitable: Awaitable) -> Any:
 
 @pytest.mark.parametrize("turns_between", [0, 10])
 async def test_a_chain_is_started_once(turns_between: int) -> None:
-    """A second `then` is refused, at the call or by rejecting; the first goes on."""
+    """A second `then` is refused, at the call or by rejecting; the first one continues."""
     event = asyncio.Event()
     lazy = chain(event.wait(), give(2))
     first = lazy.then(len)
@@ -500,7 +500,7 @@ async def test_a_chain_that_is_nested_deep_fails_and_is_cancelled_without_recurs
 
 
 async def test_a_chain_that_is_a_step_of_another_belongs_to_that() -> None:
-    """Whoever awaits it once more is told, whether its turn has come or not."""
+    """Awaiting it again raises, whether it has been reached or not."""
     inner = chain(give(1), asyncio.sleep(0))
     running = asyncio.create_task(chain(inner, give(2)))
     await asyncio.sleep(0)
@@ -513,7 +513,7 @@ async def test_a_chain_that_is_a_step_of_another_belongs_to_that() -> None:
 
 
 async def test_then_catch_and_finally_start_the_chain(story: Story) -> None:
-    """Nobody needs to await: the chain runs, and the promise is for what the handler makes of its list."""
+    """No await is needed: the chain runs, and the promise is for the handler's result for its list."""
     error = LookupError("gone")
     promises = [
         chain(story.step(1), [story.step(2)]).then(lambda results: ("then", results)),
@@ -602,6 +602,6 @@ async def test_pipes_are_functions_among_others() -> None:
 
 @pytest.mark.parametrize("functions", [(), (5,), (double, None)], ids=repr)
 async def test_pipe_needs_functions(functions: tuple) -> None:
-    """None at all, or what is none, is a `TypeError` where the pipe is made."""
+    """No functions, or a non-function, is a `TypeError` when the pipe is made."""
     with pytest.raises(TypeError, match=r"^pipe\(\) needs "):
         pipe(*functions)

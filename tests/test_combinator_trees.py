@@ -213,7 +213,7 @@ class Awaited:
 
 async def rest() -> None:
     """Wait until the loop has nothing more to do."""
-    while asyncio.get_running_loop()._ready:  # noqa: ASYNC110, for there is nothing that would tell
+    while asyncio.get_running_loop()._ready:  # noqa: ASYNC110, as there is no event for it
         await asyncio.sleep(0)
 
 
@@ -225,7 +225,7 @@ async def run(program: Program, build: Callable[[World, Part], Any], world: Worl
     for kept in (world.made, world.finish, world.clean):
         kept.clear()
     for error in world.errors.values():
-        error.__traceback__ = error.__context__ = None  # where the frames are, there are Tasks
+        error.__traceback__ = error.__context__ = None  # the frames keep Tasks
     await rest()
     gc.collect()
     assert {asyncio.current_task()} == asyncio.all_tasks()
@@ -243,13 +243,13 @@ async def _play(program: Program, build: Callable[[World, Part], Any], world: Wo
         for world.step, (event, name) in enumerate(program.events, 1):
             if event != "cancel":
                 getattr(world, event)[name].set()
-            elif not held[name].done():  # else a Task forgets that nobody took its exception
+            elif not held[name].done():  # else a Task forgets that its exception was not retrieved
                 held[name].cancel()
             await rest()
         assert all(watcher.done() for watcher in watchers.values())
     finally:
         for event in (*world.finish.values(), *world.clean.values()):
-            event.set()  # also where the test has failed, so that it ends
+            event.set()  # also if the test failed, so that it ends
 
 
 # -------------------------------------------------------------------------------------------------------- with promises
@@ -371,7 +371,7 @@ class Thing:
             self.future.cancel()
 
     def hush(self) -> None:
-        """Let nobody hear of its failure, now or later; a Task of the caller's tells of a later one by itself."""
+        """Report no failure of it, now or later; a caller's Task reports a later one itself."""
         if self.done():
             reason_of(self.future)
         elif self.owner != "caller":
@@ -472,7 +472,7 @@ class Combination:
         self._ask()
 
     def _ask(self) -> None:
-        """Ask those that are left to end; what one of them raises in answer to that is reported."""
+        """Cancel those that are left; an exception raised in response is reported."""
         for thing in set(self.waiting.values()):
             if thing.done():
                 thing.hush()
@@ -490,7 +490,7 @@ class Combination:
             thing.consumers.discard(self)
 
     def _look(self, index: int) -> list | None:
-        """Return the answer in a list if there is one now, or set the failure."""
+        """Return the result in a list if there is one now, or set the failure."""
         return getattr(self, f"_{self.node.kind}")(self.outcomes[index])
 
     def _values(self) -> list:

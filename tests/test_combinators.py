@@ -1,4 +1,4 @@
-"""Many promises, one answer: what each combinator gives, what it stops, what it leaves alone, and what it says."""
+"""Many promises, one result: what each combinator returns, what it cancels, what it keeps running, and what it says."""
 
 import asyncio
 import concurrent.futures
@@ -174,7 +174,7 @@ def never() -> Promise:
     return Promise.with_resolvers().promise
 
 
-# ------------------------------------------------------------------------------------------------------ what each gives
+# ---------------------------------------------------------------------------------------------------- what each returns
 
 EMPTY = {
     "any": "ValueError('Promise.any() needs at least one awaitable, or nothing could fulfil it')",
@@ -197,7 +197,7 @@ def failed(count: int, *errors: str) -> str:
 
 V, E, K, C = "v", "ValueError('no')", "KeyError('lost')", "CancelledError()"
 
-# The elements, and what each combinator gives for them: all, all_settled, any, race, some(1), all_keyed, as_completed.
+# The elements, and the result of each combinator: all, all_settled, any, race, some(1), all_keyed, as_completed.
 ROWS: dict[str, tuple[Callable[[], list], tuple]] = {
     "nothing": (list, ([], [], EMPTY["any"], EMPTY["race"], EMPTY["some"], {}, [])),
     "one value": (lambda: [later(value)], ([V], [Fulfilled(V)], V, V, [V], {0: V}, [(0, V)])),
@@ -551,14 +551,14 @@ BAD_COUNTS: list[tuple[Any, tuple]] = [
 
 
 class Two:
-    """A whole number that is no int, as those of numpy are."""
+    """An integer that is not an int, like those of NumPy."""
 
     def __index__(self) -> int:
         return 2
 
 
 class Unknown:
-    """A number that cannot be told."""
+    """An object whose __index__ raises."""
 
     def __index__(self) -> int:
         return 1 // 0
@@ -678,7 +678,7 @@ async def test_an_instance_has_no_combinators() -> None:
 
 
 class Work:
-    """A coroutine function whose work ends when it is told to; notes when it is asked to end, and when it ends."""
+    """A coroutine function whose work ends on demand; records when it is cancelled, and when it ends."""
 
     def __init__(self, cleanup: Callable[["Work"], Awaitable] | None = None) -> None:
         self.cleanup = cleanup
@@ -702,7 +702,7 @@ class Work:
 
     @staticmethod
     def slow() -> "Work":
-        """Return work whose cleanup waits until it is told that it is clean."""
+        """Return work whose cleanup waits for an event."""
         return Work(Work.clean)
 
     async def clean(self) -> None:
@@ -769,7 +769,7 @@ async def test_losers_can_be_cancelled_all_of_them(combine) -> None:
     works = [Work.slow() for _ in range(3)]
     plain_future = asyncio.get_running_loop().create_future()
     losers = [works[0](), Promise(works[1]()), asyncio.create_task(works[2]()), plain_future, never()]
-    wanted = losers[1].then(repr)  # somebody else's wish does not count
+    wanted = losers[1].then(repr)  # another consumer does not count
     combined = combine([*losers, with_resolvers(winning(combine))], losers="cancel")
     await turns()
     assert ([["asked"]] * 3, False) == ([work.log for work in works], combined.done())
@@ -847,7 +847,7 @@ async def test_what_a_stopped_coroutine_raises_is_reported_and_not_announced(rep
     ids=["a promise", "a promise that is cancelled", "a promise that is kept", "a Task"],
 )
 async def test_a_second_failure_is_quiet_but_of_what_was_stopped(held, losers, untaken, reports) -> None:
-    """A promise that was stopped tells where nobody takes its failure; a Task is asyncio's, which tells likewise."""
+    """A cancelled promise reports an unhandled failure; a Task belongs to asyncio, which does the same."""
     for taken in (True, False):
         fails, work = asyncio.Event(), Work(fails_in_cleanup)
         second = held(_fails_when(fails) if losers is None else work())
@@ -880,7 +880,7 @@ async def test_of_two_failures_in_the_same_turn_the_second_is_quiet(reports) -> 
 
 
 async def test_a_future_that_fails_in_the_turn_of_the_answer_is_quiet(reports) -> None:
-    """As one that was handed to `asyncio.gather` is."""
+    """Like one passed to `asyncio.gather`."""
     first, second = [asyncio.get_running_loop().create_future() for _ in range(2)]
     race = Promise.race(first, second)
     first.set_result("v")
@@ -894,7 +894,7 @@ async def test_a_future_that_fails_in_the_turn_of_the_answer_is_quiet(reports) -
 
 @each_combinator
 async def test_a_combinator_answers_for_the_failures_that_it_gave(combine, reports) -> None:
-    """The elements are handled then; and so is the answer, once it was awaited."""
+    """The elements are handled then; and so is the result, once it has been awaited."""
     elements = [Promise.try_(NO), later(NO)]
     await outcome(combine(elements[:1]))
     await outcome(combine(elements[1:]))
@@ -1067,7 +1067,7 @@ async def test_a_time_limit_that_passes_while_the_losers_end_is_passed() -> None
 @each_of(DECIDED_EARLY)
 @pytest.mark.parametrize("as_task", [True, False], ids=["its Task", "itself"])
 async def test_a_request_is_not_lost_while_the_losers_end(combine, as_task) -> None:
-    """The answer is there, but what was asked to end does not go on with it."""
+    """The result is known, but the cancelled Task does not continue with it."""
     work = Work.slow()
     combined = combine([work(), with_resolvers(winning(combine))])
     task = asyncio.create_task(outcome_of_await(lambda _: combined, [])) if as_task else combined
@@ -1111,7 +1111,7 @@ async def test_a_loop_over_races_ends_when_it_is_cancelled() -> None:
 
 
 async def test_a_coroutine_that_somebody_else_has_asked_to_end_is_asked_again() -> None:
-    """As by a TaskGroup: only where all Tasks have been asked, as at the end of asyncio.run(), is once enough."""
+    """As by a TaskGroup: once is enough only if all Tasks have been cancelled, as at the end of asyncio.run()."""
     works = [Work(), Work.slow()]
     combined = Promise.race(*[work() for work in works])
     await turns()
@@ -1293,7 +1293,7 @@ async def test_what_iterating_raises_comes_after_what_was_taken_has_ended() -> N
 
 
 async def test_leaving_as_completed_does_not_hide_what_iterating_has_raised() -> None:
-    """Whoever leaves without a look at the pairs is told by that."""
+    """Leaving without looking at the pairs raises it."""
     work = Work.slow()
     work.cleaned.set()
     pairs = Promise.as_completed(fails_in_next([work()], ValueError("no")))
@@ -1486,7 +1486,7 @@ def test_an_outcome_has_one_content(kind) -> None:
 
 
 async def test_a_race_of_futures_that_are_done_goes_to_the_first() -> None:
-    """Nothing is left on the others, which have nothing to tell any more."""
+    """No callback is left on the others."""
     futures = [asyncio.get_running_loop().create_future() for _ in range(3)]
     for number, future in enumerate(futures):
         future.set_result(number)

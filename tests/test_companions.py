@@ -115,7 +115,7 @@ async def test_a_call_that_fails_to_the_last_rejects_with_its_last_failure(retry
 @both_libraries
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="inspect cannot be told what is a coroutine function")
 async def test_a_promisified_function_is_retried_as_any_other(retry: Callable) -> None:
-    """A decorator above it knows that it has to await what it gives."""
+    """A decorator above it knows that it has to await the result."""
     flaky = Flaky(failures=2)
 
     @retry
@@ -128,7 +128,7 @@ async def test_a_promisified_function_is_retried_as_any_other(retry: Callable) -
 
 @both_libraries
 async def test_cancelling_ends_the_retries(retry: Callable) -> None:
-    """A cancellation is no failure to try again after."""
+    """A cancellation is not retried."""
     started = asyncio.Event()
     calls: list[int] = []
 
@@ -149,7 +149,7 @@ async def test_cancelling_ends_the_retries(retry: Callable) -> None:
 
 
 async def test_a_rate_limit_holds_for_calls_that_a_map_makes() -> None:
-    """So many calls in so much time, whatever the limit of what runs at once."""
+    """A rate limit, whatever the limit on concurrency."""
     loop, times = asyncio.get_running_loop(), []
     limiter = aiolimiter.AsyncLimiter(2, 0.1)
 
@@ -159,7 +159,7 @@ async def test_a_rate_limit_holds_for_calls_that_a_map_makes() -> None:
             return await double(number)
 
     assert [0, 2, 4, 6, 8] == await Promise.map(range(5), limited, concurrency=4)
-    assert times[4] - times[0] >= 0.14  # two at once, and then one every 0.05 seconds
+    assert times[4] - times[0] >= 0.14  # two immediately, and then one every 0.05 seconds
     assert times[1] - times[0] < 0.05
 
 
@@ -192,7 +192,7 @@ async def wait_for(promise: Promise[Any]) -> Any:
 
 @pytest.fixture
 def tornado_takes_promises() -> Any:
-    """As the documentation says: Tornado is told once how a promise is awaited."""
+    """As documented: Tornado is taught once how a promise is awaited."""
     convert = tornado.gen.convert_yielded
     convert.register(Promise, lambda promise: asyncio.create_task(wait_for(promise)))
     yield

@@ -115,7 +115,7 @@ FUNCTIONS: dict[str, Callable[[int], Any]] = {
 
 
 class Calls:
-    """A function whose calls wait until they are told to end, and what became of them."""
+    """A function whose calls wait until they are settled, and what became of them."""
 
     def __init__(self, cleanup: int = 3) -> None:
         self.cleanup = cleanup
@@ -178,7 +178,7 @@ async def test_map_gives_the_results_in_the_order_of_items_of_every_kind(items: 
 
 @items_of_every_kind
 async def test_filter_reduce_and_each_take_items_of_every_kind(items: Any) -> None:
-    """The kin of `map` read items as it does."""
+    """`filter`, `each` and the like read items as `map` does."""
     seen: list[int] = []
     assert [2, 0] == await Promise.filter(items(), lambda number: number % 2 == 0)
     assert "a210" == await Promise.reduce(items(), lambda total, number: f"{total}{number}", "a")
@@ -322,7 +322,7 @@ async def test_results_that_nobody_took_count_against_the_limit() -> None:
 
 
 async def test_calls_start_in_the_order_of_the_items() -> None:
-    """Whatever ends first, the next to begin is the next item."""
+    """Whatever ends first, the next call is for the next item."""
     calls, started = Calls(), []
 
     def note(item: int) -> Awaitable:
@@ -714,7 +714,7 @@ async def test_a_call_that_is_cancelled_by_somebody_cancels_the_whole() -> None:
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_a_generator_may_cancel_the_promise_that_reads_it(kind: str, reports: list) -> None:
-    """The item that it gives then is not used, and it is closed as soon as it can be."""
+    """The item that it yields then is not used, and it is closed as soon as possible."""
     events: list[str] = []
 
     def items() -> Iterator[int]:
@@ -752,7 +752,7 @@ async def test_leaving_the_loop_over_the_results_stops_the_rest(kind: Any) -> No
 
 
 async def test_leaving_the_loop_without_closing_it_stops_the_rest_soon() -> None:
-    """The loop closes an async iterator that nobody holds any more."""
+    """The loop closes an async iterator that is no longer referenced."""
     calls = Calls()
     started: list[int] = []
 
@@ -894,7 +894,7 @@ def test_the_end_of_the_loop_in_the_middle_of_a_next_item() -> None:
 
 
 def test_the_end_of_the_loop_while_results_wait_to_be_taken() -> None:
-    """A stream that was begun, and is held by somebody, ends with the loop."""
+    """A started stream that is still referenced ends with the loop."""
     calls = Calls()
 
     async def main() -> None:
@@ -953,7 +953,7 @@ async def test_what_is_finished_leaves_nothing_for_the_cycle_collector(scene: Ca
     ids=["range", "sync", "async"],
 )
 async def test_on_progress_is_told_how_many_are_done_and_how_many_there_are(run: Any, items: Any, total: Any) -> None:
-    """The total is None where the items have no length."""
+    """The total is None if the items have no length."""
     seen: list[tuple] = []
     await run(items(), double_later, concurrency=2, on_progress=lambda *numbers: seen.append(numbers))
     assert [(1, total), (2, total), (3, total)] == seen
@@ -1017,7 +1017,7 @@ asked: list[str] = []
 
 
 async def test_neither_the_function_nor_the_items_are_asked_for_a_name() -> None:
-    """Nor for whose method it is: that would run code of the user's."""
+    """Nor whose method it is: that would run user code."""
     asked.clear()
     promise = Promise.map(Private(), Private())
     assert "<Promise pending, following Promise.map(Private)>" == repr(promise)
@@ -1139,7 +1139,7 @@ class Recorded:
 
 
 class Whole:
-    """A whole number that is no int, as those of numpy are."""
+    """An integer that is not an int, like those of NumPy."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -1149,7 +1149,7 @@ class Whole:
 
 
 class Unknown:
-    """A number that cannot be told."""
+    """An object whose __index__ raises."""
 
     def __index__(self) -> int:
         return 1 // 0

@@ -46,7 +46,7 @@ def test_a_broken_engine_is_caught_at_its_clause(run, engine, pattern, clause):
 
 
 def test_an_engine_that_dies_is_an_error(run):
-    """A crash of the library's process is told as such."""
+    """A crash of the library's process is reported as such."""
     with pytest.raises(runner.ConformanceError) as caught:
         run(engine="dying")
     assert "engine.py ended with status 1" == str(caught.value)
@@ -76,7 +76,7 @@ def test_what_is_missing_is_said(tmp_path, installed, named):
 
 
 def test_nothing_is_missing_where_both_are_there(tmp_path):
-    """With node and npm on PATH there is no reason to skip."""
+    """With node and npm on PATH nothing is skipped."""
     script(tmp_path / "node", "exit 0")
     script(tmp_path / "npm", "exit 0")
     assert "" == runner.missing_tools(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Where a failure comes from: what debug mode adds to its traceback, and to the report when nobody took it."""
+"""Where a failure comes from: what debug mode adds to its traceback, and to the report if it is unhandled."""
 
 import asyncio
 import compileall
@@ -25,7 +25,7 @@ from helpers import turns
 async def debug() -> None:
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
-    loop.slow_callback_duration = 60  # a slow machine is no finding
+    loop.slow_callback_duration = 60  # slow machines are not a finding
 
 
 def parse(*_: object) -> NoReturn:
@@ -115,13 +115,13 @@ async def test_the_traceback_names_the_link_that_failed(call: str, link: Callabl
 
 @pytest.mark.parametrize(("call", "link"), LINKS)
 async def test_there_is_no_note_outside_of_debug_mode(call: str, link: Callable) -> None:
-    """Nobody pays for what nobody has asked for."""
+    """No cost without instruments."""
     assert [] == notes_of(await reason_of(link()))
 
 
 @pytest.mark.usefixtures("debug")
 async def test_a_link_that_a_rejection_passes_is_not_named() -> None:
-    """Neither those whose handler is not called, nor those whose handler gives the outcome back as it came."""
+    """Neither those whose handler is not called, nor those whose handler passes the outcome on."""
     passed = one().then(parse).then(print).catch(OSError, print).finally_(int).tap(print).tap_catch(str)
     error = await reason_of(Promise.all(passed.timeout(5).timeout(None).shield()))
     assert ["in .then(parse)"] == links_of(error)
@@ -176,7 +176,7 @@ async def test_an_exception_that_is_raised_a_hundred_times_has_one_note_of_each_
 
 @pytest.mark.usefixtures("debug")
 async def test_a_cancellation_bears_no_note() -> None:
-    """It is no failure."""
+    """It is not a failure."""
 
     async def give_up(_: object) -> NoReturn:
         raise CancelledError
@@ -185,7 +185,7 @@ async def test_a_cancellation_bears_no_note() -> None:
 
 
 class OwnMeaning(Exception):
-    """Has a method of its own that is called like that of Python."""
+    """Has its own method of the same name as Python's."""
 
     def add_note(self, pitch: int, length: int) -> None:
         raise AssertionError("nobody has asked for music")
@@ -198,7 +198,7 @@ class Unnotable(Exception):
 
 
 class Guarded(Exception):
-    """Does not let anybody look."""
+    """Does not allow inspection."""
 
     @property
     def __notes__(self) -> NoReturn:
@@ -258,12 +258,12 @@ async def test_a_handler_that_fails_too_late_is_named_in_the_report(reports: lis
     assert [["in .then(cancel)"]] == [links_of(report["exception"]) for report in reports]
 
 
-# ------------------------------------------------------- the report of a rejection that nobody handled
+# ------------------------------------------------------- the report of an unhandled rejection
 
 
 @pytest.mark.usefixtures("debug")
 async def test_a_report_shows_where_the_chain_begins_and_each_link_was_attached(reports: list[dict]) -> None:
-    """From top to bottom; the last one is the promise that nobody handled."""
+    """From top to bottom; the last one is the unhandled promise."""
     links: list[Callable[[Any], Promise]] = [
         lambda _: one(),
         lambda promise: promise.then(parse),
@@ -295,7 +295,7 @@ async def test_a_report_of_a_promise_without_links_shows_where_it_was_made(repor
 @pytest.mark.usefixtures("debug")
 async def test_asyncio_prints_a_line_for_each_link(caplog: pytest.LogCaptureFixture) -> None:
     """Its own handler makes a readable report of it."""
-    asyncio.get_running_loop().set_exception_handler(None)  # a runner may have one of its own
+    asyncio.get_running_loop().set_exception_handler(None)  # a runner may have its own
     with caplog.at_level(logging.ERROR, "asyncio"):
         links: list[Callable] = [lambda: one().then(parse)]
         links[0]()
@@ -354,7 +354,7 @@ async def test_debug_mode_may_be_switched_on_in_the_middle_of_a_chain() -> None:
 
 
 async def test_debug_mode_may_begin_in_the_middle_of_a_call_of_map() -> None:
-    """What was asked for before it has no place to tell; nothing fails for that."""
+    """What was awaited before has no location; nothing fails because of that."""
     results = Promise.map(["1", "2"], int)
     asyncio.get_running_loop().set_debug(True)
     assert [1, 2] == await results
@@ -376,7 +376,7 @@ asyncio.run(main(), debug=True)
 
 @pytest.mark.parametrize("where", ["", "elsewhere"], ids=["sourceless", "frozen"])
 def test_the_traceback_names_the_link_where_the_library_was_installed_without_its_source(tmp_path, where) -> None:
-    """Its frames are known by their module: there is no file of the name that they bear."""
+    """Its frames are recognized by their module, as their file names do not exist."""
     package = tmp_path / "aiopromise"
     shutil.copytree(Path(aiopromise.__file__).parent, package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     compileall.compile_dir(package, ddir=where or None, quiet=1, legacy=True)

@@ -74,7 +74,7 @@ def processes() -> Iterator[Executor]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Executor]:
-    """Run a Dask cluster of one worker process on this machine, which gives a call up that has killed its worker."""
+    """Run a Dask cluster of one worker process on this machine, which gives up a call that killed its worker."""
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
@@ -127,13 +127,13 @@ class Jobs:
         return (self.folder / name).with_suffix(".runs").exists()
 
     async def fill(self) -> list[Promise]:
-        """Keep all workers busy, and have as many calls handed out to them as a pool of processes does: one more."""
+        """Keep all workers busy, with as many calls handed to them as a process pool does: one more."""
         promises = [self.submit(f"busy {number}") for number in range(BUSY)]
         await until(lambda: all(map(self.run, self.names[:WORKERS])))
         return promises
 
     async def heard(self) -> None:
-        """Let a cluster or a pool of processes hear of a call or a cancellation; neither tells when it has."""
+        """Give a cluster or a process pool time to see a call or a cancellation; neither shows when it has."""
         if not isinstance(self.executor, ThreadPoolExecutor):
             await asyncio.sleep(0.3)
 
@@ -185,7 +185,7 @@ async def test_map_gives_the_results_of_calls_elsewhere_in_order(executor: Execu
 
 
 async def test_results_from_elsewhere_may_be_taken_as_they_come(executor: Executor) -> None:
-    """`map_unordered()` takes `executor=`, too."""
+    """`map_unordered()` takes `executor=` too."""
     results = Promise.map_unordered(range(5), power, executor=executor, concurrency=2)
     assert [0, 1, 4, 9, 16] == sorted([result async for result in results])
 
@@ -235,7 +235,7 @@ async def test_a_call_that_runs_is_not_waited_for(jobs: Jobs) -> None:
 
 
 class Late:
-    """A job that fails when it is told to."""
+    """A job that fails on demand."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -259,7 +259,7 @@ LATE: dict[str, Callable[[Executor, Late], Promise]] = {
 
 @pytest.mark.parametrize("make", LATE.values(), ids=LATE)
 async def test_a_job_that_fails_after_its_promise_was_cancelled_is_told_to_the_loop(make: Callable) -> None:
-    """To its exception handler: nobody else would hear of it."""
+    """To its exception handler: nothing else would report it."""
     loop = asyncio.get_running_loop()
     told = loop.create_future()
     loop.set_exception_handler(lambda _, report: told.set_result(report))
@@ -289,7 +289,7 @@ async def test_a_job_that_gives_up_after_its_promise_was_cancelled_is_told_to_no
 
 
 def test_a_job_that_fails_after_its_loop_was_closed_is_told_to_the_handler_of_that() -> None:
-    """In the thread of the job, for there is no other."""
+    """In the job's thread, as there is no other."""
     reports: list[dict] = []
     error = ValueError("late")
 
@@ -328,7 +328,7 @@ async def test_a_generator_feeds_an_executor_and_is_closed_when_a_call_fails(exe
 
 
 def test_the_end_of_the_loop_cancels_what_is_queued(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
-    """And does not wait for what runs; what that gives in the end disturbs nobody."""
+    """It does not wait for running jobs, whose results are ignored."""
 
     async def main() -> None:
         kept.extend([*await jobs.fill(), jobs.submit("queued")])
@@ -352,7 +352,7 @@ async def _square_of_three(executor: Executor) -> int:
 
 
 def notes_of(error: BaseException) -> list[str]:
-    """Return those of the library: from Python 3.14 on pickle adds some of its own."""
+    """Return the library's notes: since Python 3.14 pickle adds some too."""
     return [note for note in error.__notes__ if note.startswith("Promise.submit(<")]
 
 
@@ -373,7 +373,7 @@ async def test_what_does_not_pickle_is_named(executor: Executor, fn: Callable, a
 
 @pytest.mark.parametrize("run", [Promise.submit, lambda executor, fn, item: Promise.map([item], fn, executor=executor)])
 async def test_a_function_within_a_function_does_not_pickle(run: Callable, processes: Executor) -> None:
-    """Nor does a lambda; the pool goes on."""
+    """Nor does a lambda; the pool keeps working."""
 
     def local(number: int) -> int:
         return number
@@ -387,7 +387,7 @@ async def test_a_function_within_a_function_does_not_pickle(run: Callable, proce
 
 @pytest.mark.parametrize("fn", [lambda number: number])
 async def test_a_lambda_of_a_module_does_not_pickle(processes: Executor, fn: Callable) -> None:
-    """For it has no name by which another process could import it."""
+    """As it has no name by which another process could import it."""
     with pytest.raises(PicklingError) as caught:
         await Promise.submit(processes, fn, 5)
     assert 1 == len(notes_of(caught.value))
@@ -409,7 +409,7 @@ async def test_an_error_that_has_nothing_to_do_with_pickling_has_no_note(executo
 
 
 async def test_a_process_that_is_killed_is_a_rejection() -> None:
-    """Of the call that killed it, and of all that its pool had to do: nothing hangs."""
+    """The call that killed it, and all others of its pool, fail: nothing hangs."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         async with asyncio.timeout(20):
             assert BrokenProcessPool is await value_or_class(Promise.map(range(3), die, executor=pool, concurrency=1))
@@ -417,7 +417,7 @@ async def test_a_process_that_is_killed_is_a_rejection() -> None:
 
 
 async def test_a_worker_of_a_cluster_that_is_killed_is_a_rejection(cluster: Executor) -> None:
-    """The cluster starts another worker, and goes on."""
+    """The cluster starts another worker, and continues."""
     async with asyncio.timeout(20):
         with pytest.raises(Exception, match="all those workers died") as caught:
             await Promise.map(range(3), die, executor=cluster, concurrency=1)
@@ -443,7 +443,7 @@ class Asynchronous(Executor):
 
 
 class Immediate(Executor):
-    """An executor that gives results in place of futures."""
+    """An executor that returns results instead of futures."""
 
     def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> Any:
         return fn(*args, **kwargs)
@@ -513,7 +513,7 @@ class TestThreads:
             assert [False, False] == [future.cancelled() for future in watched.futures[:2]]
 
     async def test_a_cancelled_map_leaves_nothing_in_the_queue_of_the_executor(self, tmp_path: Path) -> None:
-        """All futures that have not begun are cancelled."""
+        """All futures that have not started are cancelled."""
         with ThreadPoolExecutor(1) as executor:
             watched = Watched(executor)
             mapped = Promise.map([tmp_path / name for name in "abc"], wait_for, executor=watched)
@@ -561,7 +561,7 @@ class TestThreads:
         assert message == str(caught.value)
 
     async def test_coroutines_among_refused_arguments_are_closed(self, threads: Executor) -> None:
-        """They do not warn that nobody awaited them."""
+        """They do not warn that they were never awaited."""
         with pytest.raises(TypeError):
             Promise.submit(threads, work, work(), key=work())
         with pytest.raises(TypeError):

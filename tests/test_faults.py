@@ -76,13 +76,13 @@ def closed() -> Iterator[tuple]:
     ids=["resolve", "reject", "cancel", "Promise.resolve"],
 )
 def test_nothing_can_be_settled_after_its_loop_was_closed(closed, use) -> None:
-    """Whoever tries is told so at once."""
+    """Trying raises immediately."""
     with pytest.raises(RuntimeError, match=r"closed|needs a running event loop"):
         use(*closed[:3])
 
 
 def test_a_promise_whose_loop_was_closed_stays_pending_and_runs_no_cleanup(closed) -> None:
-    """As a Task of that loop: nobody is there to run anything."""
+    """Like a Task of that loop: nothing can run."""
     promise, _, _, link, log = closed
     assert (False, False, []) == (promise.done(), link.done(), log)
 
@@ -161,7 +161,7 @@ def test_a_link_of_a_settled_promise_whose_loop_rests_runs_when_that_does(runnin
 @all_modes
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError(), GeneratorExit(), BaseException()], ids=repr)
 async def test_what_is_no_order_to_stop_rejects(timing, error) -> None:
-    """The reason is the very object, and everything goes on."""
+    """The reason is the very object, and everything continues."""
     promise = timing.fulfilled(1).then(raising(error))
     await asyncio.wait([promise])
     assert (error, 2) == (promise.exception(), await Promise.resolve(2))
@@ -179,11 +179,11 @@ async def test_catch_sees_of_these_what_is_an_exception(error, expected) -> None
     assert expected == await promise.catch(BaseException, lambda _: "passed")
 
 
-# ------------------------------------------------------------------- what does not want to end
+# ------------------------------------------------------------------- work that does not end when cancelled
 
 
 class Stubborn:
-    """Work that ignores so many requests to end."""
+    """Work that ignores a number of cancellations."""
 
     def __init__(self, ignores: int) -> None:
         self.ignores = ignores
@@ -201,7 +201,7 @@ class Stubborn:
 @all_modes
 @pytest.mark.parametrize("ignores", [0, 1, 20])
 async def test_work_that_ignores_its_cancellation_fulfils_when_it_ends(ignores) -> None:
-    """A request is a request: each cancel() is delivered, and what the work gives in the end is the outcome."""
+    """A request is a request: each cancel() is delivered, and whatever the work finally returns is the outcome."""
     work = Stubborn(ignores)
     promise = Promise(work()).then(str.upper)
     for _ in range(ignores + 1):
@@ -263,7 +263,7 @@ async def test_a_storm_of_requests_and_outcomes_settles_everything(reports) -> N
 
 @all_modes
 async def test_sixteen_threads_settle_at_once_and_nothing_is_lost(reports) -> None:
-    """For each promise one thread wins; the handler runs once, on the loop's thread."""
+    """One thread wins each promise; the handler runs once, on the loop's thread."""
     sources = [Promise.with_resolvers() for _ in range(200)]
     main = threading.get_ident()
     tips = [source.promise.then(lambda value: (value, threading.get_ident() == main)) for source in sources]
@@ -302,7 +302,7 @@ COMBINATORS: dict[str, Callable[[Promise], Awaitable]] = {
 
 @pytest.mark.parametrize("combine", COMBINATORS.values(), ids=COMBINATORS)
 def test_a_combinator_rejects_what_is_pending_on_another_loop(combine) -> None:
-    """It could only be told of the outcome from another thread."""
+    """It could only be notified from another thread."""
 
     async def make() -> Promise:
         return Promise.with_resolvers().promise
@@ -427,7 +427,7 @@ async def test_debug_mode_asks_no_value_for_its_repr(reports) -> None:
 
 
 class UnfitError(TypeError):
-    """An error that can hardly be told."""
+    """An error that cannot be shown."""
 
     def __str__(self) -> str:
         raise ZeroDivisionError
@@ -477,7 +477,7 @@ async def test_a_listener_may_raise_anything_and_everybody_else_is_told(reports,
 
 @all_modes
 async def test_a_task_factory_that_forgets_its_task_leaves_nobody_waiting(reports) -> None:
-    """Not even where the coroutine that it has begun refuses to be closed."""
+    """Not even if the coroutine that it started refuses to be closed."""
     loop = asyncio.get_running_loop()
 
     def forgetful(loop: asyncio.AbstractEventLoop, coroutine: Coroutine, **_: object) -> None:
@@ -525,7 +525,7 @@ def test_items_that_stop_the_program_as_they_are_closed_leave_nobody_waiting(err
 
 
 class Uncancellable(asyncio.Future):
-    """A Future of somebody who has made a mistake."""
+    """A user's Future class with a bug."""
 
     def cancel(self, msg: object = None) -> bool:
         raise LookupError("cannot be cancelled")
@@ -546,7 +546,7 @@ def test_a_future_that_cannot_be_cancelled_keeps_no_other_from_its_cleanup_at_th
 
 @pytest.mark.logs
 def test_the_end_of_a_loop_lets_go_of_a_future_that_cannot_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
-    """What its cancel() has raised is reported when nobody has the promise any more, whoever holds the future."""
+    """An exception of its cancel() is reported when the promise is dropped, whoever holds the future."""
     held = []
 
     async def main() -> None:
@@ -565,7 +565,7 @@ def test_the_end_of_a_loop_lets_go_of_a_future_that_cannot_be_cancelled(caplog: 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 async def test_a_forked_child_has_no_loop_and_may_run_one_of_its_own() -> None:
-    """In the child a promise needs a loop of its own; the parent goes on as if nothing had been."""
+    """In the child a promise needs its own loop; the parent is not affected."""
     promise, resolve, _ = Promise.with_resolvers()
     tip = promise.then(str.upper)
     child = os.fork()
@@ -654,7 +654,7 @@ def test_a_rejection_that_nobody_took_is_reported_at_the_exit_of_the_interpreter
 
 @all_modes
 async def test_a_collection_in_the_middle_of_a_drain_disturbs_nothing(reports) -> None:
-    """Not even where what dies is a rejection, whose report begins something new."""
+    """Not even if what dies is a rejection, whose report starts something new."""
     loop = asyncio.get_running_loop()
     more: list[Promise] = []
     loop.set_exception_handler(lambda _, report: more.append(Promise.resolve(report["exception"].args).then(list)))
@@ -696,7 +696,7 @@ NAMED = types.SimpleNamespace(set_name=str)
 @pytest.mark.parametrize("link", ["then", "finally_", "tap", "resolve"])
 @pytest.mark.filterwarnings("ignore:.*Task.*factory:DeprecationWarning")
 async def test_a_task_factory_that_gives_no_task_rejects(link, made) -> None:
-    """The reason says what is wrong; nobody waits for ever, and the coroutine is closed."""
+    """The reason says what is wrong; nothing waits forever, and the coroutine is closed."""
     loop = asyncio.get_running_loop()
     promise, resolve, _ = Promise.with_resolvers()
     loop.set_task_factory(lambda *_, **__: made)
@@ -729,9 +729,9 @@ async def _until(done: Callable[[], bool]) -> None:
 
 
 @all_modes
-@pytest.mark.logs  # asyncio tells of the handler that failed
+@pytest.mark.logs  # asyncio logs the failed handler
 async def test_an_exception_handler_that_fails_stops_nothing() -> None:
-    """asyncio logs its failure; the drain in which it was called goes on."""
+    """asyncio logs its failure; the drain in which it was called continues."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda *_: raising(ZeroDivisionError())())
     promise, resolve, _ = Promise.with_resolvers()
@@ -783,7 +783,7 @@ PLACES: dict[str, Callable[[BaseException], Promise]] = {
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_what_stops_a_program_stops_it_from_wherever_it_is_raised(place, error) -> None:
-    """It leaves the loop, and who waits for the promise is told as well when the loop runs again."""
+    """It propagates out of the loop, and those who wait for the promise get it too, when the loop runs again."""
     held: list[Promise] = []
 
     async def main() -> None:
@@ -798,7 +798,7 @@ def test_what_stops_a_program_stops_it_from_wherever_it_is_raised(place, error) 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 async def test_what_stops_a_program_leaves_the_call_of_try_(error) -> None:
-    """The function is called at once, so there is no loop between it and the line that called."""
+    """The function is called immediately, so there is no loop between it and the caller."""
     with pytest.raises(type(error)):
         Promise.try_(raising(error))
 
@@ -878,7 +878,7 @@ class _Failing(concurrent.futures.Executor):
 @pytest.mark.parametrize("make", ELSEWHERE.values(), ids=ELSEWHERE)
 @pytest.mark.parametrize("links", [0, 2])
 async def test_what_would_stop_a_program_and_has_not_left_the_loop_is_reported(reports, error, make, links) -> None:
-    """Nobody else would hear of it: not where it was only handed on, nor through links."""
+    """Nothing else would report it: neither if it was only passed on, nor through links."""
     promise = make(error)
     for _ in range(links):
         promise = promise.then(print)

@@ -73,7 +73,7 @@ class Deferred(Thenable):
 
 
 class Later:
-    """An awaitable that is no coroutine."""
+    """An awaitable that is not a coroutine."""
 
     def __await__(self):
         return wait_a_little().__await__()
@@ -292,7 +292,7 @@ async def reading() -> AsyncIterator[int]:
 
 
 class Reading:
-    """An async iterator that is no generator."""
+    """An async iterator that is not a generator."""
 
     def __aiter__(self) -> "Reading":
         return self
@@ -306,7 +306,7 @@ SOURCES = {"a generator": (reading, reading.__code__), "an iterator": (Reading, 
 
 @pytest.mark.parametrize(("source", "code"), SOURCES.values(), ids=SOURCES)
 async def test_a_stack_leads_to_the_line_where_the_users_source_waits(source, code, loop_mode) -> None:
-    """The Task of a pool that reads its items is asked by whoever looks for what hangs."""
+    """Someone debugging a hang looks at the Task of a pool that reads its items."""
     promise = Promise.map(source(), str)
     await turns()
     [task] = asyncio.all_tasks() - {asyncio.current_task()}
@@ -318,7 +318,7 @@ async def test_a_stack_leads_to_the_line_where_the_users_source_waits(source, co
 
 @pytest.mark.parametrize("link", ["then", "tap", "finally_"])
 async def test_a_promise_names_its_handler_during_the_first_step_of_that(link, loop_mode) -> None:
-    """The Task may be one that nobody has seen yet."""
+    """The Task may be one that has not been returned yet."""
     seen: list[str] = []
 
     async def look(*arguments: object) -> None:

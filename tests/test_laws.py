@@ -36,7 +36,7 @@ class Reason(Exception):
 
 
 class Grave(BaseException):
-    """An exception that is no Exception."""
+    """An exception that is not an Exception."""
 
 
 async def wait_for(awaitable: Any) -> Any:
@@ -97,7 +97,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
 
 @all_modes
 class TestLaw1FirstResolutionWins:
-    """Resolved is not settled: a promise that was told to follow something follows it."""
+    """Resolved is not settled: a promise resolved to something follows it."""
 
     @pytest.mark.parametrize("kind", [lambda it: it, Promise, wait_for, lambda it: asyncio.create_task(wait_for(it))])
     @pytest.mark.parametrize("second", ["resolve", "reject"])
@@ -157,7 +157,7 @@ def ring_of(count: int) -> list[Promise]:
 
 @all_modes
 class TestLaw2FlatteningIsOneAwait:
-    """A promise gives exactly what ``await`` of the awaitable gives."""
+    """A promise has exactly the outcome of ``await`` of the awaitable."""
 
     @pytest.mark.parametrize("wrap", [done_future, give, lambda value: asyncio.create_task(give(value))])
     @pytest.mark.parametrize(
@@ -193,13 +193,13 @@ class TestLaw2FlatteningIsOneAwait:
         assert inner is await link(Promise(done_future(inner)))
 
     async def test_a_handler_is_called_with_a_value_that_can_be_awaited(self) -> None:
-        """``await p.then(f)`` is ``f(await p)`` there, too."""
+        """``await p.then(f)`` is ``f(await p)`` there too."""
         inner = Promise.resolve("inner")
         assert inner is await Promise(done_future(inner)).then(done_future)
 
     @pytest.mark.parametrize("count", [1, 2, 3, 1000])
     async def test_a_ring_is_rejected(self, count) -> None:
-        """Promises that follow one another in a ring cannot end by themselves: TypeError for all of them."""
+        """Promises that follow one another in a cycle cannot settle by themselves: TypeError for all of them."""
         reasons = [await reason_of(promise) for promise in ring_of(count)]
         assert [TypeError] * count == [type(reason) for reason in reasons]
 
@@ -215,7 +215,7 @@ class TestLaw2FlatteningIsOneAwait:
     )
     @pytest.mark.parametrize("siblings", [0, 3])
     async def test_following_a_promise_that_waits_for_this_one_is_rejected(self, descend, siblings) -> None:
-        """A ring of links and followers is one, too, whoever else waits beside them."""
+        """A cycle of links and followers is one too, whoever else waits for them."""
         promise, resolve, _ = Promise.with_resolvers()
         others = [promise.then() for _ in range(siblings)]
         tip = descend(promise)
@@ -233,7 +233,7 @@ class TestLaw2FlatteningIsOneAwait:
         ids=["itself", "a link of it", "in another gather()"],
     )
     async def test_following_a_gather_of_itself_is_rejected(self, gather, reports) -> None:
-        """A ring that leads through asyncio; whoever awaits the gather() is told as well."""
+        """A cycle through asyncio; awaiting the gather() raises too."""
         promise, resolve, _ = Promise.with_resolvers()
         gathered = gather(promise)
         resolve(gathered)
@@ -253,7 +253,7 @@ class TestLaw2FlatteningIsOneAwait:
 
     @pytest.mark.parametrize("kind", ["an attribute", "a property that raises"])
     async def test_the_attributes_of_a_future_are_its_own_business(self, kind) -> None:
-        """One that happens to be called as something of the library's makes no ring, and is not read."""
+        """An attribute that happens to have the name of one of the library's makes no cycle, and is not read."""
         promise, resolve, _ = Promise.with_resolvers()
         names = ("source", "target", "has_many_sources")
         value = promise if kind == "an attribute" else property(raising(Reason()))
@@ -264,14 +264,14 @@ class TestLaw2FlatteningIsOneAwait:
         assert "value" == await promise
 
     async def test_a_handler_that_returns_a_descendant_of_its_own_promise_is_rejected(self, timing) -> None:
-        """The same where the handler closes the ring."""
+        """The same if the handler closes the cycle."""
         child = timing.fulfilled("value").then(lambda _: tip)
         tip = child.then().then()
         assert isinstance(await reason_of(tip), TypeError)
 
     @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
     async def test_an_async_handler_cannot_await_its_own_promise(self, later) -> None:
-        """It is told so, as a Task that awaits itself is, and does not wait for ever."""
+        """It raises, as in a Task that awaits itself, and does not wait forever."""
 
         async def handler(_: object) -> None:
             if later:
@@ -408,7 +408,7 @@ def be_busy(seconds: float) -> None:
 
 
 class Endless:
-    """Three ways of never giving way; each ends after *most* steps, or when it is told to."""
+    """Three ways of never yielding to the loop; each ends after *most* steps, or on demand."""
 
     def __init__(self, most: int) -> None:
         self.steps = 0
@@ -424,7 +424,7 @@ class Endless:
         return Promise.resolve().then(self.handlers) if self._goes_on() else None
 
     async def awaits(self) -> None:
-        """Each await is of a new promise, which settles at once."""
+        """Each await is of a new promise, which settles immediately."""
         while self._goes_on():
             await Promise.resolve().then()
 
@@ -440,11 +440,11 @@ class Endless:
 
 
 class TestLaw4SameTurnYetFair:
-    """A drain takes one turn of the loop, as long as nobody is starved."""
+    """A drain takes one loop iteration, as long as nothing is starved."""
 
     @all_modes
     async def test_a_chain_settles_in_one_turn(self) -> None:
-        """Whoever gives way once finds the whole chain done."""
+        """After yielding to the loop once, the whole chain is done."""
         done = []
         while not any(done) and len(done) < 10:  # a busy machine may stretch a drain beyond its time
             tip, resolve, _ = Promise.with_resolvers()
@@ -487,7 +487,7 @@ class TestLaw4SameTurnYetFair:
     @all_modes
     @pytest.mark.parametrize("kind", ["handlers", "awaits", "callbacks"])
     async def test_a_ready_timer_and_a_ready_socket_are_served_during_an_endless_recursion(self, kind, ready) -> None:
-        """Whatever goes on for ever, it does not do so alone."""
+        """An endless chain does not starve the rest."""
         endless = Endless(most=20_000)
         served = ready(lambda: endless.steps)
         endless.stop = lambda: len(served) == 2
@@ -496,7 +496,7 @@ class TestLaw4SameTurnYetFair:
 
     @all_modes
     async def test_many_tasks_that_end_in_one_turn_share_one_drain(self) -> None:
-        """Each has a thousand handlers waiting: they do not all run before the loop goes on."""
+        """Each has a thousand handlers waiting: they do not all run before the loop continues."""
         gate = asyncio.get_running_loop().create_future()
         calls_in_turn = [0]
 
@@ -540,14 +540,14 @@ class TestLaw4SameTurnYetFair:
         }
     )
 
-    # Of a Task that fails in its first step nobody can ask for the exception, so asyncio logs it.
+    # Nobody can retrieve the exception of a Task that fails in its first step, so asyncio logs it.
     @pytest.mark.parametrize("failing", [raising, pytest.param(raising_async, marks=pytest.mark.logs), raising_later])
     @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
     def test_what_stops_the_loop_settles_its_promise_and_leaves_nobody_waiting(
         self, runner, link, failing, error
     ) -> None:
-        """KeyboardInterrupt leaves the loop at once; when that runs again, it finds everything in order."""
+        """KeyboardInterrupt leaves the loop immediately; when the loop runs again, everything is in order."""
         promises = []
 
         async def begin() -> None:
@@ -581,7 +581,7 @@ class TestLaw4SameTurnYetFair:
     @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
     @pytest.mark.parametrize("consumer", ["done callback", "awaiting Task", "listener"])
     def test_what_stops_the_loop_from_elsewhere_leaves_nobody_waiting(self, runner, consumer, error) -> None:
-        """The same where it is not a handler that raises."""
+        """The same if it is not a handler that raises."""
         stop = raising(error())
         promises, removers = [], []
 
@@ -615,7 +615,7 @@ class TestLaw4SameTurnYetFair:
 
     @all_modes
     async def test_a_failing_done_callback_is_reported_and_the_drain_goes_on(self, timing, reports) -> None:
-        """What it raises goes to the exception handler of the loop, and nobody else notices."""
+        """An exception goes to the loop's exception handler, and affects nothing else."""
         promise = timing.fulfilled("value")
         errors = [Reason(), CancelledError(), Grave()]
         for error in errors:
@@ -626,7 +626,7 @@ class TestLaw4SameTurnYetFair:
     @pytest.mark.logs
     @pytest.mark.parametrize("end", [None, Reason, KeyboardInterrupt])
     def test_a_slow_handler_is_named_in_debug_mode(self, caplog, end) -> None:
-        """The log tells whose fault it is that the loop was late, however the handler ended."""
+        """The log shows what made the loop late, however the handler ended."""
 
         def slow_parser(_: object) -> None:
             be_busy(0.02)
@@ -675,7 +675,7 @@ class TestLaw4SameTurnYetFair:
         assert any("slow_fetcher" in line for line in self.slow(caplog))
 
     def slow(self, caplog: pytest.LogCaptureFixture) -> list[str]:
-        """Return the lines that tell of something slow."""
+        """Return the lines about something slow."""
         return [line for line in caplog.messages if re.search(r"took \d+\.\d+ seconds", line)]
 
 
@@ -685,7 +685,7 @@ class TestLaw5Then:
 
     @pytest.mark.parametrize("failing", FAILING)
     async def test_what_one_handler_raises_is_not_for_the_other(self, timing, failing) -> None:
-        """``then(f, g)`` is no ``then(f).catch(g)``."""
+        """``then(f, g)`` is not ``then(f).catch(g)``."""
         error, seen = Reason(), []
         child = timing.fulfilled("value").then(failing(error), seen.append)
         assert (error, []) == (await reason_of(child), seen)
@@ -699,7 +699,7 @@ class TestLaw5Then:
 
     @pytest.mark.parametrize("error", [Grave(), GeneratorExit()], ids=repr)
     async def test_what_is_no_exception_passes_both_handlers(self, timing, error) -> None:
-        """As it passes ``except Exception``: the same object goes on."""
+        """Like ``except Exception``: the same object passes through."""
         seen: list[object] = []
         child = timing.rejected(error).then(seen.append, seen.append)
         await asyncio.wait([child])
@@ -716,7 +716,7 @@ class TestLaw5Then:
 
     @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
     async def test_an_async_handler_is_a_task_of_its_own(self, timing, later) -> None:
-        """``asyncio.current_task()`` is not that of anybody else."""
+        """``asyncio.current_task()`` is the handler's own Task."""
 
         async def handler(_: object) -> asyncio.Task | None:
             if later:
@@ -771,7 +771,7 @@ class TestLaw5TaskFactories:
         ids=["then", "catch", "finally_", "tap"],
     )
     async def test_it_goes_through_the_task_factory_of_the_loop(self, link) -> None:
-        """Who counts or wraps Tasks sees those of handlers, too."""
+        """Code that counts or wraps Tasks sees those of handlers too."""
         made: list[asyncio.Task] = []
 
         class Traced(asyncio.Task):
@@ -807,7 +807,7 @@ class TestLaw5TaskFactories:
 
     @pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no eager Tasks")
     async def test_it_starts_at_once_where_python_can_do_that(self) -> None:
-        """Without a factory its first step is taken in its turn among the handlers, not a turn of the loop later."""
+        """Without a factory its first step runs in order with the handlers, not a loop iteration later."""
         order: list[str] = []
 
         async def handler(_: object) -> None:
@@ -852,7 +852,7 @@ def settled(timing: Any, outcome: str) -> tuple[Promise, object]:
 @all_modes
 @pytest.mark.parametrize("outcome", OUTCOMES)
 class TestLaw7Finally:
-    """finally_(f) is ``finally``: it runs whatever the outcome, which then goes on."""
+    """finally_(f) is ``finally``: it runs whatever the outcome, which then passes on."""
 
     @pytest.mark.parametrize("waits", [False, True], ids=["sync", "async"])
     async def test_it_is_called_without_arguments_and_the_outcome_passes(self, timing, outcome, waits) -> None:
@@ -867,7 +867,7 @@ class TestLaw7Finally:
         assert (expected, [()]) == (await reason_of(promise.finally_(clean_up)), calls)
 
     async def test_what_it_awaits_is_waited_for(self, timing, outcome) -> None:
-        """The new promise settles after the cleanup, on cancellation, too."""
+        """The new promise settles after the cleanup, on cancellation too."""
         promise, expected = settled(timing, outcome)
         gate = future()
         child = promise.finally_(lambda: gate)
@@ -885,7 +885,7 @@ class TestLaw7Finally:
         assert (error, None if outcome == "fulfilled" else before) == (raised, raised.__context__)
 
     async def test_a_cancellation_raised_by_it_cancels(self, timing, outcome) -> None:
-        """CancelledError is such a replacement, too."""
+        """CancelledError is such a replacement too."""
         promise, _ = settled(timing, outcome)
         child = promise.finally_(raising(CancelledError()))
         await asyncio.wait([child])
@@ -922,7 +922,7 @@ async def catching(promise: Promise) -> BaseException:
     raise AssertionError("nothing was raised")
 
 
-# How a promise comes to be rejected where one of the functions above raises.
+# How a promise is rejected when one of the functions above raises.
 FAILURES: dict[str, Callable[[Callable], Promise]] = {
     "try_": Promise.try_,
     "then": lambda fails: Promise.resolve().then(fails),
@@ -1055,7 +1055,7 @@ class TestLaw8Exceptions:
     )
     @pytest.mark.parametrize("error", [StopIteration(3), type("Stop", (StopIteration,), {})(3)], ids=repr)
     async def test_stop_iteration_becomes_runtime_error_everywhere(self, make, error) -> None:
-        """It would look like a return to whoever awaits; the cause tells what it was."""
+        """To the awaiting code it would look like a return; the cause shows what it was."""
         reason = await reason_of(make(error))
         assert (RuntimeError, error) == (type(reason), reason.__cause__)
 
@@ -1165,7 +1165,7 @@ class TestLaw9Context:
         ids=["from_thenable()", "Promise()", "resolve()", "then()", "finally_()"],
     )
     async def test_the_then_of_a_thenable_sees_the_variables_of_whoever_follows_it(self, follow) -> None:
-        """It is called in a later turn, by nobody who would have any."""
+        """It is called in a later iteration, by code that has none."""
 
         class Looks(Thenable):
             def then(self, resolve: Callable, reject: Callable, /) -> None:
@@ -1177,7 +1177,7 @@ class TestLaw9Context:
         assert "of the follower" == await promise
 
     async def test_what_a_task_sets_after_an_await_is_set_in_the_context_that_it_was_given(self) -> None:
-        """It goes on in that very context, not in a copy of it."""
+        """It continues in that very context, not in a copy."""
         variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
         context = contextvars.copy_context()
         promise, resolve, _ = Promise.with_resolvers()
@@ -1217,7 +1217,7 @@ class Waits:
 
 @all_modes
 class TestLaw10KeptAlive:
-    """What runs goes on, even if nobody holds its promise."""
+    """Running work continues, even if nothing holds its promise."""
 
     @pytest.mark.parametrize(
         "start",
@@ -1249,7 +1249,7 @@ class TestLaw10KeptAlive:
         ],
     )
     async def test_running_work_survives_the_collector(self, start) -> None:
-        """Nothing but the library refers to the work, and what comes of it still arrives."""
+        """Nothing but the library refers to the work, and its outcome still arrives."""
         seen: list[object] = []
 
         def begin() -> weakref.ref[asyncio.Future]:
@@ -1267,7 +1267,7 @@ class TestLaw10KeptAlive:
         assert ["value"] == seen
 
     async def test_a_pending_promise_that_nothing_can_settle_is_let_go(self) -> None:
-        """Who drops the resolvers drops the promise: there is no work to wait for."""
+        """Dropping the resolvers drops the promise: there is no work to wait for."""
         reference = weakref.ref(Promise.with_resolvers().promise.then(print))
         gc.collect()
         assert reference() is None
@@ -1304,7 +1304,7 @@ async def take(promise: Promise, how: str) -> None:
 
 @all_modes
 class TestLaw11HandledMovesOn:
-    """Somebody answers for every rejection, and the last one who could have is told of those that nobody took."""
+    """Every rejection is handled by someone, or else reported through the last one who could have."""
 
     async def test_a_rejection_that_nobody_took_is_reported_when_its_promise_dies(self, timing, reports) -> None:
         """To the exception handler of the loop, and not a moment earlier."""
@@ -1363,7 +1363,7 @@ class TestLaw11HandledMovesOn:
         ids=["add_done_callback()", "asyncio.wait()", "done()", "cancelled()", "repr()"],
     )
     async def test_who_only_looks_does_not_take_it(self, timing, reports, look) -> None:
-        """A done callback is told that the promise has ended, and need not care how."""
+        """A done callback is called because the promise has settled, and need not look at how."""
         promises = [timing.rejected(Reason())]
         looked = look(promises[0])
         if asyncio.iscoroutine(looked):
@@ -1405,7 +1405,7 @@ class TestLaw11HandledMovesOn:
 
     @pytest.mark.parametrize("when", ["pending", "due"])
     async def test_a_cancelled_child_hands_the_duty_back(self, reports, when) -> None:
-        """Who was cancelled before it was told cannot answer for anything."""
+        """A promise cancelled before it is notified cannot handle anything."""
         made = Promise.with_resolvers()
         made.promise.add_done_callback(lambda _: None)  # so that cancelling the child does not cancel the promise
         child = made.promise.catch(repr)
@@ -1437,7 +1437,7 @@ class TestLaw11HandledMovesOn:
         assert [] == reports
 
     async def test_a_promise_that_is_settled_twice_over_is_reported_once(self, timing, reports) -> None:
-        """Rejections that came too late are no rejections."""
+        """Late rejections are not rejections."""
         made = Promise.with_resolvers()
         for _ in range(3):
             made.reject(Reason())
@@ -1448,7 +1448,7 @@ class TestLaw11HandledMovesOn:
 
 @pytest.fixture
 def events() -> Iterator[list[UnhandledRejection]]:
-    """Return the list of what a callback of on_unhandled_rejection() is told."""
+    """Return the list of the events that an on_unhandled_rejection() callback gets."""
     found: list[UnhandledRejection] = []
     stop = on_unhandled_rejection(found.append)
     yield found
@@ -1457,7 +1457,7 @@ def events() -> Iterator[list[UnhandledRejection]]:
 
 @all_modes
 class TestLaw11OnUnhandledRejection:
-    """A callback is told of a rejection instead of the loop's exception handler, and earlier."""
+    """A callback gets a rejection instead of the loop's exception handler, and earlier."""
 
     async def test_it_is_told_what_nobody_handled(self, timing, reports, events) -> None:
         """Once, with the promise and its reason; and the death of the promise is not reported."""
@@ -1472,7 +1472,7 @@ class TestLaw11OnUnhandledRejection:
         assert isinstance(seen[0], UnhandledRejection)
 
     async def test_it_is_told_though_the_promise_has_died(self, reports, events) -> None:
-        """A promise that nobody ever held is told of, too."""
+        """A promise that nothing ever held is reported too."""
         reason = Reason()
         Promise.reject(reason)
         await turns()
@@ -1487,7 +1487,7 @@ class TestLaw11OnUnhandledRejection:
         assert [] == events
 
     async def test_it_is_not_told_what_is_handled_at_the_end_of_a_long_queue(self, events) -> None:
-        """A drain that gives way in the middle is not the end of it."""
+        """A drain that yields to the loop in the middle is not the end of it."""
         promise, resolve, _ = Promise.with_resolvers()
         rejected: list[Promise] = []
         promise.then(lambda _: rejected.append(Promise.reject(Reason())))
@@ -1512,7 +1512,7 @@ class TestLaw11OnUnhandledRejection:
         assert [*(f"handler {number}" for number in range(5)), "told"] == order
 
     async def test_it_is_told_of_the_tip_of_a_chain(self, timing, events) -> None:
-        """Those above have handed it down."""
+        """Those above have passed it down."""
         tip = timing.rejected(Reason()).then(print).then(print)
         await turns()
         assert [tip] == [event.promise for event in events]
@@ -1540,7 +1540,7 @@ class TestLaw11OnUnhandledRejection:
         assert [(promise, False), (promise, True), (child, False)] == [(one.promise, one.handled) for one in events]
 
     async def test_several_are_told_in_the_order_of_their_registration(self) -> None:
-        """A function that is registered twice is told twice, and each remover removes one."""
+        """A function registered twice is called twice, and each remover removes one."""
         told: list[str] = []
 
         def first(event: object) -> None:
@@ -1682,14 +1682,14 @@ class TestLaw11OnUnhandledRejection:
         assert [reason] == [event.reason for event in events]
 
     async def test_a_cancellation_is_nobodys_business(self, timing, events) -> None:
-        """It is not a failure, and nobody is told."""
+        """It is not a failure, and is not reported."""
         promise = timing.cancelled().then(print)
         await asyncio.wait([promise])
         await turns()
         assert [] == events
 
     async def test_what_cannot_be_called_is_refused(self) -> None:
-        """The mistake is told at the call."""
+        """The mistake is reported at the call."""
         with pytest.raises(TypeError) as caught:
             on_unhandled_rejection("print")
         assert "on_unhandled_rejection() needs a function, got 'print'" == str(caught.value)
@@ -1752,7 +1752,7 @@ class TestLaw12Threads:
 
     @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
     async def test_debug_mode_says_so_when_another_thread_uses_a_settled_promise(self, call) -> None:
-        """The same where the handler would be due at once."""
+        """The same if the handler would be due immediately."""
         asyncio.get_running_loop().set_debug(True)
         promise = Promise.resolve("value")
         await turns()
@@ -1841,7 +1841,7 @@ class Garbage:
 
 
 class NoIterator:
-    """An awaitable whose __await__ gives nothing to iterate over."""
+    """An awaitable whose __await__ returns something not iterable."""
 
     def __await__(self) -> int:
         return 5
@@ -1976,7 +1976,7 @@ class TestLaw13NoHangOfOurs:
         ids=["then", "catch", "finally_", "resolve()", "try_"],
     )
     async def test_a_promise_settles_whatever_it_is_resolved_with(self, begin, end, reports) -> None:
-        """The promise and its children are told, and the loop has nothing to report."""
+        """The promise and its children get it, and the loop has nothing to report."""
         promise = begin(end)
         child = reason_of(promise)
         await asyncio.wait([child], timeout=1)
@@ -1985,7 +1985,7 @@ class TestLaw13NoHangOfOurs:
     @pytest.mark.parametrize("kind", [ClumsyHandler, ClumsyAsyncHandler])
     @pytest.mark.parametrize("link", ["then", "tap", "finally_"])
     async def test_a_promise_settles_whatever_its_handler_is(self, kind, link, reports) -> None:
-        """What can be called is called, though it cannot even tell its name."""
+        """A callable is called, even if its name cannot be read."""
         handler = kind()
         child = reason_of(getattr(Promise.resolve(), link)(handler))
         await asyncio.wait([child], timeout=1)
@@ -1994,7 +1994,7 @@ class TestLaw13NoHangOfOurs:
 
     @pytest.mark.parametrize("link", ["catch", "tap_catch"])
     async def test_a_promise_settles_whatever_it_is_to_catch(self, link, reports) -> None:
-        """An exception class that cannot be asked is no reason to hang; the reason was not taken, so it is reported."""
+        """A failing exception class is no reason to hang; the reason was not handled, so it is reported."""
         child = reason_of(getattr(Promise.reject(Reason()), link)(ClumsyError, repr))
         await asyncio.wait([child], timeout=1)
         assert (True, ["Reason()"]) == (child.done(), [repr(report["exception"]) for report in reports])

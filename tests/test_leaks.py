@@ -172,7 +172,7 @@ async def _dropped(count: int) -> object:
     promise = Promise.with_resolvers().promise
     tip = linked(promise, count, lambda p: p.then(next_number))
     del promise
-    return not tip.done()  # tip, too, is dropped as the coroutine ends
+    return not tip.done()  # tip is dropped as well as the coroutine ends
 
 
 async def _pending_side_by_side(count: int) -> object:
@@ -260,7 +260,7 @@ def _row_of_tasks(count: int) -> asyncio.Task:
 
 @pytest.mark.parametrize(("make", "count"), [(_nested, 150), (_row_of_tasks, 300)], ids=["combinators", "Tasks"])
 def test_a_request_to_end_goes_through_hundreds_that_are_nested(make, count) -> None:
-    """At the end of the loop, too; the limit is that of recursion."""
+    """Also at the loop's shutdown; the limit is that of recursion."""
 
     async def main() -> bool:
         make(count)
@@ -281,7 +281,7 @@ def test_twice_the_line_is_twice_the_work(scene) -> None:
 
 
 def test_four_times_as_many_pending_promises_are_four_times_the_work() -> None:
-    """Also where the loop has to remember very many of them until it ends."""
+    """Even if the loop has to remember very many of them until it ends."""
     once, four_times = calls_of(_pending_side_by_side, 10_000), calls_of(_pending_side_by_side, 40_000)
     assert 3 < four_times / once < 5
 
@@ -474,14 +474,14 @@ class Deaf(asyncio.Future):
 
 
 class Unknown(asyncio.Future):
-    """A Future that does not tell whether it is done."""
+    """A Future whose done() raises."""
 
     def done(self) -> bool:
         raise Failure
 
 
 class Mute(asyncio.Future):
-    """A Future that is done, and does not tell its result."""
+    """A Future that is done, and whose result() raises."""
 
     def done(self) -> bool:
         return True
@@ -596,7 +596,7 @@ def _resolved_by_the_loop() -> Promise:
 
 
 def _task(coroutine: Coroutine) -> asyncio.Task:
-    """Return a Task of *coroutine*, as asyncio.create_task() does; in early releases that leaves a cycle of its own."""
+    """Return a Task of *coroutine*, as asyncio.create_task() does; which leaves a cycle in early releases."""
     return asyncio.get_running_loop().create_task(coroutine)
 
 
@@ -607,7 +607,7 @@ def _resolved_with(awaitable: Awaitable) -> Promise:
 
 
 def _one_of_many(promise: Promise) -> Promise:
-    """Return *promise*, which somebody else waits for, too."""
+    """Return *promise*, which has another consumer too."""
     promise.then(next_number).catch(repr)
     return promise
 
@@ -887,7 +887,7 @@ def _create_task_and_let_go(loop: asyncio.AbstractEventLoop, coroutine: Coroutin
 
 
 async def _mend_create_task() -> None:
-    """Let create_task() of the running loop do as that of Python 3.13.2 (gh-128552), where it leaves a cycle."""
+    """Make create_task() of the running loop behave as in Python 3.13.2 (gh-128552), if it leaves a cycle."""
     if await _left_by_asyncio():
         loop = asyncio.get_running_loop()
         loop.create_task = functools.partial(_create_task_and_let_go, loop)

@@ -1,4 +1,4 @@
-"""Loops that are run within themselves, that somebody else has patched, or that two copies of the library share."""
+"""Loops that are re-entered, patched by others, or shared by two copies of the library."""
 
 import asyncio
 import importlib
@@ -27,7 +27,7 @@ class Reentrant(asyncio.SelectorEventLoop):
         super().run_forever()
 
     def dialog(self, is_over: Callable[[], bool]) -> None:
-        """Run what comes until *is_over*."""
+        """Run callbacks until *is_over*."""
         self.call_later(5, self.stop)  # a promise that never settles fails its test
         while not is_over() and not self._stopping:
             self._run_once()
@@ -102,7 +102,7 @@ def test_promises_of_others_settle_while_a_handler_runs_the_loop(loop: Reentrant
 
 @pytest.mark.parametrize("deep", [1, 2, 5])
 def test_handlers_run_once_and_in_their_order_however_deep_the_loop_runs(loop: Reentrant, deep: int) -> None:
-    """First in, first out: the inner runs take up where the outer ones have stopped."""
+    """First in, first out: the inner runs continue where the outer ones stopped."""
 
     async def main() -> tuple[list[int], list[int]]:
         log: list[int] = []
@@ -158,7 +158,7 @@ def test_a_loop_that_cannot_be_run_within_itself_has_no_turn_more_for_a_drain() 
 
 
 def run(program: str) -> str:
-    """Run *program* in a new interpreter, for it patches asyncio, and return what it printed."""
+    """Run *program* in a new interpreter, as it patches asyncio, and return its output."""
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
@@ -351,7 +351,7 @@ def test_under_nest_asyncio_everything_goes_on(when: str, body: str, expected: s
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="nest_asyncio does not know Python 3.14")
 def test_nest_asyncio_may_be_applied_in_the_middle() -> None:
-    """By a Task that a promise has just woken, with work begun before: as in the first cell of a notebook."""
+    """By a Task that a promise has just woken, with work started before: as in the first cell of a notebook."""
     body = """
         async def inner():
             return await Promise.resolve(1).then(str)
@@ -374,7 +374,7 @@ def test_nest_asyncio_may_be_applied_in_the_middle() -> None:
 
 @pytest.fixture
 def copy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the Promise of a second copy of the library, as where it was purged and imported again."""
+    """Return the Promise of a second copy of the library, as after it was purged and imported again."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "aiopromise"]:
         monkeypatch.delitem(sys.modules, name)
     copied = importlib.import_module("aiopromise").Promise
@@ -553,7 +553,7 @@ def test_the_end_of_the_loop_comes_to_promises_made_while_somebody_else_has_the_
 
 
 class Bare(asyncio.AbstractEventLoop):
-    """A loop of somebody's own: what asyncio's documents of a loop, and nothing else."""
+    """A custom loop: what asyncio documents about loops, and nothing else."""
 
     def __init__(self) -> None:
         self._loop = asyncio.SelectorEventLoop()

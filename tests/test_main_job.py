@@ -159,7 +159,7 @@ class Site(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.released = threading.Event()
-        # A port that is taken, and on which nobody listens.
+        # A port that is taken, and on which nothing listens.
         self.unheard = socket.socket()
         self.unheard.bind(("127.0.0.1", 0))
         self.closed: int = self.unheard.getsockname()[1]
@@ -334,7 +334,7 @@ def table(*rows: str) -> str:
 
 
 def accepts_connections(address: str) -> bool:
-    """Return whether somebody listens at *address*."""
+    """Return whether something listens at *address*."""
     parts = urlsplit(address)
     with socket.socket() as one:
         return one.connect_ex((parts.hostname, parts.port)) == 0
@@ -376,7 +376,7 @@ def test_the_tour_takes_no_arguments(folder: Path) -> None:
 
 
 def test_the_check_says_what_it_does(site: Site, folder: Path) -> None:
-    """It begins at once, and names the first page and the file."""
+    """It starts immediately, and names the first page and the file."""
     ended = run(site.address("/fine"))
     assert ended.stdout.startswith(f"Checking {site.address('/fine')}, and links up to 1 away from it\n")
     assert f"What is found goes to {folder / 'links.sqlite3'}\n" in ended.stdout
@@ -466,7 +466,7 @@ def test_one_page_is_asked_for_once_however_its_links_are_written(site: Site, fo
     ],
 )
 def test_links_are_followed_to_the_depth_and_no_further(depth: str, asked: list[str], site: Site, folder: Path) -> None:
-    """How far a page is away is counted on its shortest way, and the next depth begins when one is done."""
+    """The distance of a page is that of the shortest path, and the next depth starts when one is done."""
     ended = run(site.address("/first.html"), "--depth", depth, *ONE_BY_ONE)
     assert asked == site.asked
     assert ended.stdout.endswith(f"\n  all {len(asked):8}        0        0          0\n")
@@ -481,7 +481,7 @@ def test_another_site_on_this_machine_is_checked_and_not_followed(site: Site, fo
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 0.0.0.0 does not lead to this machine")
 def test_other_hosts_are_asked_only_if_that_is_asked_for(site: Site, folder: Path) -> None:
-    """They are counted as skipped, also where a redirect leads there."""
+    """They are counted as skipped, even if a redirect leads there."""
     runs = [run(site.address("/outside.html"), *ONE_BY_ONE, *more) for more in ([], ["--external"])]
     assert ["/outside.html", "/leave", "/outside.html", "/fine", "/leave", "/fine"] == site.asked
     there = f"http://0.0.0.0:{site.server_port}/fine"
@@ -526,7 +526,7 @@ def test_without_retries_the_first_failure_counts(site: Site, folder: Path) -> N
 
 
 def test_no_page_is_too_odd(site: Site, folder: Path) -> None:
-    """What is no page is not read, and of what is endless, torn, chunked or of unknown letters what can be read is."""
+    """Anything but a page is not read; an endless, torn, chunked or oddly encoded page is read as far as possible."""
     ended = run(site.address("/odd.html"), "--depth", "2", *ONE_BY_ONE, *AT_ONCE)
     found = {url.removeprefix(site.address("")): (verdict, detail) for url, verdict, detail in stored()}
     assert ("dead", "IncompleteRead(5 bytes read, 95 more expected)") == found.pop("/cut")
@@ -569,7 +569,7 @@ def test_a_run_that_came_to_its_end_is_kept_and_another_begins(site: Site, folde
 def test_a_site_whose_server_dies_is_no_dead_link(
     documentation: Documentation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The chain ends there; what was found before is summed up and stored, and the rest can be gone on with."""
+    """The chain ends there; what was found before is summed up and stored, and the rest can be resumed."""
     monkeypatch.setenv("LINKS", "first fatal third fourth")
     with started([sys.executable, str(documentation.server)], stdin=subprocess.PIPE) as server:
         address = read_until(server, "ready").split()[-1]
@@ -597,7 +597,7 @@ def test_the_embedded_server_may_die_as_any_other(
 
 @needs_posix
 def test_an_embedded_server_that_does_not_start_is_told_in_words(documentation: Documentation) -> None:
-    """A Python without a working pydoc is no reason for a traceback."""
+    """A Python without a working pydoc causes no traceback."""
     documentation.server.write_text("raise SystemExit('no')")
     ended = run(command=documentation.command)
     reason = f"{documentation.python} -m pydoc ended"
@@ -617,7 +617,7 @@ def test_a_database_that_cannot_be_used_is_told_in_words(site: Site, folder: Pat
 
 
 def test_two_runs_do_not_share_a_database(site: Site, folder: Path) -> None:
-    """The second says so, and asks for nothing, for the first checks the same."""
+    """The second says so, and requests nothing, as the first checks the same."""
     with started([*COMMAND, site.address("/waiting.html"), *PATIENTLY]):
         site.wait_for("/slow")
         asked = len(site.asked)
@@ -668,7 +668,7 @@ class TestCtrlC:
         assert 1 == len({urlsplit(url).netloc for url, *_ in stored()})
 
     def test_it_stops_the_embedded_server(self, documentation: Documentation, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The child is gone when the program has ended; it is not in the group that hears of the signal."""
+        """The child is gone when the program has ended; it is not in the group that gets the signal."""
         monkeypatch.setenv("LINKS", "first slow third")
         with started([*documentation.command, *PATIENTLY, *ONE_BY_ONE]) as process:
             address = read_until(process, "Checking").split()[1].rstrip(",")
@@ -703,7 +703,7 @@ class TestCtrlC:
         assert (130, STOPPED) == (process.returncode, said)
 
     def test_a_second_one_is_no_worse(self, documentation: Documentation, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It may interrupt the waiting for a server that does not want to end, which then is killed."""
+        """It may interrupt the wait for a server that does not end, which is then killed."""
         monkeypatch.setenv("LINKS", "first slow")
         monkeypatch.setenv("STUBBORN", "yes")
         with started([*documentation.command, *PATIENTLY]) as process:
@@ -719,7 +719,7 @@ class TestCtrlC:
 def test_a_killed_program_leaves_no_server_behind(
     documentation: Documentation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server ends with its input, even where nobody is left to stop it."""
+    """The server ends with its input, even if nothing is left to stop it."""
     monkeypatch.setenv("LINKS", "first slow third")
     with started([*documentation.command, *PATIENTLY]) as process:
         address = read_until(process, "Checking").split()[1].rstrip(",")
@@ -736,7 +736,7 @@ def test_a_killed_program_leaves_no_server_behind(
 
 
 def test_a_killed_run_can_be_gone_on_with(site: Site, folder: Path) -> None:
-    """What was told of is in the file, even if nobody has closed it."""
+    """What was reported is in the file, even if it was never closed."""
     command = [site.address("/waiting.html"), *PATIENTLY, *ONE_BY_ONE]
     with started([*COMMAND, *command]) as process:
         read_until(process, "/2")
@@ -784,7 +784,7 @@ def read_screen(screen: object) -> bytes:
     """Return what the program has written, and nothing after its end."""
     try:
         return screen.read(4096)
-    except OSError:  # so Linux says that nobody has the terminal any more
+    except OSError:  # how Linux reports that nothing has the terminal open any more
         return b""
 
 

@@ -51,7 +51,7 @@ def fulfilled() -> Promise:
 
 @pytest.fixture
 def given() -> Iterator[Coroutine]:
-    """Return a coroutine that is handed in where none belongs."""
+    """Return a coroutine that is passed where none belongs."""
     coroutine = work()
     yield coroutine
     coroutine.close()
@@ -279,7 +279,7 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
 
 @pytest.mark.parametrize("wrong", WRONG_CALLS.values(), ids=WRONG_CALLS)
 async def test_a_wrong_call_says_what_was_wrong(wrong: tuple, given: Coroutine) -> None:
-    """It begins with the call as typed, names the value, and says what to write where that is known."""
+    """It starts with the call as typed, names the value, and says what to write if that is known."""
     call, kind, text = wrong
     assert (kind, text.replace("{given}", repr(given))) == await text_of(lambda: call(given))
 
@@ -340,7 +340,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("holder", HOLDERS.values(), ids=HOLDERS)
 async def test_no_repr_shows_more_of_a_value_than_its_beginning_and_its_end(holder: Callable, reports: list) -> None:
-    """A log line is no place for a whole page, nor for what is hidden in it: 80 characters for each at the most."""
+    """A log line must not contain a whole page, nor what is hidden in it: at most 80 characters for each."""
     assert 400 > len(repr(holder()))
     await turns()
 
@@ -420,7 +420,7 @@ async def test_what_is_pending_on_another_loop_cannot_be_followed(place: int, fo
 
 @pytest.mark.parametrize(("name", "value"), [("resolve", 5), ("reject", ValueError("no"))])
 def test_resolvers_of_a_closed_loop_say_so(name: str, value: Any) -> None:
-    """There is nobody left to take it up."""
+    """Nothing is left to process it."""
 
     async def make() -> Any:
         return Promise.with_resolvers()
@@ -491,7 +491,7 @@ async def test_a_timeout_says_how_long_it_was() -> None:
 
 
 async def test_a_then_that_is_async_is_named() -> None:
-    """A thenable's `then` is called, and nobody would await it."""
+    """A thenable's `then` is called, and would never be awaited."""
     thenable = types.SimpleNamespace(then=work)
     expected = f"then() of a thenable must not be async: {work!r}"
     assert (TypeError, expected) == await text_of(lambda: Promise.from_thenable(thenable))
@@ -501,7 +501,7 @@ async def test_a_task_that_awaits_its_own_promise_is_told() -> None:
     """It would wait for ever."""
 
     async def itself() -> None:
-        await asyncio.sleep(0)  # begun at once it would know of no promise
+        await asyncio.sleep(0)  # started eagerly, it would not see the promise yet
         await promise
 
     promise = Promise(asyncio.create_task(itself(), name="itself"))
@@ -537,7 +537,7 @@ async def test_a_coroutine_that_no_task_drives_can_begin_to_await(of_a_future: b
 
 
 async def test_resolvers_name_their_promise_until_they_have_resolved_it() -> None:
-    """Their reprs tell what they are for."""
+    """Their reprs say what they are for."""
     promise, resolve, reject = Promise.with_resolvers()
     assert ("<resolve of <Promise pending>>", "<reject of <Promise pending>>") == (repr(resolve), repr(reject))
     resolve("value")
@@ -617,7 +617,7 @@ async def fail_a_listener(error: Exception) -> None:
     ],
 )
 async def test_a_report_says_what_happened(happen: Callable, message: str, reports: list[dict]) -> None:
-    """The loop's exception handler is told once, with the exception itself."""
+    """The loop's exception handler is called once, with the exception itself."""
     error = LookupError("gone")
     await happen(error)
     await turns()

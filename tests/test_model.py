@@ -64,7 +64,7 @@ class Script(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What an async source of items does: it gives some, waits, answers a cancellation, and cleans up."""
+    """What an async source of items does: it yields some, waits, responds to a cancellation, and cleans up."""
 
     steps: tuple[str, ...] = ("item",)
     cancelled: str = "ends"
@@ -82,7 +82,7 @@ class Handler(NamedTuple):
 ENDS = ["value", "value", "nothing", "error", "error", "odd", "cancels"]
 ENDED = {"value": None, "nothing": None, "error": Failure, "odd": Odd, "cancels": CancelledError}
 WAITS = ["gate", "gate", "gate", "gate", "0", "1", "2", "absorbs", "absorbs", "cancels itself"]
-# How many items a source gives when it is asked to end.
+# How many items a source yields when it is cancelled.
 GIVES_MORE = {"gives one more": 1, "gives more and more": 9}
 # Which of the promises there are, the last first.
 numbers = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5])
@@ -204,9 +204,9 @@ acts = st.one_of(
     st.just(("rest",)),
     st.just(("rest",)),
 )
-# What is asked to end while it ends already is rare otherwise.
+# A second cancellation during a cleanup is rare otherwise.
 requests = st.builds(lambda first, then: [("rest",), ("cancel", first), ("rest",), ("cancel", then)], numbers, numbers)
-# And so is what settles in the turn in which a Task that waits for it is asked to end.
+# And so is a promise that settles in the iteration in which a Task that awaits it is cancelled.
 rivals = st.builds(
     lambda awaited, settled: [("await", awaited), ("rest",), ("cancel task", 0), settled],
     numbers,
@@ -256,7 +256,7 @@ streams = st.builds(
     st.booleans(),
     numbers,
 )
-# A handler for cancellations that is asked to end before its first step.
+# A handler for cancellations that is cancelled before its first step.
 handlers_for_cancellations = st.sampled_from(
     ["finally_(f)", "catch(CancelledError, g)", "tap_catch(CancelledError, g)"]
 )
@@ -717,7 +717,7 @@ class StillLoop(asyncio.BaseEventLoop):
 
 
 class Executor(concurrent.futures.Executor):
-    """Keeps its jobs until it is told."""
+    """Keeps its jobs until asked to run them."""
 
     def submit(self, fn: Callable, /, *args: Any, **kwargs: Any) -> concurrent.futures.Future:
         self.job = concurrent.futures.Future()
@@ -748,7 +748,7 @@ class Real:
 
     def task_of_the_caller(self, coroutine: Coroutine) -> asyncio.Task:
         task = asyncio.create_task(coroutine)
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # the caller hears of its failure
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # the caller sees its failure
         return task
 
     def calls(self, kind: str, items: Any, function: Callable, limit: int) -> Promise:
@@ -783,7 +783,7 @@ class Real:
 
     def fail(self, future: asyncio.Future, error: Exception) -> None:
         future.set_exception(error)
-        future.exception()  # nobody else may ask for it
+        future.exception()  # nothing else may retrieve it
 
     def group(self, kind: str, items: list, losers: Any, count: int) -> Promise:
         if kind == "all_keyed":
@@ -876,7 +876,7 @@ def run_in_the_model(program: list, mode: str, *, announces: bool) -> tuple[list
     finally:
         run.is_given_up = True
         for coroutine in (*run.works, *(task.coroutine for task in world.loop.tasks)):
-            with suppress(BaseException):  # nobody asks how what was given up ends
+            with suppress(BaseException):  # the outcome of what was given up is ignored
                 coroutine.close()
     return log, world.untaken()
 
@@ -894,7 +894,7 @@ def check(program: list, mode: str = "plain", *, announces: bool = False) -> Non
 
 @pytest.fixture(autouse=True)
 def unbounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain that gives way on a slow machine is right, but then another thing may be first."""
+    """A drain that yields to the loop on a slow machine is right, but then the order may differ."""
     monkeypatch.setattr(queue, "monotonic", lambda: 0.0)
 
 
@@ -1252,7 +1252,7 @@ def test_a_program_that_was_found_does_what_the_model_says(program: list, mode: 
 
 
 async def awaiting(promise: Callable[[], Promise]) -> object:
-    await asyncio.sleep(0)  # so that the promise is there, also where Tasks begin at once
+    await asyncio.sleep(0)  # so that the promise is there, even if Tasks are eager
     return await promise()
 
 
@@ -1316,7 +1316,7 @@ rings = pytest.mark.parametrize(
 @pytest.mark.parametrize("cancelled", [0, -1], ids=["first", "last"])
 @rings
 async def test_tasks_that_wait_for_themselves_wait_until_one_is_cancelled_and_then_all_end(ring, cancelled) -> None:
-    """Nobody can tell such a Task what it waits for; but a request to end does not go round for ever."""
+    """Such a Task cannot know what it waits for; but a cancellation does not go around forever."""
     promises = ring()
     await settle()
     assert [False] * len(promises) == [promise.done() for promise in promises]
@@ -1340,7 +1340,7 @@ def test_tasks_that_wait_for_themselves_end_with_the_loop(ring) -> None:
 @pytest.mark.parametrize("waiters", [(0,), (-1,), (0, -1), (0, 0)], ids=str)
 @rings
 def test_tasks_that_wait_for_themselves_end_with_the_loop_whichever_is_asked_first(ring, waiters, mode) -> None:
-    """`asyncio.run()` asks all Tasks, in any order, and some of them may await the ring without being in it."""
+    """`asyncio.run()` cancels all Tasks, in any order, and some may await the cycle without being in it."""
     orders: list[tuple[int, ...]] = [()]
     for order in orders:  # which grows
         with asyncio.Runner() as runner:
@@ -1361,7 +1361,7 @@ async def in_a_ring(ring: Callable[[], tuple[Promise, ...]], waiters: tuple[int,
 
 
 def end_all(loop: asyncio.AbstractEventLoop, tasks: list[asyncio.Task]) -> None:
-    """Do as `asyncio.run()` at its end, but fail where that would wait for ever."""
+    """Do as `asyncio.run()` at its end, but fail where that would wait forever."""
     for task in tasks:
         task.cancel()
     ended = asyncio.gather(*tasks, return_exceptions=True)

@@ -204,7 +204,7 @@ class World:
         self.errors: dict[Name, BaseException] = {}
 
     def call(self, name: Name, answer: Answer) -> Call:
-        """Return what gives the value of that name, or raises the exception of that name."""
+        """Return an awaitable with the value of that name, or with the exception of that name."""
 
         def give() -> Name:
             if answer.error is None:
@@ -214,7 +214,7 @@ class World:
         return give
 
     def handler(self, name: Name, answer: Answer) -> Callable[..., Any]:
-        """Return a handler that tells of its call."""
+        """Return a handler that records its call."""
 
         def handler(*arguments: Any) -> Any:
             self.told.append((name, [self.named(one) for one in arguments]))

@@ -52,12 +52,12 @@ def test_all_is_what_can_be_imported_without_an_underscore() -> None:
     assert sorted(aiopromise.__all__) == sorted(set(names) - modules)
 
 
-# `Settled` is no class of its own but the union of two, and `compiled` is a bool.
+# `Settled` is not a class but a union of two, and `compiled` is a bool.
 @pytest.mark.parametrize("name", sorted({*aiopromise.__all__} - {"Settled", "compiled"}))
 def test_public_names_belong_to_the_package_and_are_explained(name: str) -> None:
     """Each public name shows the package as its module, and has a docstring."""
     thing = getattr(aiopromise, name)
-    # A class of C bears the name of its own module.
+    # A compiled class has the name of its own module.
     assert thing.__module__ == "aiopromise" or (aiopromise.compiled and not inspect.isfunction(thing))
     assert thing.__doc__
 
@@ -93,7 +93,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"_loops"}))
 def test_only_the_loops_put_the_class_of_promises_the_tracer_and_the_queue_together(module: str) -> None:
-    """Everything else is handed its queue."""
+    """Everything else is given its queue."""
     calls = {node.func.id for node in _nodes(MODULES[module], ast.Call) if isinstance(node.func, ast.Name)}
     assert set() == calls & {"Queue", "Tracer"}
 
@@ -163,7 +163,7 @@ def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
     """The import costs little: no program, no metadata, no third party but typing-extensions."""
     program = "import sys, asyncio; before = set(sys.modules); import aiopromise; print(*set(sys.modules) - before)"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    # typing itself is news only where asyncio does without it, from Python 3.14 on.
+    # asyncio itself imports typing before Python 3.14.
     expected = {"aiopromise", "typing_extensions", "typing", "_typing"}
     # What the modules of a compiled build share.
     if aiopromise.compiled:

@@ -1,4 +1,4 @@
-"""What the pytest plugin makes of the tests of others."""
+"""What the pytest plugin does with a project's tests."""
 
 import importlib
 import re
@@ -46,7 +46,7 @@ Run = Callable[..., pytest.RunResult]
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run pytest on a file of tests that begins with `HEAD`."""
+    """Run pytest on a file of tests that starts with `HEAD`."""
     # The summary shows the first line of a report, and that wholly, on every machine.
     monkeypatch.setenv("COLUMNS", "200")
     for name in ("CI", "BUILD_NUMBER"):
@@ -134,7 +134,7 @@ async def test_it():
 
 
 def test_an_exception_has_notes_in_debug_mode_only(run: Run) -> None:
-    """Also where the plugin records who has made what."""
+    """Even if the plugin records who made what."""
     result = run("""
 @pytest.mark.parametrize("debug", [False, True])
 async def test_it(debug):
@@ -239,13 +239,13 @@ async def test_promise():
     assert {
         "test_kept": 'losers await Promise.race([forever(), asyncio.sleep(0)], losers="keep")',
         "test_task": "losers await Promise.any([asyncio.create_task(forever()), asyncio.sleep(0)])",
-        # What runs is not the loser itself but what that hangs on.
+        # What is running is not the loser itself but its upstream.
         "test_promise": "pending slow = Promise(forever())",
     } == summaries(result)
 
 
 def test_a_loser_is_found_beside_futures_that_cannot_be_compared(run: Run) -> None:
-    """For a promise may hang on any kind of future."""
+    """As a promise may follow any kind of future."""
     result = run("""
 class Odd(asyncio.Future):
     __hash__ = None
@@ -319,7 +319,7 @@ async def test_next():
 
 
 def test_a_wider_loop_does_not_hide_what_a_test_makes(run: Run) -> None:
-    """Neither behind a fixture of its own scope, nor after a test that may leave everything."""
+    """Neither after a fixture of its own scope, nor after a test that may leave anything."""
     result = run("""
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server():
@@ -494,7 +494,7 @@ async def test_after_that(work, recorded_promises):
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a Task does not tell its context")
 def test_a_task_of_a_wider_fixture_is_no_loser_of_the_test(run: Run) -> None:
-    """It may be raced with, and runs on."""
+    """It may take part in a race, and keeps running."""
     result = run("""
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def task():
@@ -511,7 +511,7 @@ async def test_it(task, number):
 
 
 def test_what_is_in_order_is_left_in_peace(run: Run) -> None:
-    """Handled, even late; settled; waiting for nobody's work; asked to end; stopped by the library."""
+    """Handled, even late; settled; not waiting for any work; cancelled; stopped by the library."""
     result = run("""
 async def test_handled_late():
     promise = Promise.reject(ValueError("no"))
@@ -725,7 +725,7 @@ async def test_next(caplog):
 
 
 def test_a_run_that_is_broken_off_leaves_no_recording_on(pytester: pytest.Pytester) -> None:
-    """For whoever has called pytest.main() goes on without it."""
+    """As the code that called pytest.main() continues without it."""
     pytester.makepyfile("""
         def test_it():
             raise KeyboardInterrupt
@@ -753,7 +753,7 @@ def test_an_unknown_kind_is_refused_by_name(run: Run) -> None:
     """With the kinds that there are."""
     known = "takes unhandled, pending, losers or all, got"
     for option in ["--aiopromise-allow=losers,pendin", "-o=aiopromise_allow=pendin"]:
-        # Without the library, too: a worker that refuses it only later could not say so.
+        # Without the library too: a worker that refuses it only later could not say so.
         result = run("def test_it(): pass", option, head="")
         assert pytest.ExitCode.USAGE_ERROR == result.ret
         assert "collected" not in result.stdout.str()
@@ -839,7 +839,7 @@ ALL_FOUR = {"test_unhandled", "test_pending", "test_losers", "TestClass::test_in
 def test_a_setting_an_option_and_a_marker_switch_the_checks_on(
     run: Run, marker: str, arguments: list[str], failing: set[str]
 ) -> None:
-    """For the project, for one run, and for the tests that bear it, and for no others."""
+    """For the project, for one run, and only for the tests that have the marker."""
     result = run(marker + LEFT, "--strict-markers", *arguments)
     result.assert_outcomes(passed=4, errors=len(failing))
     assert failing == {*summaries(result)}
@@ -876,7 +876,7 @@ async def test_outside():
 
 
 def test_a_marked_test_does_not_answer_for_others(run: Run) -> None:
-    """For what a test that is not checked has left running, or a wider fixture that was set up in such a one."""
+    """For work left running by an unchecked test, or by a wider fixture set up in one."""
     result = run(
         """
 import traceback
@@ -943,7 +943,7 @@ async def test_after():
     ],
 )
 def test_a_setting_that_is_misspelt_is_refused_at_the_start(run: Run, argument: str, complaint: str) -> None:
-    """For else nothing would be checked, and nobody told."""
+    """As otherwise nothing would be checked, silently."""
     result = run("def test_it(): pass", argument, head="")
     assert pytest.ExitCode.USAGE_ERROR == result.ret
     assert "collected" not in result.stdout.str()
@@ -1090,7 +1090,7 @@ class TestBackends:
 def test_a_pytest_that_is_too_old_is_left_in_peace_until_checks_are_asked_for(
     run: Run, monkeypatch: pytest.MonkeyPatch, package: str, version: str, here: str
 ) -> None:
-    """It starts and runs as without the plugin; who asks is told in one sentence what is needed."""
+    """It starts and runs as without the plugin; using it says in one sentence what is needed."""
     needs = f"needs pytest 7.0 and pluggy 1.2 or later, got {here}"
     monkeypatch.setattr(f"{package}.__version__", version)
     silent = run(LEFT, OFF)

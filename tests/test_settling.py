@@ -1,4 +1,4 @@
-"""Whatever fails while a promise settles is what it is rejected with: nothing hangs, and nothing is lost."""
+"""If anything fails while a promise settles, it is rejected with that: nothing hangs, and nothing is lost."""
 
 import asyncio
 import concurrent.futures
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("loop_mode")
 
 
 class Broken(Exception):
-    """What code of the user's raises as it is asked."""
+    """What user code raises when it is called."""
 
 
 BROKEN = Broken("of the user's own making")
@@ -64,7 +64,7 @@ def future_whose(method: str, done: bool = False) -> Callable[[], asyncio.Future
 
 
 class Bare(asyncio.Future):
-    """A Future that was never begun: most of its methods raise."""
+    """An uninitialized Future: most of its methods raise."""
 
     def __init__(self) -> None:
         pass
@@ -228,7 +228,7 @@ UNTIL: dict[str, Callable[[Promise], Awaitable]] = {
 @pytest.mark.parametrize("links", [0, 2])
 @pytest.mark.parametrize("wait", UNTIL.values(), ids=UNTIL)
 async def test_what_cannot_be_cancelled_is_waited_for_no_longer(wait, links, reports) -> None:
-    """What its cancel() raises is told to whoever waits."""
+    """An exception of its cancel() reaches those who wait."""
     promise = Promise(future_whose("cancel")())
     for _ in range(links):
         promise = promise.then(print)
@@ -525,7 +525,7 @@ async def test_a_promise_is_rejected_with_what_the_class_raises_that_it_is_to_ca
 
 @pytest.mark.parametrize("kind", [WithoutInstances, WithoutSubclasses])
 async def test_so_is_a_promise_that_is_cancelled(kind, reports) -> None:
-    """And whatever is below it hears of it."""
+    """And the links below it get it."""
     source, _, _ = Promise.with_resolvers()
     tip = source.catch(kind, print).then(print)
     assert tip.cancel()

@@ -1,4 +1,4 @@
-"""Nothing grows under a mixed load: the short run of ``python benchmarks/soak.py``, and that it would tell.
+"""Nothing grows under a mixed load: the short run of ``python benchmarks/soak.py``, and that it would notice.
 
 The run of a minute is ``python benchmarks/soak.py --minutes 1``.
 """

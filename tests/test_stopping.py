@@ -1,4 +1,4 @@
-"""What combinators, pools and streams stop: all of it, once, however deep; and what is told of it."""
+"""What combinators, pools and streams cancel: everything, once, however deep; and what is reported."""
 
 import asyncio
 import gc
@@ -122,7 +122,7 @@ async def test_a_source_that_answers_with_the_last_item_is_not_asked_again() -> 
 
 
 async def absorbs(ended: list) -> None:
-    """Absorb a cancellation without uncancel(), as code before Python 3.11 does, and go on until asked to end."""
+    """Absorb a cancellation without uncancel(), as code before Python 3.11 does, and continue until cancelled again."""
     asyncio.current_task().cancel()
     try:
         await asyncio.sleep(0)
@@ -170,7 +170,7 @@ async def test_a_loser_that_has_absorbed_a_cancellation_is_stopped(run, expected
 
 
 async def test_work_that_two_await_is_stopped_with_them_where_all_tasks_have_absorbed_a_cancellation() -> None:
-    """Both are cancelled in one turn, and so the second of them is the last that wants the work."""
+    """Both are cancelled in one iteration, so the second of them is the last consumer of the work."""
 
     async def absorb() -> None:
         asyncio.current_task().cancel()
@@ -195,7 +195,7 @@ async def test_work_that_two_await_is_stopped_with_them_where_all_tasks_have_abs
         promise.cancel()
         return [task.cancelled() for task in tasks]
 
-    # All Tasks of a loop of its own, for nobody has cancelled the Task of this test.
+    # All Tasks of its own loop, as the Task of this test is not cancelled.
     assert [True, True] == await asyncio.to_thread(asyncio.run, main())
 
 
@@ -211,7 +211,7 @@ STREAMS = {
 
 @pytest.mark.parametrize("run", STREAMS.values(), ids=STREAMS)
 async def test_a_request_that_comes_after_a_failure_is_not_lost(run) -> None:
-    """One call has failed and another cleans up when the Task is cancelled: that ends it, and no retry loop goes on."""
+    """One call has failed and another cleans up when the Task is cancelled: that ends any retry loop."""
     cleaning, clean = asyncio.Event(), asyncio.Event()
 
     async def call(number: int) -> None:
@@ -247,7 +247,7 @@ LEFT_EARLY: dict[str, Callable[[Callable], AsyncIterator]] = {
 
 
 async def fails_or_waits(number: int) -> int:
-    """Give a number at once, fail in the turn after the next, or wait."""
+    """Return a number immediately, fail two iterations later, or wait."""
     if number == 1:
         await turns(2)
         raise Stop
@@ -257,7 +257,7 @@ async def fails_or_waits(number: int) -> int:
 @pytest.mark.parametrize("absorbs", [False, True])
 @pytest.mark.parametrize("begin", LEFT_EARLY.values(), ids=LEFT_EARLY)
 async def test_a_failure_is_raised_where_the_iterator_is_closed(begin, absorbs) -> None:
-    """Whatever requests to end the Task has absorbed long ago."""
+    """Whatever cancellations the Task absorbed long ago."""
 
     async def leaves() -> None:
         if absorbs:
@@ -296,7 +296,7 @@ async def test_a_failure_does_not_take_the_place_of_a_request_that_closes_the_it
 
 
 def with_a_cleanup(events: list[str], least: int) -> Callable[[int], Awaitable]:
-    """Return work that waits, and notes whether its cleanup, which takes so many turns and more, was broken into."""
+    """Return work that waits, and notes whether its cleanup, which takes that many iterations, was interrupted."""
 
     async def work(number: int) -> None:
         try:
@@ -313,7 +313,7 @@ def with_a_cleanup(events: list[str], least: int) -> Callable[[int], Awaitable]:
 
 
 async def items_of(work: Callable[[int], Awaitable]) -> AsyncIterator[object]:
-    """Yield what *work* gives, which has a cleanup."""
+    """Yield the result of *work*, which has a cleanup."""
     yield await work(1)
 
 
@@ -348,7 +348,7 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
 
     async def main() -> None:
         tasks.extend(asyncio.create_task(background()) for _ in range(20))
-        await settle()  # one drain need not be enough to begin all of them
+        await settle()  # one drain may not be enough to start all of them
 
     tasks: list[asyncio.Task] = []
     asyncio.run(main(), debug=debug)
@@ -366,7 +366,7 @@ BESIDE_A_PROMISE: dict[str, Callable[[Awaitable], Promise]] = {
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", BESIDE_A_PROMISE.values(), ids=BESIDE_A_PROMISE)
 def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_promise(begin, debug) -> None:
-    """A promise or Task of the caller's that ends first tells as well that all were asked."""
+    """A caller's promise or Task that ends first also shows that all were cancelled."""
     events: list[str] = []
     work = with_a_cleanup(events, 3)
 
@@ -389,7 +389,7 @@ async def fails_when_asked() -> None:
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("combine", [Promise.all, Promise.race], ids=["all", "race"])
 def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine, debug) -> None:
-    """What fails when it is asked makes the others losers, which were asked, too."""
+    """An input that fails when cancelled makes the others losers, which were cancelled too."""
     events: list[str] = []
     work = with_a_cleanup(events, 3)
 
@@ -491,7 +491,7 @@ SHARED: dict[str, Callable[[Callable[[int], Awaitable]], Promise]] = {
     "all": lambda work: Promise.all(work(1), work(2)),
     "an input of two": lambda work: both(Promise(work(1)), work(2)),
     "below a limit": lambda work: Promise(work(1)).timeout(3600),
-    # A request is not handed on from Task to Task so often within one turn.
+    # A request is not passed on from Task to Task this often in one iteration.
     "a Task that awaits a Task, 150 times": lambda work: Promise(level(150, work)),
 }
 
@@ -499,7 +499,7 @@ SHARED: dict[str, Callable[[Callable[[int], Awaitable]], Promise]] = {
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", SHARED.values(), ids=SHARED)
 def test_the_end_of_the_loop_breaks_into_no_cleanup_of_what_two_tasks_await(begin, debug) -> None:
-    """A turn after the first of them, the second is the last that wants it: which has been asked by then."""
+    """An iteration after the first, the second is its last consumer; the work has been cancelled by then."""
     events: list[str] = []
     work = with_a_cleanup(events, 5)
 
@@ -542,7 +542,7 @@ def test_the_end_of_a_loop_with_many_combinators_looks_at_its_tasks_once_in_a_tu
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_the_end_of_the_loop_does_not_break_into_the_cleanup_of_a_source(debug) -> None:
-    """As it does not where a Task reads the source with ``async for``."""
+    """As if a Task read the source with ``async for``."""
     events: list[str] = []
 
     async def rows() -> AsyncIterator[int]:
@@ -619,7 +619,7 @@ CLEANUPS: dict[str, tuple[Callable[[list, Executor], Awaitable], list[object]]] 
 @pytest.mark.parametrize("before", range(4))
 @pytest.mark.parametrize(("cleanup", "expected"), CLEANUPS.values(), ids=CLEANUPS)
 def test_the_end_of_the_loop_lets_a_cleanup_do_its_work(cleanup, expected, before, debug) -> None:
-    """In a function or a coroutine, in whatever turn it begins: as the ``finally`` of a Task would do it."""
+    """In a function or a coroutine, in whatever iteration it starts, like the ``finally`` of a Task."""
     done: list[list[object]] = [[], [], []]
 
     async def begun_later(number: int) -> None:
@@ -640,7 +640,7 @@ def test_the_end_of_the_loop_lets_a_cleanup_do_its_work(cleanup, expected, befor
 
 
 def test_what_is_pending_when_a_cleanup_begins_ends_with_the_loop() -> None:
-    """So that a cleanup which waits for what nobody will settle does not wait for ever."""
+    """So that a cleanup waiting for a promise that will never settle does not wait forever."""
     events: list[str] = []
 
     async def main() -> None:
@@ -838,12 +838,12 @@ async def test_2000_tasks_that_await_promises_of_each_other_are_cancelled_by_the
     assert task.cancelled()
 
 
-# -------------------------------------------------------------------------------------------------------- what is told
+# ----------------------------------------------------------------------------------------------------- what is reported
 
 
 @pytest.fixture
 def announced() -> Iterator[list]:
-    """Return the list of what on_unhandled_rejection() tells."""
+    """Return the list of what on_unhandled_rejection() reports."""
     events: list[tuple] = []
     stop = on_unhandled_rejection(lambda event: events.append((repr(event.reason), event.handled)))
     yield events
@@ -969,7 +969,7 @@ FAILED_ALREADY: dict[str, Callable[[Callable], Promise]] = {
 
 @pytest.mark.parametrize("begin", FAILED_ALREADY.values(), ids=FAILED_ALREADY)
 async def test_what_had_failed_when_the_request_came_is_quiet(begin, reports) -> None:
-    """It has failed by itself, though in the very turn of the request, so that nobody has heard of it."""
+    """It failed by itself, though in the same iteration as the request, so nothing was notified yet."""
     gate = asyncio.Event()
 
     async def fail(number: int) -> None:
@@ -994,7 +994,7 @@ async def test_what_had_failed_when_the_request_came_is_quiet(begin, reports) ->
 
 @pytest.mark.parametrize("losers", [None, "keep"])
 async def test_a_failure_of_what_was_let_go_is_quiet_later_too(losers, announced, reports) -> None:
-    """Also that of a promise of the caller's, which was handed over."""
+    """Also that of a caller's promise, which was passed in."""
     late, resolve, reject = Promise.with_resolvers()
     assert "v" == await Promise.race(late, Promise.resolve("v"), losers=losers)
     reject(Stop())
@@ -1100,7 +1100,7 @@ variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 @pytest.mark.parametrize("end", ["a failure", "cancel()", "all items", "on_progress", "a failure of on_progress"])
 async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, reports) -> None:
-    """It may set a variable when it begins, and reset it when it is closed, as an async one may."""
+    """It may set a variable when it starts, and reset it when it is closed, as an async one may."""
     closed: list[str] = []
 
     def items() -> Iterator[int]:
@@ -1136,7 +1136,7 @@ async def test_a_generator_of_items_lives_and_is_closed_in_one_context(end, repo
     assert [] == reports
 
 
-# ----------------------------------------------------------------------- code of the user's that fails after the answer
+# ----------------------------------------------------------------------- user code that fails after the result
 
 
 def items_that_cancel(cancel: Callable[[], object]) -> Iterator[int]:
@@ -1161,7 +1161,7 @@ CANCELS_AND_FAILS: dict[str, Callable[[Callable], Promise]] = {
 
 @pytest.mark.parametrize("begin", CANCELS_AND_FAILS.values(), ids=CANCELS_AND_FAILS)
 async def test_what_cancels_the_pool_and_then_fails_is_reported(begin, reports) -> None:
-    """The pool is cancelled, and nobody else would hear of the failure."""
+    """The pool is cancelled, and nothing else would report the failure."""
     pools: list[Promise] = []
 
     def cancel() -> None:

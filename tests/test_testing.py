@@ -1,4 +1,4 @@
-"""What `aiopromise.testing` gives to the tests of others."""
+"""What `aiopromise.testing` offers to a project's tests."""
 
 import asyncio
 import socket
@@ -107,7 +107,7 @@ def test_settle_serves_input_that_is_there(on_loop: Callable) -> None:
         with here, there:
             here.setblocking(False)
             loop.add_reader(here, lambda: heard.append(here.recv(10)))
-            # Only when settle() has let the loop turn, and nothing but the answer is left to come.
+            # Only when settle() has run the loop, and only the answer is outstanding.
             loop.call_soon(there.send, b"hello")
             await settle()
             loop.remove_reader(here)
@@ -117,7 +117,7 @@ def test_settle_serves_input_that_is_there(on_loop: Callable) -> None:
 
 
 def test_settle_names_a_task_that_polls(on_loop: Callable) -> None:
-    """What never comes to rest is told by name, after a bounded number of turns."""
+    """Work that never goes idle is named, after a bounded number of iterations."""
 
     async def poll() -> None:
         while True:  # noqa: ASYNC110 - this is what settle() must bear
@@ -187,7 +187,7 @@ def test_settle_takes_as_many_turns_as_it_is_allowed(on_loop: Callable) -> None:
 
 
 def test_a_second_settle_is_refused_while_one_lets_the_loop_turn(on_loop: Callable) -> None:
-    """Each would wait for the other; the first goes on, and afterwards another may be called."""
+    """Each would wait for the other; the first continues, and another may be called afterwards."""
 
     async def main() -> list:
         ended = await asyncio.gather(settle(), settle(), return_exceptions=True)
@@ -219,7 +219,7 @@ async def test_a_deferred_ends_as_the_test_says() -> None:
 
 
 async def test_a_second_decision_about_a_deferred_is_a_mistake() -> None:
-    """Where the resolvers of a promise ignore it, the test is told; also when the first follows something still."""
+    """The resolvers of a promise ignore it, but here the test fails; even while the first still follows something."""
     deferred: Deferred = Deferred("x", page=3)
     deferred.resolve(Deferred().promise)
     with pytest.raises(RuntimeError) as caught:
@@ -231,7 +231,7 @@ async def test_a_second_decision_about_a_deferred_is_a_mistake() -> None:
 
 
 async def test_a_decision_about_a_cancelled_deferred_is_a_mistake() -> None:
-    """The code under test has given up, and a test that goes on regardless does not test what it seems to."""
+    """The code under test has given up, and a test that continues regardless does not test what it seems to."""
     deferred: Deferred = Deferred()
     deferred.promise.cancel()
     with pytest.raises(RuntimeError) as caught:
@@ -243,7 +243,7 @@ async def test_a_decision_about_a_cancelled_deferred_is_a_mistake() -> None:
 
 
 async def test_a_refused_reason_is_no_decision() -> None:
-    """What is no exception is refused as by any resolver, and the deferred can still be decided."""
+    """A non-exception is refused as by any resolver, and the deferred can still be settled."""
     deferred: Deferred = Deferred()
     with pytest.raises(TypeError, match=r"reject\(\) needs an exception, got 'no'"):
         deferred.reject("no")
@@ -269,7 +269,7 @@ async def test_a_deferred_function_shows_how_it_was_called_and_ends_each_call_by
 
 
 async def test_a_deferred_function_hears_of_cancellation() -> None:
-    """A test sees that the code under test has stopped what it no longer wants."""
+    """A test sees that the code under test cancelled what it no longer needs."""
     fetch: DeferredFunction[str] = DeferredFunction("fetch")
     race = Promise.race([fetch(1).then(str), forever()])
     race.cancel()

@@ -81,7 +81,7 @@ def decorated(*arguments: int) -> Any:
     return double_later(*arguments)
 
 
-# Each of them, called with 21, gives 42 sooner or later.
+# Each of them, called with 21, returns 42 sooner or later.
 HANDLERS: dict[str, Callable[[int], Any]] = {
     "function": double,
     "async function": double_later,
@@ -152,7 +152,7 @@ async def yield_one(future: asyncio.Future) -> AsyncIterator[Any]:
     yield await future
 
 
-# Each of them gives what the future gives.
+# Each of them has the future's result.
 AWAITABLES: dict[str, Callable[[asyncio.Future], Any]] = {
     "coroutine": wait,
     "generator-based coroutine": wait_by_generator,
@@ -193,7 +193,7 @@ def raising_later(error: BaseException) -> Callable[..., Any]:
 
 
 def rejecting(error: BaseException) -> Callable[..., Any]:
-    """Return a handler that gives a rejected promise."""
+    """Return a handler that returns a rejected promise."""
     return lambda *arguments: Promise.reject(error)
 
 
@@ -209,7 +209,7 @@ def reason_of(promise: Promise) -> Promise:
 
 
 async def test_any_callable_can_be_the_handler_of_then(timing, handler) -> None:
-    """Sync or async, function or object: what matters is what the call gives."""
+    """Sync or async, function or object: what matters is the result of the call."""
     assert 42 == await timing.fulfilled(21).then(handler)
 
 
@@ -276,7 +276,7 @@ LINKS: dict[str, Callable[[Promise, Any], Promise]] = {
 @pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("no_function", [5, "text", [print], object()], ids=repr)
 async def test_what_cannot_be_called_is_refused(link, no_function) -> None:
-    """Every link tells, by its own name, what it cannot call."""
+    """Every link names, under its own name, what it cannot call."""
     with pytest.raises(TypeError) as caught:
         LINKS[link](Promise.resolve(21), no_function)
     assert str(caught.value).startswith(f"{link.partition('(')[0]}() needs a function, got ")
@@ -293,7 +293,7 @@ async def test_a_coroutine_given_for_its_function_is_closed(link) -> None:
 
 @pytest.mark.parametrize("link", ["catch", "finally_", "tap", "tap_catch", "spread"])
 async def test_only_then_can_do_without_a_handler(link) -> None:
-    """None is a handler for nobody but then()."""
+    """None is a handler only for then()."""
     with pytest.raises(TypeError):
         LINKS[link](Promise.resolve(21), None)
 
@@ -302,7 +302,7 @@ async def test_only_then_can_do_without_a_handler(link) -> None:
 
 
 async def test_an_awaitable_that_a_handler_returns_is_awaited(awaitable) -> None:
-    """``await p.then(f)`` waits as long as ``await f(value)``, and gives the same."""
+    """``await p.then(f)`` waits as long as ``await f(value)``, and returns the same."""
     future = asyncio.get_running_loop().create_future()
     child = Promise.resolve().then(lambda _: awaitable(future))
     await turns()
@@ -377,7 +377,7 @@ def with_own_await() -> Unrelated:
     ],
 )
 async def test_what_cannot_be_awaited_is_a_value(make) -> None:
-    """What ``await`` would refuse is handed on as it is."""
+    """What ``await`` would refuse is passed on as is."""
     value = make()
     assert value is await Promise.resolve().then(lambda _: value)
 
@@ -387,7 +387,7 @@ async def test_what_cannot_be_awaited_is_a_value(make) -> None:
 
 @pytest.mark.parametrize("end", ["fulfilled", "rejected"])
 async def test_after_catch_there_is_a_value(timing, end) -> None:
-    """A value passes catch(), a reason is replaced by what the handler makes of it."""
+    """A value passes through catch(), a reason is replaced by the handler's result."""
     promise = timing.fulfilled("value") if end == "fulfilled" else timing.rejected(ValueError("no"))
     assert ("value" if end == "fulfilled" else "no") == await promise.catch(str)
 
@@ -465,7 +465,7 @@ async def test_a_handler_that_fails_rejects_with_what_it_raised(timing, link, fa
 
 @pytest.mark.parametrize("link", ["finally_", "tap", "tap_catch"])
 async def test_what_an_effect_returns_is_awaited_and_dropped(link, awaitable) -> None:
-    """The outcome goes on, unchanged, when the handler's awaitable is done."""
+    """The outcome passes on, unchanged, when the handler's awaitable is done."""
     outcome = ValueError() if link == "tap_catch" else "kept"
     future = asyncio.get_running_loop().create_future()
     promise = Promise.reject(outcome) if link == "tap_catch" else Promise.resolve(outcome)
@@ -506,7 +506,7 @@ async def test_an_effect_that_returns_its_own_promise_settles_as_the_source_did(
 
 @pytest.mark.parametrize("wait", WAITS_FOR_IT.values(), ids=WAITS_FOR_IT)
 async def test_what_an_effect_returns_answers_for_its_own_promise_no_more_than_once(wait, loop_mode, reports) -> None:
-    """A failure is told by the promise itself; by what waited for it and was returned nobody is told again."""
+    """A failure is reported by the promise itself, and not again by the returned awaitable that waited for it."""
     cache: dict[str, Promise] = {}
     cache["key"] = Promise.reject(ValueError("no page")).finally_(lambda: wait(cache.pop("key")))
     assert isinstance(await reason_of(cache["key"]), ValueError)
@@ -541,7 +541,7 @@ async def test_single_flight_is_one_line(loop_mode) -> None:
 
 
 async def test_a_cancelled_effect_that_returns_its_own_promise_is_cancelled(loop_mode) -> None:
-    """Whoever asked it to end is not made to wait."""
+    """Cancelling it does not wait."""
     cache: dict[str, Promise] = {}
     cache["key"] = promise = Promise.with_resolvers().promise.finally_(lambda: cache.pop("key"))
     promise.cancel("enough")
@@ -659,13 +659,13 @@ async def test_repr_names_the_handler_of_every_link(link) -> None:
     ids=["two", "one", "the same"],
 )
 async def test_repr_names_both_handlers(handlers, named) -> None:
-    """Of two handlers one will be called, and of one function nobody cares which."""
+    """One of the two handlers will be called, and for the same function it does not matter which."""
     promise, _, _ = Promise.with_resolvers()
     assert f"<Promise pending, waiting to call {named}>" == repr(promise.then(*handlers))
 
 
 async def test_repr_names_the_handler_that_is_running() -> None:
-    """While an async handler runs, its name is told."""
+    """While an async handler runs, its name is shown."""
     gate, opens, _ = Promise.with_resolvers()
 
     async def fetch(_: object) -> None:
@@ -680,7 +680,7 @@ async def test_repr_names_the_handler_that_is_running() -> None:
 
 
 async def test_repr_names_what_is_followed() -> None:
-    """Where no handler is waited for, the kind of what is waited for is told."""
+    """If it does not wait for a handler, the kind of what it waits for is shown."""
     pending, resolve, _ = Promise.with_resolvers()
     nothing = repr(pending)
     resolve(asyncio.get_running_loop().create_future())

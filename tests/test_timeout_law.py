@@ -475,7 +475,7 @@ SHAPES: dict[str, Callable[[Scene, Work], Coroutine]] = {
 
 
 class Moment:
-    """When the Task is cancelled: after so many seconds, and then so many turns."""
+    """When the Task is cancelled: after this many seconds, and then this many iterations."""
 
     def __init__(self, *seconds: float, turns: int = 0) -> None:
         self.seconds = seconds
@@ -523,7 +523,7 @@ def is_compared(shape: str, moment: Moment) -> bool:
     return TIES.get(shape, set()).isdisjoint(moment.seconds) and not (shape in BY_SECONDS and moment.turns)
 
 
-# -------------------------------------------------------------------------------------------------- what comes of it
+# -------------------------------------------------------------------------------------------------- the results
 
 
 async def played(shape: Callable, work: Work, moment: Callable, limit: Callable) -> tuple:

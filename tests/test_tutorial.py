@@ -84,7 +84,7 @@ async def share_a_link() -> None:
 
 
 def test_a_promise_of_a_link_is_awaited_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    """That is what a link gains: it runs once, and gives its value again and again."""
+    """That is what a link gains: it runs once, and its value can be read again and again."""
     asyncio.run(share_a_link())
     assert MANUAL + "Main: 103\n" == capsys.readouterr().out
 
@@ -147,7 +147,7 @@ INDEPENDENT = """\
     [await_the_chain, await_a_chain_of_groups, await_the_promise_of_the_chain, await_the_task_of_the_chain],
 )
 async def test_chaining_independent_tasks(main: Callable, capsys: pytest.CaptureFixture[str]) -> None:
-    """chain() takes the coroutines that the tutorial's own chain() takes, and gives what that gives."""
+    """chain() takes the coroutines that the tutorial's own chain() takes, and returns the same."""
     await main()
     assert INDEPENDENT == capsys.readouterr().out
 

@@ -43,7 +43,7 @@ FLOORS = {"mypy": 0.98, "pyright": 0.985, "ty": 0.89, "pyrefly": 0.99}
 
 
 class Case(NamedTuple):
-    """An `assert_type` of a program: where it stands, and by what name the ratchet knows it."""
+    """An `assert_type` of a program: its location, and its name in the ratchet."""
 
     file: str
     function: str
@@ -81,7 +81,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the programs to where no settings of the project are found."""
+    """Copy the programs to a place without the project's settings."""
     return alone(tmp_path_factory.mktemp("programs"), *PROGRAMS.glob("*.py"))
 
 
@@ -217,7 +217,7 @@ def test_the_ratchet_knows_each_case_by_one_name() -> None:
 
 @pytest.mark.parametrize("path", ACCEPTED, ids=lambda path: path.stem)
 def test_each_value_is_of_the_type_that_was_asserted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The programs run, and what each `assert_type` was told of is of that type, also when it is awaited."""
+    """The programs run, and the value of each `assert_type` is of that type, also when awaited."""
     seen: list[tuple[int, Any, Any]] = []
 
     def record(value: Any, wanted: Any) -> Any:
@@ -346,7 +346,7 @@ def _line_of(finding: Finding) -> str:
 
 @cache
 def _lines(path: Path) -> list[str]:
-    """Return a name for each line of a program: where it stands, and what it says."""
+    """Return a name for each line of a program: its location, and its text."""
     names, place = [], ""
     for line in path.read_text().splitlines():
         if found := re.match(r"(?:async )?(?:def|class) (\w+)", line):

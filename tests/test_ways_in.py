@@ -119,7 +119,7 @@ HAS_THEN = types.SimpleNamespace(then=lambda resolve, reject: resolve("followed"
 
 @pytest.mark.parametrize("kind", [*AWAITABLES, job, job_of_a_thread])
 async def test_an_awaitable_gives_its_value(kind: Callable) -> None:
-    """`await Promise(x)` is what `await x` gives."""
+    """`await Promise(x)` has the result of `await x`."""
     assert "value" == await Promise(kind(lambda: "value"))
 
 
@@ -133,7 +133,7 @@ async def test_an_awaitable_gives_its_exception(kind: Callable) -> None:
 
 
 async def test_a_coroutine_starts_as_create_task_starts_it() -> None:
-    """A coroutine begins in the next turn, and at once where the loop's Tasks are eager."""
+    """A coroutine starts in the next iteration, or immediately if the loop's Tasks are eager."""
     told: list[str] = []
 
     async def tell(name: str) -> None:
@@ -210,7 +210,7 @@ async def test_cancelling_the_job_cancels_the_promise(when: str) -> None:
 
 
 async def test_cancelling_does_not_wait_for_a_job_that_runs() -> None:
-    """The promise ends at once; what the job gives later is dropped without noise."""
+    """The promise is cancelled immediately; a later result of the job is discarded silently."""
     source: Future = Future()
     source.set_running_or_notify_cancel()
     promised = Promise(source)
@@ -262,7 +262,7 @@ async def test_an_executor_is_called_now() -> None:
 
 @pytest.mark.parametrize("when", ["now", "later"])
 async def test_an_executor_settles_the_promise(when: str) -> None:
-    """Either function may be called at once, and later."""
+    """Either function may be called immediately, or later."""
     run = {"now": lambda call, *args: call(*args), "later": asyncio.get_running_loop().call_soon}[when]
     error = LookupError("gone")
     assert "value" == await Promise(lambda resolve, reject: run(resolve, "value"))
@@ -293,7 +293,7 @@ async def test_what_an_executor_raises_too_late_is_ignored(name: str) -> None:
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 async def test_an_executor_that_stops_the_program_stops_it(stop: type[BaseException]) -> None:
-    """Ctrl-C in an executor is raised where the promise is made."""
+    """Ctrl-C in an executor is raised by the call that makes the promise."""
     with pytest.raises(stop):
         Promise(lambda resolve, reject: fail(stop()))
 
@@ -488,7 +488,7 @@ async def test_what_inherits_from_thenable_is_followed_everywhere(way: Callable)
 
 
 class Next(Thenable):
-    """Resolves with what comes next."""
+    """Resolves to the next one."""
 
     def __init__(self, next_: object = None) -> None:
         self.next = next_
@@ -503,7 +503,7 @@ class Next(Thenable):
 @pytest.mark.parametrize("way", [*WAYS_TO_FOLLOW.values(), *ALSO.values()], ids=[*WAYS_TO_FOLLOW, *ALSO])
 @pytest.mark.parametrize("length", [1, 2, 5])
 async def test_a_thenable_that_resolves_with_itself_rejects_with_a_type_error(way, length, reports) -> None:
-    """Directly or in a ring, as promises that follow themselves; each is asked once."""
+    """Directly or in a cycle, like promises that follow themselves; each is called once."""
     ring = [Next() for _ in range(length)]
     for one, following in zip(ring, [*ring[1:], ring[0]], strict=True):
         one.next = following
@@ -574,7 +574,7 @@ RINGS = {
 @pytest.mark.parametrize("when", ["at once", "later", "from a thread"])
 @pytest.mark.parametrize("ring", RINGS.values(), ids=RINGS)
 async def test_promises_that_follow_themselves_through_a_thenable_reject_with_a_type_error(ring, when) -> None:
-    """However the ring was made, and whenever it is closed."""
+    """However the cycle was made, and whenever it is closed."""
     promises = ring(lambda follow: Led(follow, when))
     for promise in promises:
         with pytest.raises(TypeError, match="cannot follow itself"):
@@ -676,7 +676,7 @@ METHODS = ["sync", "asynchronous", "outside_class", "inside_class", "outside_sta
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_promisify_takes_methods_of_every_kind(method: str) -> None:
-    """Called on an instance, each gives a promise."""
+    """Called on an instance, each returns a promise."""
     promised = getattr(Base(), method)("says", suffix=" so")
     assert isinstance(promised, Promise)
     assert "base says so" == await promised
@@ -700,7 +700,7 @@ async def test_a_promisified_method_can_be_overridden(method: str) -> None:
     ids=["sync", "async", "partial", "ours", "type"],
 )
 async def test_promisify_takes_any_callable(fn: Callable) -> None:
-    """What it gives, value or awaitable, is what the promise gives."""
+    """Its result, value or awaitable, is the outcome of the promise."""
     promised = promisify(fn)("value")
     assert isinstance(promised, Promise)
     assert "value" == await promised
@@ -746,7 +746,7 @@ class AsyncCallable:
 )
 @pytest.mark.filterwarnings("ignore:.*iscoroutinefunction:DeprecationWarning")
 async def test_a_promisified_async_function_is_a_coroutine_function_to_who_asks(fn: Callable, expected: bool) -> None:
-    """So that it is awaited, and not called in a thread; of others nobody can know."""
+    """So that it is awaited, and not called in a thread; for others this is unknown."""
     promised = promisify(fn)
     assert expected is asyncio.iscoroutinefunction(promised)
     if sys.version_info >= (3, 12):
@@ -765,7 +765,7 @@ async def test_so_is_a_method(method: str) -> None:
 
 @pytest.mark.parametrize("value", [5, None, property(work)], ids=repr)
 async def test_promisify_needs_a_function(value: Any) -> None:
-    """Anything else is a `TypeError` where the decorator stands."""
+    """Anything else is a `TypeError` when decorated."""
     with pytest.raises(TypeError, match=r"^promisify\(\) needs a function, got "):
         promisify(value)
 
@@ -811,7 +811,7 @@ async def test_a_coroutine_that_comes_too_late_is_closed(run: Callable) -> None:
 
 @pytest.mark.parametrize("name", ["resolve", "reject"])
 async def test_settling_after_the_loop_was_closed_is_a_runtime_error(name: str) -> None:
-    """There is no loop any more to take it up; a coroutine handed in is closed."""
+    """There is no loop any more to process it; a coroutine passed in is closed."""
 
     async def make() -> Any:
         return Promise.with_resolvers()
@@ -868,7 +868,7 @@ async def test_without_a_running_loop_a_coroutine_is_closed(call: Callable) -> N
 
 @pytest.mark.parametrize("call", TAKES_NONE.values(), ids=TAKES_NONE)
 async def test_without_a_running_loop_nothing_is_called(call: Callable) -> None:
-    """It is a `RuntimeError` before anything of the user's has run."""
+    """It is a `RuntimeError` before any user code has run."""
     with pytest.raises(RuntimeError, match=r" needs a running event loop\n\nYou wrote "):
         await asyncio.to_thread(call)
 
@@ -921,7 +921,7 @@ async def test_a_coroutine_where_none_belongs_is_closed(refused: Callable) -> No
 
 
 class Delegating:
-    """An awaitable of the user's own, which leaves the waiting to a promise."""
+    """A user's awaitable, which leaves the waiting to a promise."""
 
     def __init__(self, promise: Promise, between: Callable[[], object]) -> None:
         self.promise = promise
@@ -936,7 +936,7 @@ class Delegating:
 @pytest.mark.parametrize("when", ["before", "meanwhile", "later"])
 @pytest.mark.parametrize("outcome", ["value", ValueError("no")], ids=repr)
 async def test_an_awaitable_of_ones_own_may_delegate_to_a_promise(outcome: object, when: str) -> None:
-    """`yield from promise.__await__()` gives the value, or raises the reason, whenever the promise settles."""
+    """`yield from promise.__await__()` returns the value, or raises the reason, whenever the promise settles."""
     promise, resolve, reject = Promise.with_resolvers()
     settle = functools.partial(reject if isinstance(outcome, ValueError) else resolve, outcome)
     if when == "before":

@@ -95,7 +95,7 @@ def _pyrefly(folder: Path, files: list[str], python: Path, python_version: str) 
 
 def completeness(python: Path, folder: Path) -> dict[str, Any]:
     """Return what `pyright --verifytypes` says of the package in the environment of *python*."""
-    # It asks the first Python of the path where the packages are, whatever --pythonpath says.
+    # It uses the packages of the first Python on the path, whatever --pythonpath says.
     path = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     report = run("pyright", "--verifytypes", "aiopromise", "--outputjson", cwd=folder, PATH=path)
     found: dict[str, Any] = json.loads(report.stdout)["typeCompleteness"]
@@ -103,7 +103,7 @@ def completeness(python: Path, folder: Path) -> dict[str, Any]:
 
 
 def run(module: str, *arguments: str, cwd: Path | None = None, **variables: str) -> CompletedProcess[str]:
-    """Run a tool of this environment, which finds no other part of the project than *variables* tell it to."""
+    """Run a tool of this environment, which finds only those parts of the project that *variables* name."""
     environment = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
     environment |= {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **variables}
     command = [sys.executable, "-m", module, *arguments]

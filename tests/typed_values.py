@@ -60,7 +60,7 @@ def _container(origin: Any, value: Any) -> Any:
 
 
 async def is_of(value: Any, wanted: Any) -> bool:
-    """Return whether *value*, and all that it holds or gives when awaited, is of the type *wanted*."""
+    """Return whether *value*, and everything that it contains or returns when awaited, is of the type *wanted*."""
     origin, arguments = get_origin(wanted), get_args(wanted)
     if wanted is None:
         return value is None
@@ -74,7 +74,7 @@ async def is_of(value: Any, wanted: Any) -> bool:
         return any([await is_of(value, member) for member in arguments])
     if origin is None:
         return _is_plain(value, getattr(wanted, "__supertype__", wanted))
-    # typeshed says that asyncio.gather() gives a tuple; it gives a list.
+    # typeshed says that asyncio.gather() returns a tuple; it returns a list.
     return isinstance(value, (tuple, list) if origin is tuple else origin) and await _holds(value, origin, arguments)
 
 
