@@ -1,1 +1,1 @@
-"""What a promise costs, measured against everything that does the same work without one: see README.md."""
+"""What a promise costs, compared with everything that does the same work without one: see README.md."""

@@ -1,4 +1,4 @@
-"""Asks all questions, and prints what came of it.
+"""Runs all questions, and prints the results.
 
     python -m benchmarks [--fast] [--python PATH]... [--loop asyncio]... [--plot PATH]
 
@@ -21,7 +21,7 @@ from benchmarks.report import Results, growth_table, table
 NAMES = [*(question.name for question in QUESTIONS), "growth", "latency"]
 HERE = Path(__file__).parent
 
-# For each folder of results the interpreter and the loop that fill it.
+# For each folder of results, the interpreter and the loop that produce them.
 Runs = dict[Path, tuple[str, str]]
 
 
@@ -88,7 +88,7 @@ def _ask(name: str, run: tuple[Path, tuple[str, str]], *options: str) -> str:
 
 
 def by_build(folders: list[Path]) -> list[list[Path]]:
-    """Return lists of those that differ in nothing but the build, the pure one first."""
+    """Return lists of those that differ only in the build, the pure one first."""
     found: dict[str, list[Path]] = {}
     for folder in folders:
         found.setdefault(folder.name.rpartition("-")[0], []).append(folder)

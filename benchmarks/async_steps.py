@@ -54,7 +54,7 @@ async def deferred(step: Step, links: int) -> int:
     from twisted.internet.defer import Deferred, ensureDeferred
 
     def call(number: int) -> Deferred:
-        # Only a Task can wait for something of asyncio.
+        # Only a Task can wait for asyncio's awaitables.
         if step is add_one_later:
             return Deferred.fromFuture(asyncio.ensure_future(step(number)))
         return ensureDeferred(step(number))

@@ -1,4 +1,4 @@
-"""How many bytes does a settled promise hold, beside its value?
+"""How many bytes does a settled promise hold, besides its value?
 
 python -m benchmarks.bytes_per_settled
 """

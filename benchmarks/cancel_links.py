@@ -16,7 +16,7 @@ from benchmarks.steps import add_one
 
 
 class Work:
-    """Something that never ends by itself; it knows how often it was cancelled."""
+    """Something that never ends by itself; it counts its cancellations."""
 
     def __init__(self) -> None:
         self.cancelled = 0

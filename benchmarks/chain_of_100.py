@@ -10,7 +10,7 @@ from benchmarks.measure import Cannot, InNode, Question, Run, Way
 
 
 async def _chains(run: Run, links: int) -> int:
-    """Make as many chains as have so many links in all."""
+    """Make as many chains as needed for that many links in total."""
     return sum([await run(100) for _ in range(links // 100)])
 
 

@@ -1,4 +1,4 @@
-"""How many reactions, and how many seconds, should one drain of the queue take before others have their turn?
+"""How many reactions, and how many seconds, should one drain of the queue take before others get a turn?
 
     python -m benchmarks.drain_bound [--loop uvloop] [--seconds 2] [--tries 3]
 

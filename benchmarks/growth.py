@@ -16,7 +16,7 @@ def main() -> None:
     for question in QUESTIONS:
         if question.size > 1:
             for size in (size for size in SIZES if size <= runner.args.most):
-                # What takes microseconds is repeated until it takes as long as a clock needs.
+                # Work of microseconds is repeated until it takes long enough to be measured.
                 question.bench(runner, question.ways[0], size, f"growth of {question.name}: {size}", 100 // size)
 
 

@@ -24,7 +24,7 @@ async def nothing(size: int) -> int:
 
 @dataclass(frozen=True)
 class Import(Way):
-    """The import of the module that a program begins with; its package is found without importing it."""
+    """The import of the program's first module; its package is found without importing it."""
 
     module: str = ""
 

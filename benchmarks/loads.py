@@ -1,4 +1,4 @@
-"""10,000 chains that are always busy, with promises and with plain Tasks; and how late others are meanwhile.
+"""10,000 chains that are always busy, with promises and with plain Tasks; and how late other work is alongside them.
 
 A chain takes its steps, begins anew, and so on, until the load is told to stop. The loop is never idle then, so all
 is timed by the processor's clock: what other programs take of the wall's time is nobody's lateness here.
@@ -15,7 +15,7 @@ from benchmarks.steps import Step, add_one, add_one_async, add_one_later
 
 CHAINS = 10_000
 
-# What the chains of a load do in each round.
+# What the chains of each load do in a round.
 LOADS: dict[str, tuple[Step, ...]] = {
     "4 sync steps": (add_one, add_one, add_one, add_one),
     "4 steps that wait a turn": (add_one_later, add_one_later, add_one_later, add_one_later),
@@ -54,7 +54,7 @@ class Load:
 
     async def _work(self, steps: tuple[Step, ...]) -> None:
         self.running += 1
-        # Without a pause in each round the first Task would keep the loop for ever.
+        # Without a pause in each round the first Task would block the loop forever.
         pause = add_one_later not in steps
         while not self.stopped:
             number = 0
@@ -85,7 +85,7 @@ class Lateness:
 
 
 async def measure(begin: Callable[[Load], None] | None, steps: tuple[Step, ...], seconds: float) -> Lateness:
-    """Begin a load, or none, and watch a timer and an echo beside it."""
+    """Start a load, or none, and watch a timer and an echo alongside it."""
     load = Load(steps)
     if begin is not None:
         begin(load)

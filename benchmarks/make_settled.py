@@ -1,4 +1,4 @@
-"""What does it cost to make a promise that is fulfilled already?
+"""What does it cost to make a fulfilled promise?
 
 python -m benchmarks.make_settled
 """

@@ -1,4 +1,4 @@
-"""Runs the ways that a question compares, each in processes of its own, through pyperf."""
+"""Runs the alternatives that a question compares, each in its own processes, through pyperf."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ Run = Callable[[Any], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Way:
-    """One way to do the work. It is called with the size, or with what *prepare* made of it, which is not timed."""
+    """One way to do the work. It is called with the size, or with the result of *prepare*, which is not timed."""
 
     name: str
     run: Run
@@ -31,7 +31,7 @@ class Way:
     python: tuple[int, int] = (3, 11)
 
     def lacks(self) -> str:
-        """Return what keeps this way from running here, if anything."""
+        """Return the reason why this way cannot run here, if any."""
         if sys.version_info < self.python:
             return "needs Python {}.{}".format(*self.python)
         if self.package and find_spec(self.package) is None:
@@ -47,7 +47,7 @@ class Way:
     async def _seconds(self, size: int, expected: object) -> float:
         subject = size if self.prepare is None else await self.prepare(size)
         gc.collect()
-        # The time of the processor: no way sleeps, and what other programs take of the wall's time is not its cost.
+        # CPU time: none of the ways sleeps, and time taken by other programs is not its cost.
         start = process_time()
         result = await self.run(subject)
         seconds = process_time() - start
@@ -55,7 +55,7 @@ class Way:
         return seconds
 
     async def _bytes(self, size: int, expected: object) -> float:
-        """Weigh what *run* returns: a function that holds it all, and puts it to the test when it is called."""
+        """Measure the size of what *run* returns: a function that holds everything, and checks it when called."""
         gc.collect()
         tracemalloc.start()
         finish = await self.run(size)
@@ -68,7 +68,7 @@ class Way:
 
 @dataclass(frozen=True)
 class InNode:
-    """The same work in Node, by the function of that name in anchor.mjs: it times, or weighs, itself."""
+    """The same work in Node, by the function of that name in anchor.mjs, which measures itself."""
 
     function: str
     name: str = NODE
@@ -99,7 +99,7 @@ class Cannot:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked, how many of what are measured at a time, and the ways to do it."""
+    """The question, how many of what are measured at a time, and the ways to do it."""
 
     name: str
     text: str
@@ -125,7 +125,7 @@ class Question:
                 self.bench(runner, way, self.size, f"{self.name}: {way.name}")
 
     def bench(self, runner: Any, way: Way | InNode, size: int, name: str, times: int = 1) -> None:
-        """Measure *way* as one row of pyperf, per link or whatever it is that there are *size* of; the least counts."""
+        """Measure *way* as one row of pyperf, per link or whatever there are *size* of; the smallest value counts."""
 
         def measure(loops: int) -> float:
             return loops * min(self.measure(way, size, runner.args.loop) for _ in range(times or 1))
@@ -134,8 +134,8 @@ class Question:
 
 
 def new_runner(script: str, options: Mapping[str, int] | None = None, **defaults: Any) -> Any:
-    """Return the runner of pyperf for ``python -m benchmarks.<script>``, with a choice of the event loop."""
-    # Imported here, for the ways of all questions are also read by what does not run them.
+    """Return the pyperf runner for ``python -m benchmarks.<script>``, with a choice of the event loop."""
+    # Imported here, as the questions are also imported by code that does not run them.
     import pyperf
 
     options = options or {}
@@ -165,6 +165,6 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _check(name: str, expected: object, result: object) -> None:
-    # Not `assert`: a way that does other work than the rest must be found out under -O, too.
+    # Not `assert`: a way that does different work from the rest must also be detected under -O.
     if expected != result:
         raise SystemExit(f"{name} gives {result!r:.80}, not {expected!r:.80}")

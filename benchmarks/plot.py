@@ -1,4 +1,4 @@
-"""The plot of what was measured: a panel for each question, and one for the growth."""
+"""The plot of the results: a panel for each question, and one for the growth."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ COLUMNS = 4
 
 
 def draw(builds: list[Results], path: Path) -> None:
-    """Write the plot to *path*: SVG, PNG or whatever its suffix says. The builds differ in nothing else."""
+    """Write the plot to *path*: SVG, PNG or whatever its suffix says. They differ only in the build."""
     results = builds[0]
     import matplotlib as mpl
 
@@ -60,5 +60,5 @@ def _lines(panel: Any, results: Results, grown: list[Any]) -> None:
             panel.plot(list(costs), [cost * 1e6 for cost in costs.values()], marker=".", label=question.name)
     panel.set(xscale="log", yscale="log", ylabel="µs each", xlabel="how many")
     panel.set_title("growth of the promise's rows", fontsize=8, loc="left")
-    # In the room beside, which is empty.
+    # In the empty space next to it.
     panel.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.02, 1)).set_in_layout(False)

@@ -1,4 +1,4 @@
-"""What does the pytest plugin cost, unused and where it checks: a session without promises, and a promise in a test?
+"""What does the pytest plugin cost, unused and with its checks on: a session without promises, and a promise in a test?
 
     python -m benchmarks.pytest_plugin [--tries 30]
 
@@ -43,7 +43,7 @@ def test_many():
 
 
 def session(tests: str, options: tuple[str, ...]) -> tuple[float, str]:
-    """Run pytest on *tests*; return what the processor was busy with it, in seconds, and what was printed."""
+    """Run pytest on *tests*; return the CPU time in seconds, and the output."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_it.py").write_text(tests)
         command = [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", *options, "test_it.py"]

@@ -1,4 +1,4 @@
-"""The questions that are asked of all ways, in the order of the table."""
+"""The questions, in the order of the table."""
 
 from benchmarks import (
     all_of_many,

@@ -1,4 +1,4 @@
-"""What does it cost to take the first of two coroutines, and to stop the other?
+"""What does it cost to take the first of two coroutines, and to cancel the other?
 
     python -m benchmarks.race_of_two
 

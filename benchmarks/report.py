@@ -1,4 +1,4 @@
-"""The table of what was measured: a promise in its own units, and how many times that of every other way it takes."""
+"""The table of the results: a promise in absolute units, and its ratio to every alternative."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ PEERS = [way.name for way in QUESTIONS[0].ways if way.name != OURS]
 
 
 class Results:
-    """What one interpreter gave on one event loop."""
+    """The results of one interpreter on one event loop."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.least: dict[str, float] = {}
         for path in folder.glob("*.json"):
             for bench in pyperf.BenchmarkSuite.load(str(path)).get_benchmarks():
-                # Whatever else the machine did can only have added to a value.
+                # Other load on the machine can only have increased a value.
                 self.least[bench.get_name()] = min(bench.get_values())
         _, python, loop, self.build = folder.name.split("-")
         self.title = f"CPython {python}, {loop} loop"
@@ -37,7 +37,7 @@ class Results:
 
 
 def table(builds: list[Results]) -> Iterator[str]:
-    """Give the lines of a table in Markdown, with all builds in each cell; bold tells that the peer is ahead."""
+    """Yield the lines of a Markdown table, with all builds in each cell; bold means that the alternative is faster."""
     results = builds[0]
     if not results.asked():
         return
@@ -57,7 +57,7 @@ def table(builds: list[Results]) -> Iterator[str]:
 
 
 def growth_table(results: Results) -> Iterator[str]:
-    """Give the lines of the table of growth, if that was measured."""
+    """Yield the lines of the growth table, if that was measured."""
     rows = {question: grown for question in QUESTIONS if (grown := results.growing(question))}
     if rows:
         sizes = sorted({size for grown in rows.values() for size in grown})

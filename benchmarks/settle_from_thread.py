@@ -1,4 +1,4 @@
-"""What does it cost to await what another thread settles?
+"""What does it cost to await a promise that another thread settles?
 
     python -m benchmarks.settle_from_thread
 
@@ -20,7 +20,7 @@ Settle = Callable[[], Any]
 
 @contextmanager
 def other_thread() -> Iterator[Callable[[Settle], None]]:
-    """Give a function that has another thread call what it is given."""
+    """Provide a function that makes another thread call its argument."""
     calls: SimpleQueue[Settle | None] = SimpleQueue()
 
     def work() -> None:

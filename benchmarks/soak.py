@@ -26,8 +26,8 @@ from aiopromise import Promise, chain
 
 LINKS = 10_000_000
 
-# How much more there may be at the end. A loop keeps up to 100 timers that were cancelled, and the library up to 1,000
-# weak references to promises that are gone. What grows by one thing in a hundred links passes that in a short run.
+# How much more there may be at the end. A loop keeps up to 100 cancelled timers, and the library up to 1,000 weak
+# references to dead promises. A leak of one object per hundred links exceeds that in a short run.
 ALLOWED = {
     "bytes resident": 8 << 20,
     "objects": 1_500,
@@ -40,12 +40,12 @@ ALLOWED = {
 
 
 class Load:
-    """What the scenes share, and how much they have done."""
+    """What the scenes share, and a count of what they have done."""
 
     def __init__(self, threads: concurrent.futures.Executor) -> None:
         self.threads = threads
         self.done: Counter[str] = Counter()
-        # It stays pending all the time: others hang on it and let go, and are never the last to want it.
+        # It stays pending all the time: others follow it and detach, and are never its last consumer.
         self.forever = Promise.with_resolvers().promise
         self.forever.add_done_callback(forget)
 
@@ -83,14 +83,14 @@ async def fails_later() -> None:
 
 
 def forget(*arguments: Any) -> None:
-    """Take what comes, and keep nothing."""
+    """Accept anything, and keep nothing."""
 
 
 # --------------------------------------------------------------------------- the load
 
 
 async def lines(load: Load) -> None:
-    """Links in a line: sync, async, and async ones that wait."""
+    """Chained links: sync, async, and async ones that wait."""
     for handler, count in ((same, 2_000), (at_once, 200), (later, 100)):
         first, resolve, _ = Promise.with_resolvers()
         last = first
@@ -115,7 +115,7 @@ async def trees(load: Load) -> None:
 
 
 async def failures(load: Load) -> None:
-    """Rejections that pass, that are looked at, that are replaced and that are handled."""
+    """Rejections that pass through, that are inspected, that are replaced and that are handled."""
     for _ in range(50):
         promise = Promise.try_(fails, 1).then(same).finally_(later).tap_catch(forget)
         await promise.catch(KeyError, same).catch(fails).catch(ValueError, forget).spread(same).then(None, forget)
@@ -123,7 +123,7 @@ async def failures(load: Load) -> None:
 
 
 async def limits(load: Load) -> None:
-    """Time limits that are kept, that are over and that are given up."""
+    """Timeouts that are met, that expire and that are cancelled."""
     for _ in range(25):
         await Promise(later(1)).timeout(3600).then(same)
         await load.forever.timeout(0, fallback=2)
@@ -134,7 +134,8 @@ async def limits(load: Load) -> None:
 
 
 async def requests(load: Load) -> None:
-    """Cancellations of work that runs, of what waits for nothing, and of what hangs on a promise that goes on."""
+    """Cancellations of running work, of promises without an upstream, and of those that follow a promise which
+    continues."""
     for number in range(100):
         work = Promise(asyncio.sleep(3600)).then(same).finally_(later if number % 2 else forget)
         idle = Promise.with_resolvers().promise.then(same).then(same)
@@ -177,7 +178,7 @@ async def followers(load: Load) -> None:
 
 
 async def combined(load: Load) -> None:
-    """Combinators, with losers that are stopped and losers that are let go."""
+    """Combinators, with losers that are cancelled and losers that are kept running."""
     for _ in range(10):
         await Promise.all(later(1), Promise.resolve(2).then(same), load.forever.timeout(0, fallback=3))
         await Promise.race(later(1), asyncio.sleep(3600), load.forever)
@@ -213,7 +214,7 @@ SCENES: Sequence[Scene] = (lines, trees, failures, limits, *[requests] * 3, awai
 
 async def count() -> dict[str, int]:
     """Return how much of each kind there is now."""
-    # Nothing is to be on its way: callbacks of the loop, and Tasks that have just been cancelled.
+    # Wait until nothing is outstanding: neither callbacks of the loop, nor Tasks that have just been cancelled.
     for _ in range(10):
         await asyncio.sleep(0)
     loop: Any = asyncio.get_running_loop()
@@ -232,7 +233,7 @@ async def count() -> dict[str, int]:
 
 
 def resident() -> int:
-    """Return the resident memory of this process, and 0 where the system does not tell."""
+    """Return the resident memory of this process, or 0 if the system does not provide it."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -241,7 +242,7 @@ def resident() -> int:
 
 
 def open_files() -> int:
-    """Return the number of open files of this process, and 0 where the system does not tell."""
+    """Return the number of open files of this process, or 0 if the system does not provide it."""
     try:
         return len(os.listdir("/proc/self/fd"))
     except OSError:
@@ -258,7 +259,7 @@ class Result(NamedTuple):
 
     @property
     def grown(self) -> list[str]:
-        """Name what is more than it may be."""
+        """Name whatever exceeds its limit."""
         return [name for name, most in ALLOWED.items() if self.after[name] - self.before[name] > most]
 
     def __str__(self) -> str:
@@ -272,7 +273,7 @@ class Result(NamedTuple):
 
 
 async def soak(links: int, seconds: float, scenes: Sequence[Scene] = SCENES) -> Result:
-    """Run rounds of *scenes* until so many links were made, or so many seconds are over."""
+    """Run rounds of *scenes* until that many links have been made, or that many seconds have passed."""
     start = perf_counter()
     before = None
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
@@ -289,7 +290,7 @@ async def soak(links: int, seconds: float, scenes: Sequence[Scene] = SCENES) -> 
 
 
 async def start_all(threads: concurrent.futures.ThreadPoolExecutor) -> None:
-    """Let both threads be there from the beginning."""
+    """Make sure that both threads exist from the start."""
     both = threading.Barrier(2)
     await Promise.all(Promise.submit(threads, both.wait), Promise.submit(threads, both.wait))
 

@@ -1,4 +1,4 @@
-"""The work that every way does: a step adds one, at once, in a coroutine, or a turn of the loop later."""
+"""The work that every alternative does: a step adds one, immediately, in a coroutine, or a loop iteration later."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,7 +22,7 @@ async def add_one_later(number: int) -> int:
 
 
 def next_future(future: asyncio.Future[int], step: Step = add_one) -> asyncio.Future[int]:
-    """Link two futures by hand: the second is settled with what *step* makes of the first."""
+    """Link two futures by hand: the second is settled with the result of *step* for the first."""
     following = future.get_loop().create_future()
     future.add_done_callback(partial(_settle, following, step))
     return following
@@ -54,7 +54,7 @@ async def tutorial_chain(step: Callable[[int], Coroutine[Any, Any, int]], links:
 
 
 async def eager_tasks(step: Callable[[int], Coroutine[Any, Any, int]], links: int) -> int:
-    """Start each step as an eager Task, and look at its result at once if it has one: Python 3.12 and newer."""
+    """Start each step as an eager Task, and read its result immediately if it has one: Python 3.12 and later."""
     loop = asyncio.get_running_loop()
     number = 0
     for _ in range(links):
@@ -64,7 +64,7 @@ async def eager_tasks(step: Callable[[int], Coroutine[Any, Any, int]], links: in
 
 
 async def task_chain(step: Step, links: int) -> int:
-    """Start a Task for each link, that awaits the one before it."""
+    """Start a Task for each link, which awaits the one before it."""
     first = asyncio.get_running_loop().create_future()
     last: asyncio.Future[int] = first
     async with asyncio.TaskGroup() as group:
@@ -80,7 +80,7 @@ async def _link(before: asyncio.Future[int], step: Step) -> int:
 
 
 def promise_2() -> Any:
-    """Return the Promise class of promise 2.3, told of the running loop."""
+    """Return the Promise class of promise 2.3, set up for the running loop."""
     from promise import Promise, set_default_scheduler
     from promise.schedulers.asyncio import AsyncioScheduler
 

@@ -1,4 +1,4 @@
-"""What does a time limit cost around something that is ready?
+"""What does a timeout cost around something that is ready?
 
 python -m benchmarks.timeout_of_ready
 """

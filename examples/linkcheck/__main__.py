@@ -48,7 +48,7 @@ def main() -> int:
 
 
 async def run(options: Namespace) -> int:
-    """Check what is asked for, and return the exit status."""
+    """Check what the options ask for, and return the exit status."""
     cancel_on_ctrl_c()
     status: int = await (
         check_links(options)
@@ -59,7 +59,7 @@ async def run(options: Namespace) -> int:
 
 
 def check_links(options: Namespace) -> Promise[int]:
-    """Return a promise for the exit status, after the file was closed."""
+    """Return a promise for the exit status, once the file has been closed."""
     crawl = Crawl(options)
 
     def check(_: None) -> Promise[int]:

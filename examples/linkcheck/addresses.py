@@ -1,4 +1,4 @@
-"""Addresses of the web: the one form in which they are compared, and whose they are."""
+"""Web addresses: the form in which they are compared, and the site that they belong to."""
 
 from ipaddress import ip_address
 from typing import Final
@@ -8,14 +8,14 @@ __all__ = ["SCHEMES", "Server", "absolute", "is_loopback", "normal", "scheme_of"
 
 SCHEMES: Final = {"http": 80, "https": 443}
 
-# What has a meaning in an address, and what is quoted already.
+# Characters with a meaning in an address, and what is already quoted.
 _UNQUOTED: Final = "/?&=%:+,;@!$'()*~"
 
 Server = tuple[str, str, int]
 
 
 def scheme_of(url: str) -> str:
-    """Return what stands before the colon, in small letters."""
+    """Return the scheme, in lower case."""
     return url.partition(":")[0].lower()
 
 
@@ -32,7 +32,7 @@ def server_of(url: str) -> Server:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether *url* leads to this machine, so that asking it leaves the world alone."""
+    """Return whether *url* leads to this machine, so that a request does not leave it."""
     host = server_of(url)[1]
     try:
         return ip_address(host).is_loopback
@@ -41,7 +41,7 @@ def is_loopback(url: str) -> bool:
 
 
 def absolute(base: str, href: str) -> str:
-    """Return the address to which *href* leads from *base*, or *href* itself where that makes no address."""
+    """Return the address to which *href* leads from *base*, or *href* itself if that is not an address."""
     try:
         return normal(urljoin(base, href.strip()))
     except ValueError:
@@ -49,7 +49,7 @@ def absolute(base: str, href: str) -> str:
 
 
 def normal(url: str) -> str:
-    """Return *url* as it is compared: without fragment, quoted, the host in small letters, no port that goes without.
+    """Return *url* as it is compared: without fragment, quoted, the host in lower case, without a default port.
 
     Raises:
         ValueError: it cannot be read.

@@ -1,4 +1,4 @@
-"""A site, level by level: the first page, what it links to, what that links to.
+"""A site, level by level: the first page, its links, and their links.
 
 The levels follow one another, so that a link is as deep as its shortest way, whichever page is the fastest.
 """
@@ -29,7 +29,7 @@ class Crawl:
     def __init__(self, options: Namespace) -> None:
         self._options = options
         self._record = Record(options.database)
-        # SQLite waits for the disk, and wants to be called by one thread; nothing else waits with it.
+        # SQLite waits for the disk, and must be called from one thread; nothing else waits for it.
         self._thread = ThreadPoolExecutor(1, "record")
         self._report = make_report()
 
@@ -38,12 +38,12 @@ class Crawl:
         return self._in_thread(self._record.open)
 
     def close(self) -> Promise[None]:
-        """Return a promise that is fulfilled when the file is closed; what is still being written comes first."""
+        """Return a promise that is fulfilled when the file is closed, after pending writes."""
         # Shielded: a second Ctrl-C must not leave it open.
         return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
 
     def run(self, site: str, start: str) -> Promise[int]:
-        """Return a promise for the exit status, after the links from *start* on were checked and summed up."""
+        """Return a promise for the exit status, once the links from *start* on have been checked and summarized."""
         run = Run(site, start, self._options.depth, self._options.external)
         return self._in_thread(self._record.begin, run).tap(partial(self._announce, start)).then(self._check_all)
 
@@ -86,7 +86,7 @@ class Crawl:
         return Promise.each(links, check, concurrency=options.concurrency, on_progress=self._report.progress)
 
     def _keep(self, finding: Finding) -> Promise[None]:
-        # Shielded: what was found is kept, even if by then nobody waits for it any more.
+        # Shielded: findings are stored even if nobody waits for them any more.
         return self._in_thread(self._record.add, finding).shield()
 
     def _sum_up(self) -> Promise[None]:

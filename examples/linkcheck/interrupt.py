@@ -1,4 +1,4 @@
-"""Ctrl-C: a request to end, however often it is pressed."""
+"""Ctrl-C: a cancellation, however often it is pressed."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ __all__ = ["cancel_on_ctrl_c"]
 
 
 def cancel_on_ctrl_c() -> None:
-    """Have every Ctrl-C from now on cancel the running Task.
+    """Make every Ctrl-C from now on cancel the running Task.
 
     asyncio does so with the first alone; the second raises KeyboardInterrupt wherever the program happens to be, which
     tears the very cleanup that the first has asked for.

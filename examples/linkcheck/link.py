@@ -22,7 +22,7 @@ class ServerGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An address, how many links it is away from the start, and the page that has led to it first."""
+    """An address, how many links it is away from the start, and the first page that led to it."""
 
     url: str
     depth: int
@@ -31,7 +31,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a link, where it led in the end, and the links that were found there."""
+    """The result of checking a link, where it finally led, and the links found there."""
 
     link: Link
     verdict: Verdict
@@ -41,7 +41,7 @@ class Finding:
 
 
 class ElsewhereError(Exception):
-    """What is there is not to be checked."""
+    """The address should not be checked."""
 
 
 class Checker:
@@ -55,7 +55,7 @@ class Checker:
         self._external = external
 
     def check(self, link: Link) -> Promise[Finding]:
-        """Return a promise for what is found about *link*, rejected only if the server of the site has gone."""
+        """Return a promise for what is found about *link*, rejected only if the site's server is gone."""
         ask = fetch if self._is_read(link, link.url) else probe
         return (
             Promise.try_(self._allow, link, link.url)
@@ -82,12 +82,12 @@ class Checker:
 
     async def _judge(self, link: Link, answer: Answer) -> Finding:
         moved = "" if answer.url == link.url else f", at {answer.url}"
-        # A long page would keep the loop from everything else.
+        # A long page would block the loop.
         links = await asyncio.to_thread(links_of, answer.url, answer.text) if self._is_read(link, answer.url) else []
         return Finding(link, "alive", answer.status + moved, answer.url, tuple(links))
 
     def _blame(self, link: Link, error: ConnectError) -> NoReturn:
-        # One dead link is a finding; that the site's own server has gone says nothing about the links left over.
+        # One dead link is a finding; but if the site's own server is gone, nothing is known about the remaining links.
         if link.depth > 0 and error.server == self._site:
             raise ServerGoneError(f"the server of the site died in the middle: {error}") from error
         raise error

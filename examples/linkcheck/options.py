@@ -1,4 +1,4 @@
-"""What the command line asks for."""
+"""The command line options."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def parse() -> Namespace:
         "--depth", metavar="COUNT", type=at_least(0), default=1, help="of links to follow (default: %(default)s)"
     )
     parser.add_argument(
-        # A browser has as many to one server, and pydoc's lets no more wait.
+        # A browser opens as many to one server, and pydoc's queues no more.
         "--concurrency",
         metavar="COUNT",
         type=at_least(1),
@@ -88,7 +88,7 @@ def address(text: str) -> str:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Return a function that makes a whole number of a text, and refuses what is below *least*."""
+    """Return a function that parses an integer, and rejects anything below *least*."""
 
     def convert(text: str) -> int:
         try:

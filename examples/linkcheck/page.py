@@ -1,4 +1,4 @@
-"""Where a page leads to."""
+"""The links of a page."""
 
 from html.parser import HTMLParser
 from typing import Final
@@ -7,7 +7,7 @@ from addresses import absolute
 
 __all__ = ["links_of"]
 
-# Where a tag says where it leads.
+# The attributes of tags that contain addresses.
 _ATTRIBUTES: Final = {
     "a": "href",
     "area": "href",
@@ -23,15 +23,15 @@ def links_of(url: str, text: str) -> list[str]:
     """Return the addresses to which the page *text* at *url* leads, each once, in the order of the page."""
     parser = _LinkParser(url)
     try:
-        # It is not told of the end: of what is begun and never ended, no link can be had, only time be lost.
+        # close() is not called: unfinished markup contains no links, and would only cost time.
         parser.feed(text)
     except AssertionError:
-        pass  # it gives up so on some garbage; the links before that count
+        pass  # raised for some garbage; the links before that count
     return list(parser.links)
 
 
 class _LinkParser(HTMLParser):
-    """Collects where the tags of a page lead; a ``<base>`` changes where from."""
+    """Collects the addresses in a page's tags; a ``<base>`` changes what they are relative to."""
 
     def __init__(self, url: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is found, and what is still to be checked: an SQLite file, in which each run keeps its own."""
+"""The findings, and what is still to be checked: an SQLite file, with the data of each run."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from link import Finding, Link
 
 __all__ = ["Count", "Dead", "Record", "Run"]
 
-# One program at a time, for two would check the same links; and nothing is lost, even by a machine that goes down.
+# One program at a time, as two would check the same links; and nothing is lost, even if the machine crashes.
 _SETTINGS: Final = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 
 _TABLES: Final = """
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many links of one depth were found to be what they are; None: they are not checked yet."""
+    """How many links of one depth have which result; None: not checked yet."""
 
     depth: int
     verdict: str | None
@@ -35,7 +35,7 @@ class Count(NamedTuple):
 
 
 class Dead(NamedTuple):
-    """A dead link, why it is, and the page that it is on."""
+    """A dead link, the reason, and the page that it is on."""
 
     url: str
     detail: str
@@ -43,7 +43,7 @@ class Dead(NamedTuple):
 
 
 class Record:
-    """The links of one run. It is for one thread, whichever opens it."""
+    """The links of one run. To be used only in the thread that opens it."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -51,7 +51,7 @@ class Record:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, and keep others out until it is closed."""
+        """Open the file, and lock it until it is closed."""
         self._connection = sqlite3.connect(self._path, timeout=0)
         self._connection.executescript(_SETTINGS + _TABLES)
 
@@ -61,7 +61,7 @@ class Record:
             self._connection.close()
 
     def begin(self, run: Run) -> int:
-        """Go on with the same run if it was interrupted, else begin one; return how many links it has checked."""
+        """Continue the same run if it was interrupted, otherwise start one; return how many links it has checked."""
         query = "SELECT run, start FROM runs WHERE (site, depth, external) = (?, ?, ?) AND ended IS NULL"
         with self._opened as connection:
             found = connection.execute(query, (run.site, run.depth, run.external)).fetchone()
@@ -73,7 +73,7 @@ class Record:
         return sum(count.links for count in self.counts() if count.verdict is not None)
 
     def add(self, finding: Finding) -> None:
-        """Keep *finding*, and the links on it that are new, to be checked: both or, if the machine stops, neither."""
+        """Store *finding*, and its new links, to be checked: both or, if the machine crashes, neither."""
         found = (finding.verdict, finding.detail, finding.place, self._run, finding.link.url)
         new = [(self._run, url, finding.link.depth + 1, finding.place, url) for url in finding.links]
         with self._opened as connection:
@@ -81,7 +81,7 @@ class Record:
             connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?, NULL, NULL, ?)", new)
 
     def end(self) -> None:
-        """Have the next run begin anew."""
+        """Make the next run start over."""
         with self._opened as connection:
             connection.execute("UPDATE runs SET ended = ? WHERE run = ?", (_now(), self._run))
 
@@ -97,7 +97,7 @@ class Record:
         return [Link(*row) for row in self._opened.execute(query, (self._run, depth))]
 
     def counts(self) -> list[Count]:
-        """Return how many links of each depth were found to be what."""
+        """Return how many links of each depth have which result."""
         query = "SELECT depth, verdict, count(*) FROM links WHERE run = ? GROUP BY depth, verdict ORDER BY depth"
         return [Count(*row) for row in self._opened.execute(query, (self._run,))]
 
@@ -119,7 +119,7 @@ class Record:
         return row
 
     def _move(self, old: str, new: str) -> None:
-        """Have the addresses that begin with *old* begin with *new*: the embedded server has another port each time."""
+        """Replace the start *old* of addresses by *new*: the embedded server has a different port each time."""
         if old == new:
             return
         self._opened.execute("UPDATE runs SET start = ? WHERE run = ?", (new, self._run))

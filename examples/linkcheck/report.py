@@ -1,4 +1,4 @@
-"""What is told while links are checked, and at the end."""
+"""What is printed while links are checked, and at the end."""
 
 import shutil
 import sys
@@ -18,7 +18,7 @@ _VERDICTS: Final = ("alive", "dead", "skipped", None)
 
 
 class Lines:
-    """A line for each finding, for who reads later, or is a program."""
+    """A line for each finding, for later reading, or for programs."""
 
     def found(self, finding: Finding) -> None:
         say(f"  {finding.verdict:7}  {finding.link.url}  {finding.detail}")
@@ -31,7 +31,7 @@ class Lines:
 
 
 class Bar(Lines):
-    """A line that is drawn over and over, for who is looking; only the dead get lines of their own."""
+    """A line that is redrawn, for a terminal; only dead links get their own lines."""
 
     def __init__(self) -> None:
         self._drawn = ""
@@ -48,7 +48,7 @@ class Bar(Lines):
         self._draw(f"  [{filled:.<{_WIDTH}}] {done} of {total}")
 
     def clear(self) -> None:
-        """Leave no bar on the line."""
+        """Clear the bar from the line."""
         self._draw("")
         say(end="\r")
 
@@ -59,12 +59,12 @@ class Bar(Lines):
 
 
 def make_report() -> Lines:
-    """Return what suits whoever reads."""
+    """Return the one that suits the output."""
     return Bar() if sys.stdout.isatty() else Lines()
 
 
 def show_counts(counts: Sequence[Count]) -> None:
-    """Say in a table how many links were found to be what, at each number of links away from the start."""
+    """Print a table of how many links have which result, for each distance from the start."""
     found = Counter({(count.depth, count.verdict): count.links for count in counts})
     say("\ndepth    alive     dead  skipped  unchecked")
     for depth in sorted({count.depth for count in counts}):
@@ -76,7 +76,7 @@ def show_counts(counts: Sequence[Count]) -> None:
 
 
 def show_dead(dead: Sequence[Dead]) -> None:
-    """Name the dead links once more, and where they stand."""
+    """Print the dead links once more, and where they are."""
     if dead:
         say("\nDead links:")
     for link in dead:

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class FinalError(HTTPException):
-    """The answer is an error, and would be the same again."""
+    """The response is an error, and would be the same again."""
 
 
 def persist(attempt: Callable[[], Promise[T]], retries: int, pause: float = 0.25) -> Promise[T]:
-    """Return a promise for what *attempt* gives, tried up to *retries* times more when the net or the server fails.
+    """Return a promise for the result of *attempt*, retried up to *retries* times if the network or the server fails.
 
     Each pause is twice as long as the one before.
     """

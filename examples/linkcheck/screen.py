@@ -1,4 +1,4 @@
-"""What the program says: each line at once, also into a pipe."""
+"""The program's output: each line is flushed, also into a pipe."""
 
 import io
 import os
@@ -12,20 +12,20 @@ say: Final = partial(print, flush=True)
 
 
 def prepare() -> None:
-    """Let a screen that lacks a letter show its number instead of failing."""
+    """Make a terminal that lacks a character show its number instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def complain(trouble: object) -> int:
-    """Tell of *trouble* where errors are told, and return the exit status for it."""
+    """Print *trouble* to stderr, and return the exit status for it."""
     say(f"linkcheck: {trouble}", file=sys.stderr)
     return 2
 
 
 def leave_broken_pipe() -> int:
-    """Have nothing more written to a reader that has gone, as `head` does, and return the exit status for it."""
-    # Python flushes its output once more when it exits, and would then complain.
+    """Write nothing more to a reader that is gone, such as `head`, and return the exit status for it."""
+    # Python flushes its output again at exit, and would then complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141

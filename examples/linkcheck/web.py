@@ -1,4 +1,4 @@
-"""One address of the web, asked over asyncio's streams: to cancel the request is to close its connection."""
+"""One web address, requested over asyncio's streams: cancelling the request closes its connection."""
 
 import asyncio
 import os
@@ -18,10 +18,10 @@ from retry import FinalError
 
 __all__ = ["FAILURES", "Answer", "ConnectError", "fetch", "follow", "probe"]
 
-# What a request may be rejected with: a ValueError says that the address is none.
+# What a request may be rejected with: a ValueError means that the address is invalid.
 FAILURES: Final = (OSError, HTTPException, ValueError)
 
-# Of a page without end this much is read.
+# How much is read of an endless page.
 _LONGEST: Final = 2**22
 
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
@@ -33,7 +33,7 @@ _MOST_REDIRECTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server has to say about an address."""
+    """A server's response for an address."""
 
     url: str
     status: str
@@ -54,17 +54,17 @@ Ask = Callable[[str], Promise[Answer]]
 
 
 def fetch(url: str) -> Promise[Answer]:
-    """Return a promise for the answer of *url*, with its text if it is a page; rejected if the answer is an error."""
+    """Return a promise for the response of *url*, with its text if it is a page; rejected if it is an error."""
     return Promise(_exchange(_LONGEST, url))
 
 
 def probe(url: str) -> Promise[Answer]:
-    """Return a promise for the head of the answer of *url*, without any text; rejected if the answer is an error."""
+    """Return a promise for the response headers of *url*, without any text; rejected if it is an error."""
     return Promise(_exchange(0, url))
 
 
 def follow(ask: Ask, url: str, allow: Callable[[str], None], redirects: int = _MOST_REDIRECTS) -> Promise[Answer]:
-    """Return a promise for the answer of *url* after redirects; *allow* raises if one leads where nobody may go."""
+    """Return a promise for the response of *url* after redirects; *allow* raises if one is not allowed."""
 
     def redirect(answer: Answer) -> Answer | Promise[Answer]:
         if answer.location is None:
@@ -99,7 +99,7 @@ async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     try:
         return await asyncio.open_connection(host, port, ssl=_certificates() if scheme == "https" else None)
     except ssl.SSLError:
-        raise  # somebody is there
+        raise  # there is a server
     except OSError as error:
         raise ConnectError(server, error) from error
 
@@ -136,7 +136,7 @@ async def _body(reader: asyncio.StreamReader, answer: HTTPResponse, longest: int
 
 
 class _Received:
-    """The socket that HTTPResponse expects, with all in it that has come."""
+    """The socket that HTTPResponse expects, with all received data in it."""
 
     def __init__(self, received: bytes) -> None:
         self._received = received
@@ -166,7 +166,7 @@ def _text(received: bytes, longest: int) -> str:
 
 
 def _refuse_error(answer: HTTPResponse) -> None:
-    if answer.status >= 500 or answer.status == 429:  # it has too much to do, and may have less later
+    if answer.status >= 500 or answer.status == 429:  # it is overloaded, and may be less so later
         raise HTTPException(_status(answer))
     if answer.status >= 400:
         raise FinalError(_status(answer))
@@ -184,5 +184,5 @@ def _location(url: str, answer: HTTPResponse) -> str | None:
 def _reason(error: OSError) -> str:
     if error.errno is not None and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
-    # asyncio tried several addresses, and says so at length.
+    # asyncio tried several addresses, and lists them all.
     return "none of its addresses answers" if type(error) is OSError else error.strerror or str(error)
