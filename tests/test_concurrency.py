@@ -1072,7 +1072,9 @@ async def test_items_are_what_can_be_iterated_and_no_text(call: str, items: Any)
     """A string is hardly ever meant as its characters."""
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)(items, double, *([0] if call == "reduce" else []))
-    assert f"Promise.{call}() needs an iterable of items, got {items!r}" == str(caught.value)
+    message, _, hint = str(caught.value).partition("\n\n")
+    assert f"Promise.{call}() needs an iterable of items, got {items!r}" == message
+    assert isinstance(items, str | bytes | bytearray) == hint.startswith("To iterate ")
 
 
 @pytest.mark.parametrize("call", ["map", "filter", "each", "reduce"])
@@ -1092,14 +1094,15 @@ async def test_items_that_are_still_to_be_awaited_are_refused(call: str, make: C
 @pytest.mark.parametrize("call", ["map", "filter", "each", "reduce"])
 async def test_what_is_no_function_is_refused(call: str) -> None:
     """And a coroutine given in its place is closed."""
-    arguments = [0] if call == "reduce" else []
+    arguments, rest = ([0], ", 0") if call == "reduce" else ([], "")
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)([1], 3, *arguments)
     assert f"Promise.{call}() needs a function, got 3" == str(caught.value)
     with pytest.raises(TypeError) as caught:
         getattr(Promise, call)([1], work(), *arguments)
     assert str(caught.value).endswith(
-        f"\n\nYou wrote Promise.{call}(work(...)). Write Promise.{call}(work): it will be called when it is due."
+        f"\n\nYou wrote Promise.{call}([1], work(...){rest}). "
+        f"Write Promise.{call}([1], work{rest}): it will be called when it is due."
     )
 
 

@@ -9,7 +9,7 @@ import pickle
 import re
 import types
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -30,6 +30,16 @@ from helpers import turns
 
 UNKNOWN = object()
 JOB: Future = Future()
+
+
+class Pool(ThreadPoolExecutor):
+    """An executor with a short repr."""
+
+    def __repr__(self) -> str:
+        return "POOL"
+
+
+POOL = Pool(1)
 
 
 async def work(*arguments: Any) -> None:
@@ -95,25 +105,34 @@ async def test_what_is_no_function_is_named(call: Callable, name: str, value: An
 
 
 @pytest.mark.parametrize(
-    ("call", "name"),
+    ("call", "written"),
     [
-        (lambda value: fulfilled().then(value), ".then"),
-        (lambda value: fulfilled().then(None, value), ".then"),
-        (lambda value: fulfilled().catch(value), ".catch"),
-        (lambda value: fulfilled().finally_(value), ".finally_"),
-        (lambda value: fulfilled().tap(value), ".tap"),
-        (lambda value: fulfilled().tap_catch(value), ".tap_catch"),
-        (lambda value: fulfilled().spread(value), ".spread"),
-        (Promise.try_, "Promise.try_"),
-        (promisify, "promisify"),
-        (lambda value: pipe(len, value), "pipe"),
+        (lambda value: fulfilled().then(value), ".then(work)"),
+        (lambda value: fulfilled().then(value, print), ".then(work, print)"),
+        (lambda value: fulfilled().then(None, value), ".then(None, work)"),
+        (lambda value: fulfilled().catch(value), ".catch(work)"),
+        (lambda value: fulfilled().catch(KeyError, value), ".catch(KeyError, work)"),
+        (lambda value: fulfilled().catch((KeyError, OSError), value), ".catch((KeyError, OSError), work)"),
+        (lambda value: fulfilled().finally_(value), ".finally_(work)"),
+        (lambda value: fulfilled().tap(value), ".tap(work)"),
+        (lambda value: fulfilled().tap_catch(value), ".tap_catch(work)"),
+        (lambda value: fulfilled().spread(value), ".spread(work)"),
+        (Promise.try_, "Promise.try_(work)"),
+        (lambda value: Promise.try_(value, 5, call="x"), "Promise.try_(work, 5, call='x')"),
+        (lambda value: Promise.map(["a"], value), "Promise.map(['a'], work)"),
+        (lambda value: Promise.map(["a"], value, executor=POOL), "Promise.map(['a'], work)"),
+        (lambda value: Promise.reduce(["a"], value, 0), "Promise.reduce(['a'], work, 0)"),
+        (lambda value: Promise.submit(POOL, value, 5), "Promise.submit(POOL, work, 5)"),
+        (promisify, "promisify(work)"),
+        (lambda value: pipe(len, value, str), "pipe(len, work, str)"),
     ],
 )
-async def test_a_coroutine_for_a_function_is_the_common_mistake(call: Callable, name: str, given: Coroutine) -> None:
-    """`then(work())` for `then(work)`: the message shows both, as they are typed."""
+async def test_a_coroutine_for_a_function_is_the_common_mistake(call: Callable, written: str, given: Coroutine) -> None:
+    """`then(work())` for `then(work)`: the message shows both, as they are typed, with what else was given."""
+    name = written.removeprefix(".").partition("(")[0]
     expected = (
-        f"{name.removeprefix('.')}() needs a function, got {given!r}\n\n"
-        f"You wrote {name}(work(...)). Write {name}(work): it will be called when it is due."
+        f"{name}() needs a function, got {given!r}\n\n"
+        f"You wrote {written.replace('work', 'work(...)')}. Write {written}: it will be called when it is due."
     )
     assert (TypeError, expected) == await text_of(lambda: call(given))
 
@@ -205,7 +224,25 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
         lambda given: Promise.map(work, [given]),
         TypeError,
         "Promise.map() needs a function, got [{given}]\n\n"
-        "You wrote Promise.map(work, [{given}]). Write Promise.map([{given}], work): the items come first.",
+        "You wrote Promise.map(work, [work(...)]). Write Promise.map([work(...)], work): the items come first.",
+    ),
+    "the arguments of reduce swapped": (
+        lambda given: Promise.reduce(max, [1, 2], 0),
+        TypeError,
+        "Promise.reduce() needs a function, got [1, 2]\n\n"
+        "You wrote Promise.reduce(max, [1, 2], 0). Write Promise.reduce([1, 2], max, 0): the items come first.",
+    ),
+    "map of a string": (
+        lambda given: Promise.map("abc", work),
+        TypeError,
+        "Promise.map() needs an iterable of items, got 'abc'\n\n"
+        "To iterate a string, write Promise.map(list('abc'), work)",
+    ),
+    "reduce of bytes": (
+        lambda given: Promise.reduce(b"abc", max, 0),
+        TypeError,
+        "Promise.reduce() needs an iterable of items, got b'abc'\n\n"
+        "To iterate bytes, write Promise.reduce(list(b'abc'), max, 0)",
     ),
     "race of a mapping": (
         lambda given: Promise.race({"a": given}),
@@ -221,9 +258,49 @@ WRONG_CALLS: dict[str, tuple[Callable, type[Exception], str]] = {
     "tap_catch of types without a handler": (
         lambda given: fulfilled().tap_catch((KeyError, OSError)),
         TypeError,
-        "tap_catch((<class 'KeyError'>, <class 'OSError'>)) has no handler\n\n"
-        "You wrote .tap_catch((<class 'KeyError'>, <class 'OSError'>)). "
-        "Write .tap_catch((<class 'KeyError'>, <class 'OSError'>), on_rejected)",
+        "tap_catch((KeyError, OSError)) has no handler\n\n"
+        "You wrote .tap_catch((KeyError, OSError)). Write .tap_catch((KeyError, OSError), on_rejected)",
+    ),
+    "catch of a tuple and a type": (
+        lambda given: fulfilled().catch((KeyError, OSError), EOFError, print),
+        TypeError,
+        "catch() takes a handler, or exception types and a handler, got 3 arguments\n\n"
+        "You wrote .catch((KeyError, OSError), EOFError, print). Write .catch((KeyError, OSError, EOFError), print)",
+    ),
+    "catch with a lambda": (
+        lambda given: fulfilled().catch(KeyError, OSError, lambda error: None),
+        TypeError,
+        "catch() takes a handler, or exception types and a handler, got 3 arguments\n\n"
+        "You wrote .catch(KeyError, OSError, lambda ...). Write .catch((KeyError, OSError), lambda ...)",
+    ),
+    "catch of a list": (
+        lambda given: fulfilled().catch([OSError, ValueError], print),
+        TypeError,
+        "catch() takes a tuple of exception classes, got [<class 'OSError'>, <class 'ValueError'>]\n\n"
+        "You wrote .catch([OSError, ValueError], print). Write .catch((OSError, ValueError), print)",
+    ),
+    "tap_catch of a set of one": (
+        lambda given: fulfilled().tap_catch({OSError}, print),
+        TypeError,
+        "tap_catch() takes a tuple of exception classes, got {<class 'OSError'>}\n\n"
+        "You wrote .tap_catch({OSError}, print). Write .tap_catch(OSError, print)",
+    ),
+    "the arguments of catch swapped": (
+        lambda given: fulfilled().catch(print, OSError),
+        TypeError,
+        "catch() needs exception classes first, got <built-in function print>\n\n"
+        "You wrote .catch(print, OSError). Write .catch(OSError, print)",
+    ),
+    "the arguments of tap_catch swapped": (
+        lambda given: fulfilled().tap_catch(print, (KeyError, OSError)),
+        TypeError,
+        "tap_catch() needs exception classes first, got <built-in function print>\n\n"
+        "You wrote .tap_catch(print, (KeyError, OSError)). Write .tap_catch((KeyError, OSError), print)",
+    ),
+    "catch of two functions": (
+        lambda given: fulfilled().catch(print, print),
+        TypeError,
+        "catch() needs exception classes first, got <built-in function print>",
     ),
     "catch of an exception": (
         lambda given: fulfilled().catch(ValueError("no"), print),
@@ -363,19 +440,23 @@ async def test_a_value_of_a_class_that_is_called_like_one_of_python_is_named_all
 # ------------------------------------------------------- no loop, another loop
 
 WITHOUT_A_LOOP: dict[str, tuple[Callable, str]] = {
-    "coroutine": (Promise, "Promise({given})"),
-    "executor": (lambda given: Promise(print), "Promise(<built-in function print>)"),
+    "coroutine": (Promise, "Promise(work(...))"),
+    "coroutines": (lambda given: Promise.all([given]), "Promise.all([work(...)])"),
+    "executor": (lambda given: Promise(print), "Promise(print)"),
+    "lambda": (lambda given: Promise(lambda resolve, reject: None), "Promise(lambda ...)"),
+    "map": (lambda given: Promise.map([1], work), "Promise.map([1], work)"),
     "job": (lambda given: Promise(JOB), f"Promise({JOB!r})"),
-    "resolve": (Promise.resolve, "Promise.resolve({given})"),
+    "resolve": (Promise.resolve, "Promise.resolve(work(...))"),
     "resolve of a value": (lambda given: Promise.resolve("now"), "Promise.resolve('now')"),
     "reject": (lambda given: Promise.reject(ValueError("no")), "Promise.reject(ValueError('no'))"),
-    "try_": (lambda given: Promise.try_(print), "Promise.try_(<built-in function print>)"),
-    "try_ with an argument": (lambda given: Promise.try_(print, 5), "Promise.try_(<built-in function print>, 5)"),
+    "try_": (lambda given: Promise.try_(print), "Promise.try_(print)"),
+    "try_ with an argument": (lambda given: Promise.try_(print, 5), "Promise.try_(print, 5)"),
     "with_resolvers": (lambda given: Promise.with_resolvers(), "Promise.with_resolvers()"),
     "delay": (lambda given: Promise.delay(0.5), "Promise.delay(0.5)"),
     "delay with a value": (lambda given: Promise.delay(0.5, "tick"), "Promise.delay(0.5, 'tick')"),
     "from_thenable": (lambda given: Promise.from_thenable(UNKNOWN), f"Promise.from_thenable({UNKNOWN!r})"),
     "promisified": (lambda given: double(5), "work(5)"),
+    "piped": (lambda given: pipe(len, str)([5]), "pipe(len, str)([5])"),
 }
 
 
@@ -383,7 +464,6 @@ WITHOUT_A_LOOP: dict[str, tuple[Callable, str]] = {
 def test_without_a_running_loop_the_way_to_one_is_shown(without: tuple, given: Coroutine) -> None:
     """The message says what was written, and what to write: the same in a coroutine."""
     call, written = without
-    written = written.replace("{given}", repr(given))
     with pytest.raises(RuntimeError) as caught:
         call(given)
     expected = (

@@ -195,9 +195,9 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
         >>> asyncio.run(main())
         '42'
     """
-    for function in functions:
+    for place, function in enumerate(functions):
         if not callable(function):
-            raise needs_function("pipe", function, *functions)
+            raise needs_function("pipe", place, *functions)
     if not functions:
         raise TypeError("pipe() needs at least one function")
     first, *rest = functions
@@ -237,7 +237,7 @@ def promisify(fn: Any, /) -> Any:
     if isinstance(fn, classmethod | staticmethod):
         return type(fn)(promisify(fn.__func__))
     if not callable(fn):
-        raise needs_function("promisify", fn)
+        raise needs_function("promisify", 0, fn)
 
     @wraps(fn)
     def promised(*args: Any, **kwargs: Any) -> Promise[Any]:

@@ -11,13 +11,15 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from inspect import CO_COROUTINE
-from types import FrameType, FunctionType, MethodType, TracebackType
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, Final, TypeGuard, cast
 
 __all__ = [
     "add_note",
     "args_of",
+    "as_written",
     "bad_reason",
+    "call_of",
     "check_callback",
     "check_count",
     "check_result",
@@ -55,8 +57,29 @@ _AT_HAND: Final[tuple[type, ...]] = tuple(
 _PACKAGE: Final = __name__.rpartition(".")[0]
 _PREFIX: Final = f"{_PACKAGE}."
 
-_reprs = reprlib.Repr()
-_reprs.maxstring = _reprs.maxother = _reprs.maxlong = _LONGEST
+
+class _Reprs(reprlib.Repr):
+    """Reprs of up to 80 characters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = _LONGEST
+
+
+class _Written(_Reprs):
+    """The same, but what has a name in the user's program is shown by that, also within a container."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        if is_coroutine(x):
+            name = getattr(x, "__name__", None)
+            return super().repr1(x, level) if name is None else f"{name}(...)"
+        if issubclass(type(x), type | FunctionType | BuiltinFunctionType | MethodType):
+            return "lambda ..." if x.__name__ == "<lambda>" else f"{x.__name__}"
+        return super().repr1(x, level)
+
+
+_reprs = _Reprs()
+_written = _Written()
 
 
 def is_ours(frame: FrameType) -> bool:
@@ -67,9 +90,18 @@ def is_ours(frame: FrameType) -> bool:
 
 def short(value: object) -> str:
     """Return ``repr(value)``, cut at 80 characters, whatever the value's own repr does."""
+    return _cut(value, _reprs)
+
+
+def as_written(value: object) -> str:
+    """Return *value* as a user would write it: like `short()`, but ``fetch(...)`` for a coroutine, and plain names."""
+    return _cut(value, _written)
+
+
+def _cut(value: object, reprs: _Reprs) -> str:
     # A user's repr may be long, never end, or fail, and an error about that would hide the one to report.
     try:
-        text = _reprs.repr(value)
+        text = reprs.repr(value)
     except Exception:
         text = f"<{type(value).__name__} object without a repr>"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
@@ -146,7 +178,7 @@ def check_callback(call: str, callback: object) -> None:
     if type(callback) is FunctionType and not callback.__code__.co_flags & CO_COROUTINE:
         return
     if not callable(callback):
-        raise needs_function(call, callback)
+        raise needs_function(call, 0, callback)
     if is_async(callback):
         raise TypeError(f"{_name(call)} needs a plain function, got the coroutine function {short(callback)}")
 
@@ -158,14 +190,16 @@ def check_result(call: str, callback: object, result: object) -> None:
         raise TypeError(f"{_name(call)} needs a plain function, got {short(callback)}, which returned a coroutine")
 
 
-def needs_function(call: str, value: object, *others: object) -> TypeError:
-    """Return the error for a *value* that is not callable; close it and the *others* passed with it."""
+def needs_function(call: str, place: int, /, *arguments: object, **named: object) -> TypeError:
+    """Return the error for a call whose argument at *place* is not callable; close all that were passed."""
+    value = arguments[place]
     message = f"{_name(call)} needs a function, got {short(value)}"
     if is_coroutine(value):
         name = getattr(value, "__name__", "work")
-        wrote, write = _with(call, f"{name}(...)"), _with(call, name)
+        words = _words(arguments, named)
+        wrote, write = (_with(call, [*words[:place], word, *words[place + 1 :]]) for word in (f"{name}(...)", name))
         message += f"\n\nYou wrote {wrote}. Write {write}: it will be called when it is due."
-    for refused in (value, *others):
+    for refused in (*arguments, *named.values()):
         close_refused(refused)
     return TypeError(message)
 
@@ -176,9 +210,20 @@ def _name(call: str) -> str:
     return name if name.endswith(")") else f"{name}()"
 
 
-def _with(call: str, argument: str) -> str:
-    """Return *call* as a user would write it: ``Promise.map(on_progress=)`` too."""
-    return f"{call[:-1]}{argument})" if call.endswith(")") else f"{call}({argument})"
+def call_of(name: str, /, *arguments: object, **named: object) -> str:
+    """Return a call as a user would write it."""
+    return _with(name, _words(arguments, named))
+
+
+def _words(arguments: tuple[object, ...], named: dict[str, object]) -> list[str]:
+    """Return the arguments of a call as a user would write them."""
+    return [*map(as_written, arguments), *(f"{key}={as_written(value)}" for key, value in named.items())]
+
+
+def _with(call: str, words: list[str]) -> str:
+    """Return *call* as a user would write it: ``Promise.map(on_progress=`` takes an argument, too."""
+    start = call[:-1] if call.endswith("=)") else f"{call}("
+    return f"{start}{', '.join(words)})"
 
 
 def check_seconds(call: str, seconds: object) -> None:
@@ -209,10 +254,9 @@ def is_iterable(items: Any) -> bool:
     return isinstance(items, Iterable) or hasattr(type(items), "__getitem__")
 
 
-def needs_loop(name: str, *arguments: object, **named: object) -> RuntimeError:
+def needs_loop(name: str, /, *arguments: object, **named: object) -> RuntimeError:
     """Return the error for a promise made without a running event loop; close the coroutines passed in."""
-    words = [*map(short, arguments), *(f"{key}={short(value)}" for key, value in named.items())]
-    call = f"{name}({', '.join(words)})"
+    call = call_of(name, *arguments, **named)
     for argument in (*arguments, *named.values()):
         close_refused(argument)
     return RuntimeError(

@@ -131,7 +131,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         >>> asyncio.run(main())
         1024
     """
-    check_submit("submit", executor, fn, *args, *kwargs.values())
+    check_submit("submit", executor, fn, *args, **kwargs)
     promise: Promise[Any] = new_promise("Promise.submit", executor, fn, *args, **kwargs)
     explain = partial(_explain, executor, fn, args)
     try:
@@ -163,17 +163,17 @@ class Submitted(Wrapper):
         return submit(self._executor, self.handler, *args)
 
 
-def check_submit(call: str, executor: Any, fn: Any, *others: Any) -> None:
+def check_submit(call: str, executor: Any, fn: Any, /, *args: Any, **kwargs: Any) -> None:
     """Raise unless *fn* can be called in *executor*."""
     if not callable(fn):
-        raise needs_function(f"Promise.{call}", fn, *others)
+        raise needs_function(f"Promise.{call}", 1, executor, fn, *args, **kwargs)
     if not callable(getattr(executor, "submit", None)):
         message = f"Promise.{call}() needs an executor with submit(), got {short(executor)}"
     elif iscoroutinefunction(fn):
         message = f"Promise.{call}() needs a plain function for an executor, got the coroutine function {short(fn)}"
     else:
         return
-    for refused in others:
+    for refused in (*args, *kwargs.values()):
         close_refused(refused)
     raise TypeError(message)
 

@@ -93,7 +93,7 @@ def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]"
         42
     """
     if not callable(fn):
-        raise needs_function("Promise.try_", fn, *args, *kwargs.values())
+        raise needs_function("Promise.try_", 0, fn, *args, **kwargs)
     return attempt(new_promise("Promise.try_", fn, *args, **kwargs), fn, args, kwargs)
 
 

@@ -8,7 +8,7 @@ from aiopromise._engine.core import Core
 from aiopromise._engine.coroutines import TapCoroutine, while_handling
 from aiopromise._engine.queue import Reaction
 from aiopromise._engine.tasks import Handler, Outcome, Wrapper, is_awaitable, name_of
-from aiopromise._errors import check_result, close_refused, needs_function, short
+from aiopromise._errors import as_written, check_result, close_refused, needs_function, short
 
 __all__ = [
     "DoneCallback",
@@ -93,16 +93,20 @@ def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     """Return the exception types and the handler passed to `catch()` or `tap_catch()`."""
     types, handler = (Exception, *arguments)[-2:] if arguments else (Exception, None)
     if arguments and len(arguments) != 2 and all(map(_are_exceptions, arguments)):
-        message = f"{call}({_names(arguments)}) has no handler\n\n{_instead(call, arguments, '', 'on_rejected')}"
+        written = ", ".join(map(as_written, arguments))
+        message = f"{call}({written}) has no handler{_instead(call, arguments, arguments, 'on_rejected')}"
     elif not 1 <= len(arguments) <= 2:
         message = f"{call}() takes a handler, or exception types and a handler, got {len(arguments)} arguments"
-        if arguments and all(map(_are_exceptions, arguments[:-1])):
-            name = name_of(arguments[-1])
-            message += f"\n\n{_instead(call, arguments[:-1], f', {name}', name)}"
+        message += _instead(call, arguments, arguments[:-1], *map(as_written, arguments[-1:]))
     elif not _are_exceptions(types):
-        message = f"{call}() needs exception classes first, got {short(types)}"
+        if instead := _instead(call, arguments, (types,), as_written(handler)):
+            message = f"{call}() takes a tuple of exception classes, got {short(types)}{instead}"
+        else:
+            message = f"{call}() needs exception classes first, got {short(types)}"
+            if callable(types):
+                message += _instead(call, arguments, (handler,), as_written(types))
     elif not callable(handler):
-        raise needs_function(f".{call}", handler)
+        raise needs_function(f".{call}", len(arguments) - 1, *arguments)
     else:
         return types, handler
     for refused in arguments:
@@ -110,15 +114,15 @@ def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     raise TypeError(message)
 
 
-def _names(types: tuple[Any, ...]) -> str:
-    return ", ".join(one.__name__ if isinstance(one, type) else short(one) for one in types)
-
-
-def _instead(call: str, types: tuple[Any, ...], rest: str, handler: str) -> str:
-    """Return the hint for exception *types* passed separately, or without a handler."""
-    names = _names(types)
-    together = names if len(types) == 1 else f"({names})"
-    return f"You wrote .{call}({names}{rest}). Write .{call}({together}, {handler})"
+def _instead(call: str, wrote: tuple[Any, ...], types: tuple[Any, ...], handler: str = "") -> str:
+    """Return the hint for the call, if *types* are exception classes, or tuples, lists and sets of them."""
+    classes: list[Any] = []
+    for one in types:
+        classes += one if isinstance(one, tuple | list | set | frozenset) else [one]
+    if not classes or not _are_exceptions(tuple(classes)):
+        return ""
+    right = as_written(classes[0] if len(classes) == 1 else tuple(classes))
+    return f"\n\nYou wrote .{call}({', '.join(map(as_written, wrote))}). Write .{call}({right}, {handler})"
 
 
 def _are_exceptions(types: Any) -> bool:

@@ -130,9 +130,9 @@ class Promise(Core, AwaitableBase[T_co]):
             42
         """
         if on_fulfilled is not None and not callable(on_fulfilled):
-            raise needs_function(".then", on_fulfilled, on_rejected)
+            raise needs_function(".then", 0, on_fulfilled, *(() if on_rejected is None else (on_rejected,)))
         if on_rejected is not None and not callable(on_rejected):
-            raise needs_function(".then", on_rejected)
+            raise needs_function(".then", 1, on_fulfilled, on_rejected)
         return link(self, "then", on_fulfilled, on_rejected)
 
     def catch(self, *types_and_handler: Any) -> "Promise[Any]":
@@ -184,7 +184,7 @@ class Promise(Core, AwaitableBase[T_co]):
             'done'
         """
         if not callable(on_settled):
-            raise needs_function(".finally_", on_settled)
+            raise needs_function(".finally_", 0, on_settled)
         effect = Finally(on_settled)
         return link(self, "finally_", effect.on_fulfilled, effect.on_rejected, BaseException)
 
@@ -209,7 +209,7 @@ class Promise(Core, AwaitableBase[T_co]):
             42
         """
         if not callable(on_fulfilled):
-            raise needs_function(".tap", on_fulfilled)
+            raise needs_function(".tap", 0, on_fulfilled)
         return link(self, "tap", Tap(on_fulfilled).on_fulfilled, None)
 
     def tap_catch(self, *types_and_handler: Any) -> "Promise[T_co]":
@@ -256,7 +256,7 @@ class Promise(Core, AwaitableBase[T_co]):
             (3, 1)
         """
         if not callable(on_fulfilled):
-            raise needs_function(".spread", on_fulfilled)
+            raise needs_function(".spread", 0, on_fulfilled)
         return link(self, "spread", Spread(on_fulfilled), None)
 
     def timeout(self, seconds: float | None, *, fallback: Any = MISSING) -> "Promise[Any]":

@@ -24,7 +24,8 @@ def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 
     Coroutines are started and owned by the combinator: when one fails, the others are cancelled, and the promise
     settles once they have finished. Promises, Tasks and Futures belong to the caller and keep running.
-    ``losers="cancel"`` cancels whatever is left, ``losers="keep"`` nothing. Plain values are used as is.
+    ``losers="cancel"`` cancels whatever is left, ``losers="keep"`` nothing. Plain values are used as is, and so are
+    functions: write ``Promise.all(fetch(1), fetch(2))``, as ``Promise.all(fetch, fetch)`` returns the functions.
 
     Raises:
         TypeError: the only argument is neither awaitable nor iterable, or is a string.

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._combinators.pool import Function, Pool, Progress
 from aiopromise._engine.core import Core
-from aiopromise._engine.tasks import is_awaitable, name_of
+from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import (
+    as_written,
+    call_of,
     check_callback,
     check_count,
     close_items,
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
 __all__ = ["each", "filter_", "map_", "map_unordered", "reduce_"]
+
+# They can be iterated, but are hardly ever meant as their characters or numbers.
+_STRINGS: Final = (str, bytes, bytearray)
 
 
 def map_(
@@ -186,7 +191,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
         10
     """
     try:
-        _check("reduce", items, fn)
+        _check("reduce", items, fn, initial)
         reduced = Reduced("reduce", new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
     except BaseException:
         close_refused(initial)
@@ -195,18 +200,22 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
     return _begun(reduced)
 
 
-def _check(call: str, items: Any, fn: Any) -> None:
+def _check(call: str, items: Any, fn: Any, *more: Any) -> None:
     if not callable(fn):
-        error = needs_function(f"Promise.{call}", fn, items)
-        if callable(items):
-            name = name_of(items)
-            written, right = f"Promise.{call}({name}, {short(fn)})", f"Promise.{call}({short(fn)}, {name})"
-            error = TypeError(f"{error}\n\nYou wrote {written}. Write {right}: the items come first.")
+        error = needs_function(f"Promise.{call}", 1, items, fn, *more)
+        if callable(items) and _can_be_items(fn):
+            wrote, write = (call_of(f"Promise.{call}", *first, *more) for first in ((items, fn), (fn, items)))
+            error = TypeError(f"{error}\n\nYou wrote {wrote}. Write {write}: the items come first.")
         close_items(fn)
         raise error
-    if isinstance(items, str | bytes | bytearray) or not (isinstance(items, AsyncIterable) or _is_plain(items)):
+    if not _can_be_items(items):
+        message = f"Promise.{call}() needs an iterable of items, got {short(items)}"
+        if isinstance(items, _STRINGS):
+            kind = "a string" if isinstance(items, str) else "bytes"
+            rest = ", ".join(map(as_written, (fn, *more)))
+            message += f"\n\nTo iterate {kind}, write Promise.{call}(list({short(items)}), {rest})"
         close_refused(items)
-        raise TypeError(f"Promise.{call}() needs an iterable of items, got {short(items)}")
+        raise TypeError(message)
 
 
 def _pool(
@@ -219,10 +228,10 @@ def _pool(
     executor: Any = None,
 ) -> Any:
     try:
+        _check(call, items, fn)
         if executor is not None:
             check_submit(call, executor, fn)
             fn = Submitted(executor, fn)
-        _check(call, items, fn)
         limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
         if on_progress is not None:
             check_callback(f"Promise.{call}(on_progress=)", on_progress)
@@ -242,9 +251,10 @@ def _begun(pool: Pool) -> "Promise[Any]":
     return promise
 
 
-def _is_plain(items: Any) -> bool:
+def _can_be_items(items: Any) -> bool:
     # A Future has an __iter__, which is its __await__; a promise that should have been awaited first is refused.
-    return is_iterable(items) and not is_awaitable(items)
+    plain = is_iterable(items) and not isinstance(items, _STRINGS) and not is_awaitable(items)
+    return plain or isinstance(items, AsyncIterable)
 
 
 # What the results are used for: a list, a selection of the items, one value, an iterator.
