@@ -33,6 +33,12 @@ def fail(error: BaseException) -> Any:
     raise error
 
 
+def submitted(fn: Callable, /, **named: Any) -> Promise:
+    """Call *fn* in a thread."""
+    with ThreadPoolExecutor(1) as executor:
+        return Promise.submit(executor, fn, **named)
+
+
 def itself(reason: Exception) -> Exception:
     """Catch a reason, to look at it."""
     return reason
@@ -417,6 +423,19 @@ async def test_try_rejects_with_what_is_raised(fn: Callable) -> None:
     """What the function raises does not come out of the call."""
     error = LookupError("gone")
     assert error is await Promise.try_(fn, error).catch(itself)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [Promise.try_, lambda fn, /, **named: promisify(fn)(**named), lambda fn, /, **named: pipe(fn)(**named), submitted],
+    ids=["try_", "promisify", "pipe", "submit"],
+)
+async def test_a_function_may_call_its_arguments_as_it_likes(call: Callable) -> None:
+    """The library has no name of its own for one, neither where it passes them on nor where it shows them."""
+    named = dict.fromkeys(["call", "name", "fn", "self", "executor", "promise", "arguments", "place"], "value")
+    assert named == await call(lambda **named: named, **named)
+    with pytest.raises(RuntimeError, match="call='value', name='value', fn='value'"):
+        await asyncio.to_thread(lambda: call(print, **named))
 
 
 async def test_with_resolvers_gives_a_named_tuple() -> None:

@@ -31,12 +31,12 @@ def is_promise(value: object) -> bool:
     return type(value) is _promise_class
 
 
-def new_promise(call: str, *arguments: Any, **named: Any) -> Any:
+def new_promise(call: str, /, *arguments: Any, **named: Any) -> Any:
     """Return a pending promise on the running loop; the call is what the user wrote, for the error if there is none."""
     return pending(running_queue(call, *arguments, **named))
 
 
-def running_queue(call: str, *arguments: Any, **named: Any) -> Queue:
+def running_queue(call: str, /, *arguments: Any, **named: Any) -> Queue:
     """Return the queue of the running loop."""
     loop = asyncio._get_running_loop()
     if loop is not None:
