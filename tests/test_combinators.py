@@ -223,16 +223,16 @@ ROWS: dict[str, tuple[Callable[[], list], tuple]] = {
         twice(lambda: later(NO)),
         (E, f"[Rejected({E}), Rejected({E})]", failed(2, E, E), E, failed(2, E, E), E, [(0, E), (1, E)]),
     ),
-    "plain values": (
-        lambda: [None, 1, "one"],
+    "plain values, as a function that was not called": (
+        lambda: [None, 1, later],
         (
-            [None, 1, "one"],
-            [Fulfilled(None), Fulfilled(1), Fulfilled("one")],
+            [None, 1, later],
+            [Fulfilled(None), Fulfilled(1), Fulfilled(later)],
             None,
             None,
             [None],
-            {0: None, 1: 1, 2: "one"},
-            [(0, None), (1, 1), (2, "one")],
+            {0: None, 1: 1, 2: later},
+            [(0, None), (1, 1), (2, later)],
         ),
     ),
     "settled ones and a plain value": (
