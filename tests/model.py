@@ -19,7 +19,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, NamedTuple
 
-# The most that one drain settles; one that a finishing Task runs settles fewer.
+# The most that one drain settles; one that a finishing Task runs settles fewer. TestLaw4SameTurnYetFair of
+# test_laws.py holds the library to these numbers, as a random program seldom has so many.
 MOST, MOST_ALONG = 1024, 64
 
 PENDING, FULFILLED, REJECTED, CANCELLED = "pending", "fulfilled", "rejected", "cancelled"

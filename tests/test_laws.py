@@ -27,6 +27,7 @@ import pytest
 
 from aiopromise import Promise, Thenable, UnhandledRejection, on_unhandled_rejection
 from helpers import turns
+from model import MOST, MOST_ALONG
 
 all_modes = pytest.mark.usefixtures("loop_mode")
 
@@ -512,6 +513,31 @@ class TestLaw4SameTurnYetFair:
             await asyncio.sleep(0)
         assert 20_000 == sum(calls_in_turn)
         assert max(calls_in_turn) <= 2_000
+
+    @pytest.mark.parametrize(("way", "most"), [("resolver", MOST), ("future", MOST_ALONG)])
+    async def test_a_drain_runs_as_many_reactions_as_the_model_has_it_and_no_more(self, way: str, most: int) -> None:
+        """A smaller bound costs speed and a larger one makes timers late, and no other test would notice.
+
+        The random programs of test_model.py seldom fill a drain, so the model and the library could have different
+        numbers. Less than the most is right where the time of a drain is over: the fullest of many drains counts.
+        """
+        loop = asyncio.get_running_loop()
+        counts: list[int] = []
+        while max(counts, default=0) < most and len(counts) < 100:
+            order: list[object] = []
+            ended = asyncio.Event()
+            future = loop.create_future()
+            promise, resolve, _ = Promise.with_resolvers()
+            if way == "future":
+                promise, resolve = Promise(future), future.set_result
+            for _ in range(2 * most):
+                promise.add_done_callback(order.append)
+            promise.add_done_callback(lambda _, ended=ended: ended.set())
+            resolve(None)
+            loop.call_soon(order.append, "what was due next")
+            await ended.wait()
+            counts.append(order.index("what was due next"))
+        assert most == max(counts)
 
     @all_modes
     async def test_slow_handlers_give_way_after_a_few(self, ready) -> None:
