@@ -270,6 +270,20 @@ def test_every_public_symbol_has_a_known_type(
 
 
 @each_checker
+def test_a_checker_accepts_what_the_page_says_to_write(checker: str, environment: Path, tmp_path: Path) -> None:
+    """The programs before the mistakes are inferred as they say; ty gives up on the lambda of the first."""
+    if reason := why_absent(checker):
+        pytest.skip(reason)
+    advice = MISTAKES.read_text().partition("\n### ")[0]
+    shown = re.findall(r"^```python\n(.*?)^```$", advice, flags=re.MULTILINE | re.DOTALL)
+    for number, program in enumerate(shown):
+        (alone(tmp_path) / f"advice_{number}.py").write_text(program)
+    assert len(shown) >= 3
+    refused = {finding.file for finding in findings(checker, tmp_path, environment, "3.11")}
+    assert ({"advice_0.py"} if checker == "ty" else set()) == refused
+
+
+@each_checker
 def test_the_page_on_mistakes_says_what_a_checker_says(checker: str, environment: Path, tmp_path: Path) -> None:
     """Each mistake of docs/typing.md is named by the checker in the words that are shown there, or not at all."""
     if reason := why_absent(checker):

@@ -31,6 +31,11 @@ async def describe(value: int) -> str:
     return f"number {value}"
 
 
+async def describe_if_any(value: int) -> str | None:
+    """Give another type, or nothing, later."""
+    return await describe(value) if value else None
+
+
 async def find(name: str) -> Row:
     """Give a class of the user's, later."""
     found = Row()

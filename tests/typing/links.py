@@ -9,6 +9,7 @@ from handlers import (
     Row,
     clean_up,
     describe,
+    describe_if_any,
     double,
     either,
     half,
@@ -48,6 +49,14 @@ def then_takes_lambdas(promise: Promise[int]) -> None:
     assert_type(promise.then(lambda value: promised(value)), Promise[str])
     assert_type(promise.then(lambda _: None), Promise[None])
     assert_type(promise.then(lambda value: [value]).then(lambda values: values[0]), Promise[int])
+
+
+def then_takes_what_gives_an_awaitable_or_a_value(promise: Promise[int]) -> None:
+    assert_type(promise.then(lambda value: describe(value) if value else None), Promise[str | None])
+    assert_type(promise.then(lambda value: describe(value) if value else "none"), Promise[str])
+    assert_type(promise.then(describe_if_any), Promise[str | None])
+    declared: Promise[str | None] = promise.then(lambda value: describe(value) if value else None)
+    assert_type(declared, Promise[str | None])
 
 
 def then_takes_both_handlers(promise: Promise[int]) -> None:
