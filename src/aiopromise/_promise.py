@@ -142,7 +142,8 @@ class Promise(Core, AwaitableBase[T_co]):
         - ``catch(KeyError, on_rejected)`` and ``catch((KeyError, OSError), on_rejected)`` handle only those.
         - ``catch(asyncio.CancelledError, on_cancelled)`` recovers from a cancellation.
 
-        The handler is called with the exception, as in `then()`.
+        The handler is called with the exception, as in `then()`. What it raises does not have that as its
+        ``__context__``: write ``raise ... from error`` where the traceback is to show both.
 
         Raises:
             TypeError: the handler is missing or not callable, or the types are not exception classes.

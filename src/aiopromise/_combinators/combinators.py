@@ -75,7 +75,8 @@ def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
 def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
     """Return a promise with the outcome of the first of *awaitables* to settle (ECMA-262 27.2.4.5).
 
-    The rest are losers, as in `Promise.all`. If there are none, it is rejected with `ValueError`.
+    If that one was cancelled, so is the promise. The rest are losers, as in `Promise.all`. If there are no inputs, it
+    is rejected with `ValueError`.
 
     Raises:
         As for `Promise.all`.
