@@ -26,6 +26,7 @@ cdef class Queue:
     cpdef object look_at_loop(self)
     cdef object _arm(self)
     cdef object _drain(self, Py_ssize_t most)
+    @cython.locals(count=Py_ssize_t, look=Py_ssize_t, end=double, reaction=Reaction)
     cdef object _run(self, Py_ssize_t most)
 
 

@@ -295,25 +295,30 @@ class Queue:
 
     def _run(self, most: int) -> None:
         """Run at most *most* reactions, for a limited time."""
-        # No local name for the reaction: a handler's traceback includes this frame, which would make a cycle of the
-        # exception and the promise that holds it.
         items = self.items
         popleft = items.popleft
         run_slowly = self.tracer.run if self.debug else None
         end = monotonic() + _SECONDS
         # Reading the clock costs as much as a tenth of a handler: after 1, 2, 4, 8, 16, 32 of them, then every 16.
         look = 1
-        for count in range(1, most + 1):
-            if not items:
-                return
-            if run_slowly is None:
-                popleft()._react()
-            else:
-                run_slowly(popleft(), self)
-            if count == look:
-                if monotonic() > end:
+        reaction = None
+        try:
+            for count in range(1, most + 1):
+                if not items:
                     return
-                look += min(count, 16)
+                reaction = popleft()
+                if run_slowly is None:
+                    reaction._react()
+                else:
+                    run_slowly(reaction, self)
+                if count == look:
+                    if monotonic() > end:
+                        return
+                    look += min(count, 16)
+        finally:
+            # This frame is seen from the traceback of whatever a handler raises, and would make a cycle of the
+            # exception and the promise that holds it.
+            del reaction
 
 
 def run_handlers(queue: Queue) -> None:
