@@ -14,7 +14,7 @@ from traceback import FrameSummary, StackSummary
 from typing import Any, Final, Self, final
 
 from aiopromise._engine.queue import Queue, Reaction
-from aiopromise._engine.state import State
+from aiopromise._engine.state import State, handlers_of
 from aiopromise._engine.states import PENDING
 from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note, is_ours
@@ -75,7 +75,7 @@ def _users_frames() -> StackSummary:
 def _link(method: str, promise: Any) -> str:
     """Return the call that made *promise*, as the user wrote it, with its handlers' names."""
     # As it was typed: `.then(None, f)`, but `.catch(f)`, whose handler is the second one.
-    handlers = [promise._on_fulfilled, promise._on_rejected]
+    handlers = handlers_of(promise)
     while handlers and handlers[-1] is None:
         handlers.pop()
     if method != "then":

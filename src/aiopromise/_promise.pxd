@@ -9,4 +9,4 @@ cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
 
 @cython.final
 cdef class Promise(Core):
-    cdef object __weakref__
+    pass

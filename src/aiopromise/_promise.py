@@ -16,7 +16,7 @@ from aiopromise._engine.awaiter import wait
 from aiopromise._engine.cancellation import Shield, cancel
 from aiopromise._engine.core import Core, link, start_or_follow
 from aiopromise._engine.coroutines import give
-from aiopromise._engine.state import Upstream, begin, pending, subscribe, withdraw
+from aiopromise._engine.state import Upstream, begin, handlers_of, pending, subscribe, withdraw
 from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
 from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
@@ -81,7 +81,7 @@ class Promise(Core, AwaitableBase[T_co]):
         42
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ()
 
     # asyncio treats anything with this attribute as a Future; only an Awaiter ever sets it.
     _asyncio_future_blocking: ClassVar[bool] = False
@@ -499,7 +499,7 @@ class Promise(Core, AwaitableBase[T_co]):
     def _waiting_for(self) -> str:
         # In the user's terms: the handler, the Task, or the call that it waits for.
         upstream = self._upstream
-        names = [name_of(handler) for handler in (self._on_fulfilled, self._on_rejected) if handler is not None]
+        names = [name_of(handler) for handler in handlers_of(self) if handler is not None]
         if names:
             return f", waiting to call {' or '.join(dict.fromkeys(names))}"
         if isinstance(upstream, TASKS):

@@ -264,7 +264,7 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
     while path:
         link = path.pop()
         queued = _detach(link)
-        if link._on_rejected is not None and _may_catch(link, error):
+        if type(link._handlers) is tuple and _may_catch(link, error):
             # Its handler is queued, with a cancelled source of its own; the links below wait for it.
             #
             #     work.finally_(close).then(report)    <-- close() is called, and report() never is
@@ -272,13 +272,14 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
             if not queued:
                 link._queue.push(link)
             return
-        link._on_fulfilled = link._on_rejected = link._context = None
+        link._handlers = None
         settle(link, CANCELLED, Cancellation(error))
 
 
 def _may_catch(link: Core, error: CancelledError) -> bool:
+    _, _, catches = link._handlers
     try:
-        return is_caught(error, link._catches)
+        return is_caught(error, catches)
     except Exception:
         return True  # the link is rejected with that when it reacts
 

@@ -206,26 +206,19 @@ class Core(State):
             return  # cancelled while it was in the queue
         # Invariant: a link that is still pending when it reacts has a settled upstream.
         source: Core = self._upstream
-        handler: Any = None
-        argument: Any = None
-        context = self._context
+        handler: Any = self._handlers
+        argument: Any = source._value
+        context = self._value
+        cleanup = False
         try:
-            if source._state == FULFILLED:
-                handler = self._on_fulfilled
-                argument = source._value
-            elif self._on_rejected is not None and (
-                issubclass(type(source._value.reason), self._catches) or is_caught(source._value.reason, self._catches)
-            ):
-                handler = self._on_rejected
-                argument = source._value.retrieve(source)
+            if source._state != FULFILLED or type(handler) is tuple:
+                handler, argument, cleanup = _chosen(handler, source)
             # From here it has no upstream: a handler that cancels its own promise settles it at once, and its
             # result is discarded.
-            self._upstream = self._on_fulfilled = self._on_rejected = self._context = None
+            self._upstream = self._handlers = self._value = None
             if handler is None:
                 adopt_state(self, source)
                 return
-            # The loop's shutdown has to wait for handlers of a cancellation, and for every finally_().
-            cleanup = source._state == CANCELLED or self._catches is BaseException
             if cleanup:
                 self._queue.is_in_cleanup = True
                 try:
@@ -274,6 +267,21 @@ class Core(State):
                 queue.flush()
 
 
+def _chosen(handlers: Any, source: State) -> tuple[Any, Any, bool]:
+    """Return the one of *handlers* that *source* asks for, or None, and its argument, and whether it is a cleanup."""
+    if type(handlers) is not tuple:
+        return None, None, False  # the one there is, if any, is for a value
+    on_fulfilled, on_rejected, catches = handlers
+    # The loop's shutdown has to wait for handlers of a cancellation, and for every finally_().
+    cleanup = source._state == CANCELLED or catches is BaseException
+    if source._state == FULFILLED:
+        return on_fulfilled, source._value, cleanup
+    reason = source._value.reason
+    if issubclass(type(reason), catches) or is_caught(reason, catches):
+        return on_rejected, source._value.retrieve(source), cleanup
+    return None, None, cleanup
+
+
 def link(
     promise: CoreT,
     method: str,
@@ -286,14 +294,11 @@ def link(
     child: CoreT = new(queue.kind)
     # Like begin(), without the call.
     child._state = PENDING
-    child._value = None
+    child._value = copy_context()
     child._queue = queue
     child._reactions = None
     child._upstream = promise
-    child._on_fulfilled = on_fulfilled
-    child._on_rejected = on_rejected
-    child._catches = catches
-    child._context = copy_context()
+    child._handlers = on_fulfilled if on_rejected is None else (on_fulfilled, on_rejected, catches)
     child._is_handled = False
     child._origin = queue.tracer.trace(child, method) if queue.traced else None
     subscribe(promise, child, method)

@@ -6,10 +6,11 @@ cdef Py_ssize_t PENDING
 
 
 cdef class State(Reaction):
-    cdef public Py_ssize_t _state
-    cdef public object _value, _reactions, _upstream, _on_fulfilled, _on_rejected, _catches, _context, _origin
-    cdef public Queue _queue
+    cdef public int _state
     cdef public bint _is_handled
+    cdef public object _value, _reactions, _upstream, _handlers, _origin
+    cdef public Queue _queue
+    cdef object __weakref__
 
 
 cdef class Upstream(Reaction):

@@ -13,7 +13,7 @@ Following a promise is a link without handlers. The children of a promise are th
 costs one object.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from aiopromise._engine.primitives import new
@@ -25,6 +25,7 @@ __all__ = [
     "State",
     "Upstream",
     "begin",
+    "handlers_of",
     "has_only",
     "is_awaited_by",
     "pending",
@@ -46,11 +47,9 @@ class State(Reaction):
 
     # Invariant: an attribute is written by the functions of the engine alone, on the thread of the loop.
     __slots__ = (
-        "_catches",
-        "_context",
+        "__weakref__",
+        "_handlers",
         "_is_handled",
-        "_on_fulfilled",
-        "_on_rejected",
         "_origin",
         "_queue",
         "_reactions",
@@ -60,17 +59,17 @@ class State(Reaction):
     )
 
     _state: int
-    _value: Any  # None while pending; then the value, the Rejection or the Cancellation
+    # While pending, the Context that the handlers run in, or None; then the value, the Rejection or the Cancellation.
+    _value: Any
     _queue: Queue
     # The consumers: None, one Reaction, or an ordered dict of two or more. Most promises have one, and a dict for
     # each would be half the cost of a link. Invariant: a settled promise has none.
     _reactions: Any
     # What it waits for: see above. Invariant: a settled promise has no upstream.
     _upstream: Any
-    _on_fulfilled: Callable[[Any], Any] | None
-    _on_rejected: Callable[[Any], Any] | None
-    _catches: Types  # the exceptions that _on_rejected handles
-    _context: Any  # the Context that the handlers run in; None if there are none
+    # What is called with the outcome of the upstream: None; a handler for a value, which is all that most links have;
+    # or a tuple of one for a value, one for a reason, and the exceptions that this one handles.
+    _handlers: Any
     # A rejection counts as handled, whenever it happens (ECMA-262, [[PromiseIsHandled]]).
     _is_handled: bool
     _origin: Any  # where the promise was made; in debug mode, or if recorded
@@ -115,10 +114,7 @@ def begin(promise: State, queue: Queue) -> None:
     promise._queue = queue
     promise._reactions = None
     promise._upstream = None
-    promise._on_fulfilled = None
-    promise._on_rejected = None
-    promise._catches = Exception
-    promise._context = None
+    promise._handlers = None
     promise._is_handled = False
     promise._origin = queue.tracer.trace(promise, None) if queue.traced else None
 
@@ -154,6 +150,12 @@ def subscribe(promise: State, reaction: Reaction, call: str | None = None) -> No
         reactions[reaction] = None
     else:
         promise._reactions = {reactions: None, reaction: None}
+
+
+def handlers_of(promise: State) -> list[Any]:
+    """Return what is called with a value, and what with a reason."""
+    handlers = promise._handlers
+    return [*handlers[:2]] if type(handlers) is tuple else [handlers, None]
 
 
 def withdraw(promise: State, reaction: Reaction) -> None:
