@@ -71,7 +71,7 @@ class Chain(CoroutineWrapper[T_co]):
 
     def _start_as(self, method: str, link: Callable[[Promise[Any]], Promise[Any]]) -> Promise[Any]:
         # Linked before it is started: a refused handler leaves the chain as it was.
-        promise = new_promise(f"chain().{method}", self)
+        promise = new_promise(f"chain().{method}", (self,))
         child = link(promise)
         self._take()
         start_or_follow(promise, self)
@@ -206,7 +206,7 @@ def pipe(*functions: Callable[..., Any]) -> Callable[..., Promise[Any]]:
 
     def piped(*args: Any, **kwargs: Any) -> Promise[Any]:
         # No local name for a promise: if the first function raises, the traceback includes this frame.
-        return reduce(Promise.then, rest, attempt(new_promise(name, *args, **kwargs), first, args, kwargs))
+        return reduce(Promise.then, rest, attempt(new_promise(name, args, kwargs), first, args, kwargs))
 
     piped.__name__ = piped.__qualname__ = name
     return piped
@@ -241,7 +241,7 @@ def promisify(fn: Any, /) -> Any:
 
     @wraps(fn)
     def promised(*args: Any, **kwargs: Any) -> Promise[Any]:
-        return attempt(new_promise(name_of(fn), *args, **kwargs), fn, args, kwargs)
+        return attempt(new_promise(name_of(fn), args, kwargs), fn, args, kwargs)
 
     if iscoroutinefunction(fn) or iscoroutinefunction(type(fn).__call__):
         _mark(promised)

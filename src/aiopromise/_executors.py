@@ -132,7 +132,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
         1024
     """
     check_submit("submit", executor, fn, *args, **kwargs)
-    promise: Promise[Any] = new_promise("Promise.submit", executor, fn, *args, **kwargs)
+    promise: Promise[Any] = new_promise("Promise.submit", (executor, fn, *args), kwargs)
     explain = partial(_explain, executor, fn, args)
     try:
         future = executor.submit(fn, *args, **kwargs)

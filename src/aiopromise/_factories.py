@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiopromise._engine import coroutines
 from aiopromise._engine.core import broke_off, reject_raised, settle, start_or_follow
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
 __all__ = ["attempt", "delay", "reject", "resolve", "try_", "with_resolvers"]
+
+# What the constructor of a named tuple calls, which is a function in Python.
+_new_tuple: Final = tuple.__new__
 
 
 def resolve(value: Any = None, /) -> "Promise[Any]":
@@ -39,7 +42,7 @@ def resolve(value: Any = None, /) -> "Promise[Any]":
     if is_promise(value):
         same: Promise[Any] = value
         return same
-    promise: Promise[Any] = new_promise("Promise.resolve", value)
+    promise: Promise[Any] = new_promise("Promise.resolve", (value,))
     try:
         follows = is_awaitable(value)
     except BaseException as error:
@@ -70,7 +73,7 @@ def reject(reason: BaseException, /) -> "Promise[Any]":
     """
     if not issubclass(type(reason), BaseException):
         raise bad_reason("Promise.reject", reason)
-    promise: Promise[Any] = new_promise("Promise.reject", reason)
+    promise: Promise[Any] = new_promise("Promise.reject", (reason,))
     reject_promise(promise, reason)
     return promise
 
@@ -94,7 +97,7 @@ def try_(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]"
     """
     if not callable(fn):
         raise needs_function("Promise.try_", 0, fn, *args, **kwargs)
-    return attempt(new_promise("Promise.try_", fn, *args, **kwargs), fn, args, kwargs)
+    return attempt(new_promise("Promise.try_", (fn, *args), kwargs), fn, args, kwargs)
 
 
 def attempt(
@@ -140,7 +143,7 @@ def with_resolvers() -> Resolvers:
     """
     promise: Promise[Any] = new_promise("Promise.with_resolvers")
     promise._queue.watch(promise)
-    return Resolvers(promise, Resolve(promise), Reject(promise))
+    return _new_tuple(Resolvers, (promise, Resolve(promise), Reject(promise)))
 
 
 def delay(seconds: float, value: Any = None) -> "Promise[Any]":
@@ -170,7 +173,7 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
             "To start something later, write Promise.delay(seconds).then(lambda _: work())"
         )
     check_seconds("Promise.delay", seconds)
-    promise: Promise[Any] = new_promise("Promise.delay", *((seconds,) if value is None else (seconds, value)))
+    promise: Promise[Any] = new_promise("Promise.delay", (seconds,) if value is None else (seconds, value))
     start_or_follow(promise, asyncio.sleep(seconds, value))
     return promise
 

@@ -3,4 +3,5 @@ from aiopromise._engine.state cimport State, pending
 
 
 cpdef bint is_promise(value)
-cpdef Queue queue_of(loop)
+cpdef object new_promise(call, arguments=*, named=*)
+cpdef Queue running_queue(call, arguments=*, named=*)

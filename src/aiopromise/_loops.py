@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+from asyncio import _get_running_loop
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from aiopromise._debug import Tracer
@@ -15,6 +18,7 @@ __all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "use_pro
 # Specific to this copy of the library: an earlier copy, since purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 # Set by _promise.py, which is imported after this module.
 _promise_class: type[State] = State
@@ -31,25 +35,20 @@ def is_promise(value: object) -> bool:
     return type(value) is _promise_class
 
 
-def new_promise(call: str, /, *arguments: Any, **named: Any) -> Any:
+def new_promise(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str, Any] = _NOTHING) -> Any:
     """Return a pending promise on the running loop; the call is what the user wrote, for the error if there is none."""
-    return pending(running_queue(call, *arguments, **named))
+    return pending(running_queue(call, arguments, named))
 
 
-def running_queue(call: str, /, *arguments: Any, **named: Any) -> Queue:
-    """Return the queue of the running loop."""
-    loop = asyncio._get_running_loop()
-    if loop is not None:
-        return queue_of(loop)
-    raise needs_loop(call, *arguments, **named)
-
-
-def queue_of(loop: asyncio.AbstractEventLoop) -> Queue:
-    """Return the queue of *loop*, made on first use.
+def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str, Any] = _NOTHING) -> Queue:
+    """Return the queue of the running loop, made on first use.
 
     It is an attribute of the loop, so that they live equally long: the queue refers to the loop, so an entry in a
     WeakKeyDictionary would never be freed.
     """
+    loop = _get_running_loop()
+    if loop is None:
+        raise needs_loop(call, *arguments, **named)
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
         queue = Queue(loop, _promise_class, Tracer(), guarded)

@@ -90,14 +90,14 @@ class Promise(Core, AwaitableBase[T_co]):
         # Callable and awaitable counts as awaitable. Each branch validates before begin(): if __init__ raises,
         # nothing has seen the object yet.
         if issubclass(type(source), concurrent.futures.Future):
-            begin(self, running_queue("Promise", source))
+            begin(self, running_queue("Promise", (source,)))
             ExecutorFuture(source, self).start()
         elif is_awaitable(source):
-            begin(self, running_queue("Promise", source))
+            begin(self, running_queue("Promise", (source,)))
             start_or_follow(self, source)
         else:
             check_executor(source)
-            begin(self, running_queue("Promise", source))
+            begin(self, running_queue("Promise", (source,)))
             execute(self, source)
             del self, source  # this frame is reachable from the traceback of an executor's error
 

@@ -1,6 +1,6 @@
 """The functions that settle a promise from outside, on any thread, and executors, which are called with them."""
 
-import asyncio
+from asyncio import _get_running_loop
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -72,7 +72,7 @@ class Resolve(_Resolver, GenericBase[T_contra]):
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
         # Decided on the loop, so that of calls from several threads the first in its queue counts.
         loop = self._loop
-        if asyncio._get_running_loop() is loop:
+        if _get_running_loop() is loop:
             self._decide(value)
         elif loop.is_closed():
             close_refused(value)
@@ -118,7 +118,7 @@ class Reject(_Resolver):
         if not issubclass(type(reason), BaseException):
             raise bad_reason("reject", reason)
         loop = self._loop
-        if asyncio._get_running_loop() is loop:
+        if _get_running_loop() is loop:
             self._decide(reason)
         elif loop.is_closed():
             self._refuse("reject")

@@ -46,7 +46,7 @@ def from_thenable(thenable: Any, /) -> "Promise[Any]":
         >>> asyncio.run(main())
         'from elsewhere'
     """
-    promise: Promise[Any] = new_promise("Promise.from_thenable", thenable)
+    promise: Promise[Any] = new_promise("Promise.from_thenable", (thenable,))
     _follow(promise, thenable, {}, "Promise.from_thenable(...)", copy_context())
     try:
         return promise

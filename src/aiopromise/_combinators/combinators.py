@@ -232,7 +232,7 @@ def _grouped(
     try:
         if losers not in (None, "cancel", "keep"):
             raise ValueError(f"Promise.{name}(losers=) needs None, 'cancel' or 'keep', got {short(losers)}")
-        group = kind(name, new_promise(f"Promise.{name}", *typed), losers, *more)
+        group = kind(name, new_promise(f"Promise.{name}", typed), losers, *more)
     except BaseException:
         _refuse(*typed)
         raise

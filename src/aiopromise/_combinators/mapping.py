@@ -192,7 +192,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
     """
     try:
         _check("reduce", items, fn, initial)
-        reduced = Reduced("reduce", new_promise("Promise.reduce", items, fn, initial), items, fn, initial)
+        reduced = Reduced("reduce", new_promise("Promise.reduce", (items, fn, initial)), items, fn, initial)
     except BaseException:
         close_refused(initial)
         close_items(items)
@@ -235,7 +235,7 @@ def _pool(
         limit = None if concurrency is None else check_count(f"Promise.{call}", "concurrency", concurrency)
         if on_progress is not None:
             check_callback(f"Promise.{call}(on_progress=)", on_progress)
-        return kind(call, new_promise(f"Promise.{call}", items, fn), items, fn, limit, on_progress)
+        return kind(call, new_promise(f"Promise.{call}", (items, fn)), items, fn, limit, on_progress)
     except BaseException:
         close_items(items)
         raise

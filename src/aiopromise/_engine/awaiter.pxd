@@ -1,9 +1,10 @@
+cimport cython
 from aiopromise._engine.core cimport Core
-from aiopromise._engine.primitives cimport copy_context
+from aiopromise._engine.primitives cimport copy_context, new, run_in
 from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport has_only, subscribe, withdraw
 
-cdef Py_ssize_t FULFILLED, PENDING
+cdef Py_ssize_t FULFILLED, PENDING, _ASKING, _LEFT, _NONE, _ROUND
 
 
 cdef class Awaiter(Reaction):
@@ -14,6 +15,7 @@ cdef class Awaiter(Reaction):
     cpdef object _react(self)
 
 
+@cython.locals(awaiter=Awaiter)
 cpdef object wait(Core promise)
 cpdef object _withdraw(Awaiter awaiter, message, already_asked, route)
 cpdef object _give_up(Awaiter awaiter)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiopromise._engine.cancellation import AlreadyAsked, Route, end
 from aiopromise._engine.core import Core, cancelled_error
-from aiopromise._engine.primitives import copy_context
+from aiopromise._engine.primitives import copy_context, new, run_in
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.rings import end_rings
 from aiopromise._engine.state import has_only, subscribe, withdraw
@@ -40,14 +40,13 @@ class Awaiter(Reaction):
 
     __slots__ = ("_asyncio_future_blocking", "_context", "_promise", "_request", "_stage", "_wakeup")
 
-    def __init__(self, promise: Core) -> None:
-        self._promise = promise
-        self._asyncio_future_blocking = False
-        # What the Task gets if its cancellation has no effect; None if it was not cancelled during this wait.
-        self._request: CancelledError | None = None
-        self._stage = _NONE
-        self._wakeup: Callable[[Any], object] | None = None
-        self._context: Any = None
+    _promise: Core
+    _asyncio_future_blocking: bool
+    # What the Task gets if its cancellation has no effect; None if it was not cancelled during this wait.
+    _request: CancelledError | None
+    _stage: int
+    _wakeup: Any  # the function that resumes the Task; None before it is known, and once it was called
+    _context: Any  # set with the wakeup
 
     def __iter__(self) -> "Awaiter":
         return self
@@ -145,16 +144,16 @@ class Awaiter(Reaction):
         """Resume the Task; `__next__` returns the value."""
 
     def _react(self) -> None:
-        run, wakeup = self._context.run, self._wakeup
+        context, wakeup = self._context, self._wakeup
         self._wakeup = None  # from now on no request can reach it
         # The Task calls result() of whatever it is woken with. If that raises, the error is thrown into the
         # coroutine; otherwise the coroutine continues, and takes the value from __next__().
         answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
-            run(wakeup, answer)
+            run_in(context, wakeup, answer)
         finally:
             # If the Task raises, the traceback includes this frame.
-            del self, answer, run, wakeup
+            del self, answer, context, wakeup
 
     def _failed(self) -> "asyncio.Future[Any]":
         promise = self._promise
@@ -231,7 +230,13 @@ def wait(promise: Core) -> Any:
         return _failed_future(promise, promise._value.retrieve(promise)).__await__()
     if promise._upstream is not None and _is_result_of(promise, asyncio.current_task()):
         raise RuntimeError(f"a Task cannot await its own promise: {promise!r}")
-    return Awaiter(promise)
+    awaiter: Awaiter = new(Awaiter)
+    awaiter._promise = promise
+    awaiter._asyncio_future_blocking = False
+    awaiter._request = None
+    awaiter._stage = _NONE
+    awaiter._wakeup = None
+    return awaiter
 
 
 def _is_result_of(promise: Core, task: "asyncio.Task[Any] | None") -> bool:

@@ -6,12 +6,12 @@ unfinished on its loop.
 
 import asyncio
 import sys
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from time import monotonic
 from typing import Any, Final
+from weakref import WeakSet, ref
 
 from aiopromise._engine.tasks import was_asked
 from aiopromise._instruments import instruments
@@ -96,7 +96,7 @@ class Queue:
         # cancelled first.
         self.is_in_cleanup = False
         # Async generators that a cleanup may be reading: the loop's shutdown closes them after it.
-        self.generators: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.generators: WeakSet[Any] = WeakSet()
         # Cancellations that reached a coroutine in its first step, by its promise.
         self.early_requests: dict[Any, Any] = {}
         # The nesting depth of cancellations passed from Task to Task.
@@ -118,7 +118,7 @@ class Queue:
         self._armed = False
         self._scheduled = False
         self._unhandled: list[tuple[object, Rejection]] = []
-        self._roots: list[weakref.ref[Any]] = []
+        self._roots: list[ref[Any]] = []
         self._roots_limit = 1000
         # How many of them are older than any running cleanup.
         self._roots_before_cleanups = 0
@@ -151,12 +151,12 @@ class Queue:
 
     def watch(self, root: object) -> None:
         """Have *root*, which is settled from outside, cancelled when the loop ends; hold it weakly."""
-        self._roots.append(weakref.ref(root))
+        self._roots.append(ref(root))
         if not self.has_cleanup():
             self._roots_before_cleanups = len(self._roots)
         if len(self._roots) > self._roots_limit:
             older = self.pending_roots(older_than_cleanups=True)
-            self._roots = [weakref.ref(root) for root in self.pending_roots()]
+            self._roots = [ref(root) for root in self.pending_roots()]
             self._roots_before_cleanups = len(older)
             self._roots_limit = 1000 + 2 * len(self._roots)
 

@@ -74,6 +74,10 @@ class Outcome:
 
 def is_awaitable(value: Any) -> bool:
     """Return whether ``await value`` is possible."""
+    kind = type(value)
+    # The most common values; told by identity, as in Core._react().
+    if value is None or kind is str or kind is int or kind is list or kind is dict or kind is bool:
+        return False
     for kind in type(value).__mro__:
         # Not hasattr() or isinstance(), which run the value's own code and may raise.
         if "__await__" in kind.__dict__:
