@@ -932,7 +932,7 @@ class TestARequestThatComesThroughALimit:
 
     async def test_before_the_time_is_up_which_then_asks_once_more(self, below, fallback) -> None:
         work = Cleanup()
-        tip = below(Promise(work()).timeout(0.01, **fallback))
+        tip = below(Promise(work()).timeout(0.1, **fallback))
         await work.started.wait()
         tip.cancel()
         await work.begun.wait()
