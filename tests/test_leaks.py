@@ -238,6 +238,7 @@ def calls_of(scene: Callable[[int], Awaitable], count: int) -> int:
         finally:
             sys.setprofile(None)
 
+    gc.collect()  # what other tests have left, and whose finalizers would be counted
     asyncio.run(main())
     return calls
 

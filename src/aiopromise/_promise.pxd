@@ -6,6 +6,7 @@ from aiopromise._engine.tasks cimport is_awaitable
 from aiopromise._loops cimport running_queue
 
 cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
+cdef object give
 
 
 @cython.final

@@ -1,6 +1,7 @@
 from aiopromise._engine.core cimport Core, reject, reject_raised, resolve_with
 
 cdef Py_ssize_t PENDING
+cdef object _get_running_loop
 
 
 cdef class _Resolver:

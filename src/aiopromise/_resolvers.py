@@ -70,17 +70,15 @@ class Resolve(_Resolver, GenericBase[T_contra]):
     __slots__ = ()
 
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
-        # Decided on the loop, so that of calls from several threads the first in its queue counts.
         loop = self._loop
-        if _get_running_loop() is loop:
-            self._decide(value)
-        elif loop.is_closed():
-            close_refused(value)
-            self._refuse("resolve")
-        else:
-            loop.call_soon_threadsafe(self._decide, value)
-
-    def _decide(self, value: Any) -> None:
+        if _get_running_loop() is not loop:
+            if loop.is_closed():
+                close_refused(value)
+                self._refuse("resolve")
+            else:
+                # Decided on the loop, so that of calls from several threads the first in its queue counts.
+                loop.call_soon_threadsafe(self, value)
+            return
         thenable: Any = self._upstream
         promise = self.release()
         if promise is None:
@@ -118,14 +116,12 @@ class Reject(_Resolver):
         if not issubclass(type(reason), BaseException):
             raise bad_reason("reject", reason)
         loop = self._loop
-        if _get_running_loop() is loop:
-            self._decide(reason)
-        elif loop.is_closed():
-            self._refuse("reject")
-        else:
-            loop.call_soon_threadsafe(self._decide, reason)
-
-    def _decide(self, reason: BaseException) -> None:
+        if _get_running_loop() is not loop:
+            if loop.is_closed():
+                self._refuse("reject")
+            else:
+                loop.call_soon_threadsafe(self, reason)
+            return
         promise = self.release()
         if promise is not None:
             reject(promise, reason)

@@ -5,6 +5,7 @@ from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport has_only, subscribe, withdraw
 
 cdef Py_ssize_t FULFILLED, PENDING, _ASKING, _LEFT, _NONE, _ROUND
+cdef object asyncio
 
 
 cdef class Awaiter(Reaction):

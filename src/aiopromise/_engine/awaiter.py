@@ -140,15 +140,12 @@ class Awaiter(Reaction):
         queue = self._promise._queue
         return queue.loop.call_soon(step, self, *arguments, context=Context())
 
-    def result(self) -> None:
-        """Resume the Task; `__next__` returns the value."""
-
     def _react(self) -> None:
         context, wakeup = self._context, self._wakeup
         self._wakeup = None  # from now on no request can reach it
         # The Task calls result() of whatever it is woken with. If that raises, the error is thrown into the
         # coroutine; otherwise the coroutine continues, and takes the value from __next__().
-        answer = self if not self._stage and self._promise._state == FULFILLED else self._failed()
+        answer = self._promise._queue.go_on if not self._stage and self._promise._state == FULFILLED else self._failed()
         try:
             run_in(context, wakeup, answer)
         finally:

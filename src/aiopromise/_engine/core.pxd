@@ -6,6 +6,7 @@ from aiopromise._engine.tasks cimport Outcome
 from aiopromise._unhandled cimport Cancellation, Rejection
 
 cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
+cdef object FUTURES, TASKS, CancelledError, Context, CoroutineType, TapCoroutine, _Future, _Task, listeners
 
 
 cdef class Core(State):

@@ -338,16 +338,16 @@ def resolve_with(
             _resolve_with_promise(promise, value, handler, context, cleanup)
         elif kind is Outcome:
             settle_with(promise, value)
+        elif not is_awaitable(value):
+            settle(promise, FULFILLED, value)
         elif issubclass(kind, FUTURES):
             # The methods of any other class may be the user's.
             follow = _resolve_with_future if kind is _Future or kind is _Task else _resolve_apart
             follow(promise, value, handler, context, cleanup)
         elif kind is TapCoroutine and _waits_for(value.awaited, promise):
             _settle_at_once(promise, value)
-        elif is_awaitable(value):
-            _resolve_with_awaitable(promise, value, handler, context, cleanup)
         else:
-            settle(promise, FULFILLED, value)
+            _resolve_with_awaitable(promise, value, handler, context, cleanup)
     except BaseException as error:
         if broke_off(promise, error):
             raise

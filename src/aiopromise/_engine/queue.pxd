@@ -1,6 +1,10 @@
 cimport cython
 from aiopromise._unhandled cimport Rejection
 
+cdef Py_ssize_t _MOST, _MOST_ALONG
+cdef double _SECONDS
+cdef object Context, instruments, monotonic, ref
+
 
 cdef class Reaction:
     cpdef object _react(self)
@@ -8,7 +12,7 @@ cdef class Reaction:
 
 @cython.final
 cdef class Queue:
-    cdef public object loop, loop_class, kind, works, cleanups, early_requests, patient, shutdown_hook, tracer
+    cdef public object loop, loop_class, kind, works, cleanups, early_requests, go_on, patient, shutdown_hook, tracer
     cdef public object items, run_forever, generators
     cdef public bint debug, traced, is_in_cleanup, has_ended
     cdef public Py_ssize_t requests

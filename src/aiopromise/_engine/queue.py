@@ -59,6 +59,7 @@ class Queue:
         "debug",
         "early_requests",
         "generators",
+        "go_on",
         "has_ended",
         "is_in_cleanup",
         "items",
@@ -108,6 +109,9 @@ class Queue:
         # What finishes the rest when the loop shuts down, and whether that has happened.
         self.shutdown_hook: object = None
         self.has_ended = False
+        # What a Task is woken with, if it is to go on: a Future that is done.
+        self.go_on: asyncio.Future[None] = asyncio.Future(loop=loop)
+        self.go_on.set_result(None)
         self._guard = guard
         # Used in debug mode; see `aiopromise._debug`.
         self.tracer = tracer
@@ -299,22 +303,23 @@ class Queue:
         popleft = items.popleft
         run_slowly = self.tracer.run if self.debug else None
         end = monotonic() + _SECONDS
-        # Reading the clock costs as much as a tenth of a handler: after 1, 2, 4, 8, 16, 32 of them, then every 16.
+        # Reading the clock costs as much as a tenth of a handler: after 1, 2, 4, 8, 16, 32 of them, then every 16, and
+        # not after the last.
         look = 1
         reaction = None
         try:
-            for count in range(1, most + 1):
+            for count in range(most):
                 if not items:
                     return
+                if count == look:
+                    if monotonic() > end:
+                        return
+                    look += min(count, 16)
                 reaction = popleft()
                 if run_slowly is None:
                     reaction._react()
                 else:
                     run_slowly(reaction, self)
-                if count == look:
-                    if monotonic() > end:
-                        return
-                    look += min(count, 16)
         finally:
             # This frame is seen from the traceback of whatever a handler raises, and would make a cycle of the
             # exception and the promise that holds it.

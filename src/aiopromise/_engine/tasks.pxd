@@ -1,5 +1,8 @@
 cimport cython
 
+cdef bint _HAS_EAGER_TASKS
+cdef object FunctionType, MethodType, asyncio
+
 
 cdef class Wrapper:
     cdef public object handler

@@ -45,6 +45,8 @@ _in_c: Final = sys.modules.get("_asyncio")
 FUTURES: Final[tuple[type[asyncio.Future[Any]], ...]] = _every(asyncio.futures, "Future")
 TASKS: Final[tuple[type[asyncio.Task[Any]], ...]] = _every(asyncio.tasks, "Task")
 
+_HAS_EAGER_TASKS: Final = sys.version_info >= (3, 12)
+
 # What `asyncio.gather()` returns: the one Future that shows what it waits for.
 GATHERING: Final = asyncio.tasks._GatheringFuture  # type: ignore[attr-defined]
 
@@ -114,22 +116,10 @@ def start(
             return task
         finally:
             del task  # the traceback of an eager Task's error includes this frame
-    return _new_task(coroutine, loop, name, context)
-
-
-if sys.version_info >= (3, 12):
-
-    def _new_task(
-        coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
-    ) -> asyncio.Future[Any]:
-        return asyncio.Task(coroutine, loop=loop, name=name, context=context, eager_start=True)
-
-else:
-
-    def _new_task(
-        coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop, name: str, context: Context
-    ) -> asyncio.Future[Any]:
-        return asyncio.Task(coroutine, loop=loop, name=name, context=context)
+    new: Callable[..., asyncio.Future[Any]] = asyncio.Task
+    if _HAS_EAGER_TASKS:
+        return new(coroutine, loop=loop, name=name, context=context, eager_start=True)
+    return new(coroutine, loop=loop, name=name, context=context)
 
 
 def was_asked(future: "asyncio.Future[Any] | None") -> bool:
