@@ -229,5 +229,5 @@ def while_handling(reason: BaseException, function: Callable[..., Any], *argumen
 
 def give(value: Any) -> Generator[Any, None, Any]:
     """Return an iterator from which `await` gets *value* without suspending."""
-    yield from ()  # makes it a generator
     return value
+    yield  # type: ignore[unreachable]  # makes it a generator
