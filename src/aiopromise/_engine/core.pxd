@@ -20,7 +20,7 @@ cpdef object settle_with(State promise, Outcome outcome)
 cpdef object reject(State promise, reason)
 cpdef object reject_raised(State promise, error)
 cpdef bint broke_off(State promise, error) except -1
-cdef tuple _chosen(handlers, State source)
+cdef tuple _chosen(tuple handlers, State source)
 @cython.locals(queue=Queue, child=State)
 cpdef object link(State promise, method, on_fulfilled, on_rejected, catches=*)
 cpdef object adopt_outcome(State promise, future)

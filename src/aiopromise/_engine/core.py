@@ -211,8 +211,10 @@ class Core(State):
         context = self._value
         cleanup = False
         try:
-            if source._state != FULFILLED or type(handler) is tuple:
+            if type(handler) is tuple:
                 handler, argument, cleanup = _chosen(handler, source)
+            elif source._state != FULFILLED:
+                handler = None  # the one there is, if any, is for a value
             # From here it has no upstream: a handler that cancels its own promise settles it at once, and its
             # result is discarded.
             self._upstream = self._handlers = self._value = None
@@ -267,10 +269,8 @@ class Core(State):
                 queue.flush()
 
 
-def _chosen(handlers: Any, source: State) -> tuple[Any, Any, bool]:
+def _chosen(handlers: tuple[Any, Any, Any], source: State) -> tuple[Any, Any, bool]:
     """Return the one of *handlers* that *source* asks for, or None, and its argument, and whether it is a cleanup."""
-    if type(handlers) is not tuple:
-        return None, None, False  # the one there is, if any, is for a value
     on_fulfilled, on_rejected, catches = handlers
     # The loop's shutdown has to wait for handlers of a cancellation, and for every finally_().
     cleanup = source._state == CANCELLED or catches is BaseException
