@@ -499,8 +499,25 @@ async def test_a_gather_of_failures_too_is_cancelled_though_its_last_promise_has
     gathered = asyncio.gather(asyncio.sleep(3600), last(), return_exceptions=True)
     await turns()
     gathered.cancel("over")
-    with pytest.raises(CancelledError):
-        await gathered
+    await asyncio.wait([gathered], timeout=10)
+    assert gathered.done()
+    assert CancelledError is await value_or_class(gathered)
+
+
+@pytest.mark.parametrize("wrap", [Promise, lambda work: Promise(asyncio.gather(work))], ids=["work", "gather"])
+async def test_a_task_that_was_cancelled_waits_for_the_cleanup_though_another_comes_to_await_the_promise(wrap) -> None:
+    """What it awaits was asked already, and the Task gets what comes of that."""
+    work = Cleanup()
+    promise = wrap(work())
+    first = asyncio.create_task(value_or_class(promise))
+    await work.started.wait()
+    first.cancel()
+    second = asyncio.create_task(value_or_class(promise))
+    await work.begun.wait()
+    await turns()
+    assert (False, False) == (first.done(), second.done())
+    work.finish.set()
+    assert [CancelledError, CancelledError] == [await first, await second]
 
 
 async def test_the_cancellation_of_a_shield_stops_there() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import permutations
 from typing import Any
 
@@ -547,6 +547,26 @@ def test_the_end_of_the_loop_comes_to_promises_made_while_somebody_else_has_the_
 
     asyncio.run(main())
     assert (["cleaned up"], []) == (log, theirs)
+
+
+async def test_a_cleanup_leaves_the_hooks_of_somebody_else_alone() -> None:
+    """A generator that a cleanup reads where trio is the guest of the loop is told to trio, and to nobody else."""
+    theirs: list[object] = []
+
+    async def rows() -> AsyncIterator[int]:
+        yield 1
+
+    async def clean_up() -> None:
+        generator = rows()
+        assert [1] == [row async for row in generator]
+        assert [generator] == theirs
+
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=theirs.append)
+    during = sys.get_asyncgen_hooks()
+    await Promise.resolve().finally_(clean_up)
+    assert during == sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(*before)
 
 
 # ------------------------------------------------------------------- a loop that has no more than it must

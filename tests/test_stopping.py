@@ -121,13 +121,16 @@ async def test_a_source_that_answers_with_the_last_item_is_not_asked_again() -> 
 # ------------------------------------------------------------------------------------------------ losers that absorb
 
 
-async def absorbs(ended: list) -> None:
-    """Absorb a cancellation without uncancel(), as code before Python 3.11 does, and continue until cancelled again."""
+async def absorb() -> None:
+    """Absorb a cancellation without uncancel(), as code before Python 3.11 does."""
     asyncio.current_task().cancel()
-    try:
+    with suppress(CancelledError):
         await asyncio.sleep(0)
-    except CancelledError:
-        pass
+
+
+async def absorbs(ended: list) -> None:
+    """Absorb a cancellation, and continue until cancelled again."""
+    await absorb()
     try:
         await hang()
     finally:
@@ -171,11 +174,6 @@ async def test_a_loser_that_has_absorbed_a_cancellation_is_stopped(run, expected
 
 async def test_work_that_two_await_is_stopped_with_them_where_all_tasks_have_absorbed_a_cancellation() -> None:
     """Both are cancelled in one iteration, so the second of them is the last consumer of the work."""
-
-    async def absorb() -> None:
-        asyncio.current_task().cancel()
-        with suppress(CancelledError):
-            await asyncio.sleep(0)
 
     async def work() -> None:
         await absorb()
@@ -355,18 +353,31 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
     assert {"clean"} == {*events}
 
 
-BESIDE_A_PROMISE: dict[str, Callable[[Awaitable], Promise]] = {
-    "all": lambda work: Promise.all(work, Promise(hang())),
-    "race": lambda work: Promise.race(work, Promise(hang()).then(str)),
-    "some": lambda work: Promise.some(2, [work, Promise(hang()).timeout(3600)]),
-    "all_keyed": lambda work: Promise.all_keyed({"work": work, "task": asyncio.ensure_future(hang())}),
+async def answers_when_asked() -> str:
+    try:
+        await hang()
+    except CancelledError:
+        return "an answer"
+
+
+BESIDE_ANOTHER: dict[str, Callable[[Awaitable], Promise]] = {
+    "all, a promise": lambda work: Promise.all(work, Promise(hang())),
+    "race, a link": lambda work: Promise.race(work, Promise(hang()).then(str)),
+    "some, a limit": lambda work: Promise.some(2, [work, Promise(hang()).timeout(3600)]),
+    "all_keyed, a Task": lambda work: Promise.all_keyed({"work": work, "task": asyncio.ensure_future(hang())}),
+    "race, an answer": lambda work: Promise.race(answers_when_asked(), work),
+    "any, an answer": lambda work: Promise.any(answers_when_asked(), work),
+    "some, an answer": lambda work: Promise.some(1, [work, answers_when_asked()]),
+    "race, an answer, the losers cancelled": lambda work: Promise.race(
+        [answers_when_asked(), Promise(work)], losers="cancel"
+    ),
 }
 
 
 @pytest.mark.parametrize("debug", [False, True])
-@pytest.mark.parametrize("begin", BESIDE_A_PROMISE.values(), ids=BESIDE_A_PROMISE)
-def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_promise(begin, debug) -> None:
-    """A caller's promise or Task that ends first also shows that all were cancelled."""
+@pytest.mark.parametrize("begin", BESIDE_ANOTHER.values(), ids=BESIDE_ANOTHER)
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_another(begin, debug) -> None:
+    """Whatever ends first, and even if it ends with a value, which makes the others losers: all were asked."""
     events: list[str] = []
     work = with_a_cleanup(events, 3)
 
@@ -401,44 +412,6 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine
     promises: list[Promise] = []
     asyncio.run(main(), debug=debug)
     assert ["clean"] * 20 == events
-
-
-async def answers_when_asked() -> str:
-    try:
-        await hang()
-    except CancelledError:
-        return "an answer"
-
-
-BESIDE_AN_ANSWER: dict[str, Callable[[Awaitable, Awaitable], Promise]] = {
-    "race": Promise.race,
-    "any": Promise.any,
-    "some": lambda answer, work: Promise.some(1, [work, answer]),
-    "race, the losers cancelled": lambda answer, work: Promise.race([answer, Promise(work)], losers="cancel"),
-}
-
-
-@pytest.mark.parametrize("debug", [False, True])
-@pytest.mark.parametrize("combine", BESIDE_AN_ANSWER.values(), ids=BESIDE_AN_ANSWER)
-def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_an_answer(combine, debug) -> None:
-    """What gives a value when it is asked makes the others losers, which were asked, too."""
-    events: list[str] = []
-    work = with_a_cleanup(events, 3)
-
-    async def main() -> None:
-        promises.extend(combine(answers_when_asked(), work(number)) for number in range(20))
-        await settle()
-
-    promises: list[Promise] = []
-    asyncio.run(main(), debug=debug)
-    assert ["clean"] * 20 == events
-
-
-async def absorb() -> None:
-    """Have the Task go on after it was asked to end."""
-    asyncio.current_task().cancel()
-    with suppress(CancelledError):
-        await asyncio.sleep(0)
 
 
 async def absorbing_items() -> AsyncIterator[int]:
@@ -639,19 +612,92 @@ def test_the_end_of_the_loop_lets_a_cleanup_do_its_work(cleanup, expected, befor
     assert [expected] * 3 == done
 
 
-def test_what_is_pending_when_a_cleanup_begins_ends_with_the_loop() -> None:
+def pending_for_10_seconds() -> Promise:
+    """Return a promise that nobody settles, but for a test that fails, which would wait forever."""
+    promise, resolve, _ = Promise.with_resolvers()
+    asyncio.get_running_loop().call_later(10, resolve, "too late")
+    return promise
+
+
+async def made_before() -> tuple[Promise, Promise]:
+    pending = pending_for_10_seconds()
+    work = Promise(hang())
+    await turns()
+    return work, pending
+
+
+async def made_after_the_last_drain() -> tuple[Promise, Promise]:
+    work = Promise.with_resolvers().promise
+    work.then(str)
+    await Promise.resolve().then(str)
+    return work, pending_for_10_seconds()
+
+
+async def made_during_a_cleanup_that_is_over() -> tuple[Promise, Promise]:
+    over, work = asyncio.Event(), Promise(hang())
+    cleanup = Promise.resolve().finally_(over.wait)
+    await turns()
+    pending = pending_for_10_seconds()
+    over.set()
+    await cleanup
+    return work, pending
+
+
+@pytest.mark.parametrize("make", [made_before, made_after_the_last_drain, made_during_a_cleanup_that_is_over])
+def test_what_is_pending_when_a_cleanup_begins_ends_with_the_loop(make) -> None:
     """So that a cleanup waiting for a promise that will never settle does not wait forever."""
-    events: list[str] = []
+    found: list[type] = []
 
     async def main() -> None:
-        pending = Promise.with_resolvers().promise
-        waiting = Promise(hang()).finally_(lambda: Promise.all_settled(pending))
-        promises.append(waiting.finally_(lambda: events.append("ended")))
+        work, pending = await make()
+
+        async def clean_up() -> None:
+            found.append(await value_or_class(pending))
+
+        promises.append(work.finally_(clean_up))
+
+    promises: list[Promise] = []
+    asyncio.run(main())
+    assert [CancelledError] == found
+
+
+def test_a_cleanup_waits_for_the_first_of_very_many_promises_that_it_made() -> None:
+    """However many are pending, it is known which of them are younger than the cleanup."""
+    found: list[str] = []
+
+    async def clean_up() -> None:
+        first = settled_later()
+        others = [Promise.with_resolvers() for _ in range(3_000)]
+        found.append(await first)
+        del others
+
+    async def main() -> None:
+        promises.append(Promise(hang()).finally_(clean_up))
         await turns()
 
     promises: list[Promise] = []
     asyncio.run(main())
-    assert ["ended"] == events
+    assert ["flushed"] == found
+
+
+def test_a_task_of_a_cleanup_may_begin_to_read_a_generator_late() -> None:
+    """While the loop closes the generators that it knows, no other is added to them."""
+    found: list[object] = []
+
+    async def read_late() -> None:
+        await turns(50)
+        await read(rows(), found)
+
+    async def clean_up() -> None:
+        await asyncio.create_task(read_late())
+
+    async def main() -> None:
+        promises.append(Promise(hang()).finally_(clean_up))
+        await turns()
+
+    promises: list[Promise] = []
+    asyncio.run(main())
+    assert [0, 1, 2] == found
 
 
 def test_a_generator_that_a_cleanup_has_left_is_closed_with_the_loop() -> None:

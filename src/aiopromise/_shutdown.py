@@ -30,12 +30,12 @@ def guarded(queue: Queue) -> AsyncGenerator[None, None]:
     """Return a guard of *queue*, registered with its loop."""
     guard = _guard(queue)
     if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
-        _start(guard, queue.loop, None)
+        _start(guard, queue.loop)
         return guard
     with warnings.catch_warnings():
         # The loop warns about generators started after shutdown_asyncgens(), as that may not be called again.
         warnings.simplefilter("ignore", ResourceWarning)
-        _start(guard, queue.loop, None)
+        _start(guard, queue.loop)
     return guard
 
 
@@ -44,7 +44,7 @@ def start_generator(generator: AsyncGenerator[Any, None], queue: Queue) -> None:
     _start(generator, queue.loop, queue.generators.add if queue.has_cleanup() else None)
 
 
-def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop, firstiter: Any) -> None:
+def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop, firstiter: Any = None) -> None:
     # The thread's hooks may not be the loop's: trio in guest mode sets its own, and a loop run by nest_asyncio has
     # none.
     hooks = sys.get_asyncgen_hooks()

@@ -176,17 +176,16 @@ class Queue:
         return [root for root in roots if root is not None and not root.done()]
 
     def has_cleanup(self) -> bool:
-        """Tell whether a cleanup runs."""
+        """Return whether a cleanup is running."""
         return self.is_in_cleanup or bool(self.cleanups)
 
     def keep_generators(self) -> None:
-        """Let async generators that are begun from now on be closed after the cleanups, and not with all others.
+        """Have async generators that start from now on closed after the cleanups, not with all others.
 
-        The loop closes all that it knows as soon as all its Tasks have ended, and does not wait for those that have
-        begun since:
+        A loop closes all that it knows as soon as its Tasks have ended, without waiting for those that started since:
 
             async def save():
-                async for row in rows():    <-- a cleanup which is to read all of them
+                async for row in rows():    <-- a cleanup, which should read all of them
                     await store(row)
         """
         # Not those of another loop, or of trio as a guest of this one.
@@ -195,9 +194,9 @@ class Queue:
             sys.set_asyncgen_hooks(firstiter=self.generators.add)
 
     def current_run(self) -> object:
-        """Return an object that stands for the run of the loop: another one, once it was stopped and is run again."""
-        # Each time that a loop is run it makes new bound methods of its hooks. That of the finalizer is nobody else's
-        # to replace, but for guests of the loop, and then the object is one of theirs.
+        """Return an object that identifies this run of the loop: it changes when the loop is stopped and run again."""
+        # Each run sets new bound methods as the hooks. keep_generators() replaces the other one; a guest of the loop,
+        # such as trio, may replace this one, which then identifies its run.
         return sys.get_asyncgen_hooks().finalizer
 
     def every_task_was_asked(self) -> bool:
