@@ -1392,6 +1392,28 @@ def test_a_loop_that_is_ended_by_hand_awaits_finally_callbacks_in_shutdown_async
     assert ["closed", "closed"] == log
 
 
+def test_a_loop_that_is_ended_by_hand_ends_though_a_combinator_lets_go_of_a_task_in_its_cleanup() -> None:
+    """The race has ended before the Task, which is the caller's, and then nothing tells how that ended."""
+    held: list[asyncio.Future] = []
+
+    async def work(least: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await turns(least)
+
+    async def main() -> None:
+        held.append(asyncio.create_task(work(20)))
+        held.append(Promise.race(held[0], work(3)))
+        await turns(3)
+
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(main())
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), 20))
+        assert held[1].cancelled()
+        loop.run_until_complete(asyncio.wait(held[:1]))
+
+
 def test_a_promise_that_is_pending_between_two_runs_of_a_runner_goes_on() -> None:
     async def begin() -> Promise:
         return Promise(turns(3)).then(lambda _: "done")

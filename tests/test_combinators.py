@@ -1150,7 +1150,9 @@ def test_the_end_of_the_loop_waits_for_the_cleanups(combine, run) -> None:
 
     async def main() -> None:
         with_finally = never().finally_(lambda: closing_late(closed))
-        held.append(combine([closing(1), closing(3), with_finally, asyncio.get_running_loop().create_future()]))
+        combined = combine([closing(1), closing(3), with_finally, asyncio.get_running_loop().create_future()])
+        # Both of them: of the other, on which nothing runs, only the group knows, and no longer than until it ends.
+        held.extend([combined, with_finally])
         await turns(3)
 
     run(main)

@@ -967,6 +967,27 @@ async def test_a_settled_promise_lets_go_of_its_source_and_of_its_context() -> N
         assert [None, None] == [thing() for thing in gone]
 
 
+@pytest.mark.parametrize(
+    ("loser", "losers"),
+    [
+        (hang, "keep"),
+        (lambda: Promise(hang()), None),
+        (lambda: asyncio.ensure_future(hang()), None),
+        (asyncio.Future, None),
+    ],
+    ids=["coroutine", "promise", "Task", "Future"],
+)
+async def test_a_loser_that_runs_on_keeps_nothing_of_what_it_has_lost(loser, losers, loop_mode) -> None:
+    running = loser()
+    thing = await Promise.race(running, Promise.resolve(Thing()), losers=losers)
+    gone = weakref.ref(thing)
+    await turns()
+    with without_collector():
+        del thing
+        assert gone() is None
+        await turns()
+
+
 @pytest.mark.parametrize("source", [asyncio.Future, concurrent.futures.Future], ids=["asyncio", "concurrent.futures"])
 async def test_a_promise_that_waits_for_a_future_keeps_no_context_alive(source, loop_mode) -> None:
     """It has no handler that could ask for the variables of whoever made it."""

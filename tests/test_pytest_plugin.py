@@ -193,7 +193,7 @@ async def test_both():
 
 
 def test_a_promise_whose_work_still_runs_fails_the_test(run: Run) -> None:
-    """A coroutine, the Task of a handler, a call of map(), a job in a thread: with the line that made the promise."""
+    """Coroutines, the Task of a handler, a call of map(), a job in a thread: with the line that made the promise."""
     result = run("""
 async def test_coroutine():
     Promise(forever())
@@ -206,17 +206,30 @@ async def test_map():
     Promise.map([1, 2], forever)
     await settle()
 
+async def test_all():
+    Promise.all(forever(), asyncio.sleep(0))
+    await settle()
+
+async def test_task():
+    Promise.all_settled([asyncio.create_task(forever())])
+
+async def test_as_completed(request):
+    request.node.kept = Promise.as_completed(forever(), forever())
+
 async def test_delay():
     Promise.delay(3600).then(print).finally_(print)
 
 async def test_job():
     Promise(concurrent.futures.Future())
 """)
-    result.assert_outcomes(passed=5, errors=5)
+    result.assert_outcomes(passed=8, errors=8)
     assert {
         "test_coroutine": "pending Promise(forever())",
         "test_handler": "pending Promise.resolve(1).then(forever)",
         "test_map": "pending Promise.map([1, 2], forever)",
+        "test_all": "pending Promise.all(forever(), asyncio.sleep(0))",
+        "test_task": "pending Promise.all_settled([asyncio.create_task(forever())])",
+        "test_as_completed": "pending request.node.kept = Promise.as_completed(forever(), forever())",
         "test_delay": "pending Promise.delay(3600).then(print).finally_(print)",
         "test_job": "pending Promise(concurrent.futures.Future())",
     } == summaries(result)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiopromise._engine.cancellation import end
 from aiopromise._engine.queue import Queue
+from aiopromise._engine.states import PENDING
 
 __all__ = ["guarded", "start_generator"]
 
@@ -81,7 +82,10 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
         end(promise, None)
     # A due handler may start a cleanup, and a finished cleanup may make handlers due: repeat until neither is left.
     while True:
-        running = queue.cleanups | {promise for promise in asked if not promise.done()}
+        pending = [promise for promise in asked if promise._state == PENDING]
+        # asyncio cannot wait for the private promise of a combinator's input, but for what that follows, if anything.
+        awaited = {one if type(one) is queue.kind else one._upstream for one in pending}
+        running = queue.cleanups | (awaited - {None})
         if queue.items:
             await asyncio.sleep(0)
         elif running:

@@ -1,17 +1,21 @@
+cimport cython
 from aiopromise._engine.core cimport (
-    Core, adopt_outcome, detach_future, mark_handled, mark_propagated, resolve_with, settle_with,
+    Core, adopt_outcome, detach_future, mark_handled, mark_propagated, settle_with, start_or_follow, take,
 )
+from aiopromise._engine.primitives cimport new
 from aiopromise._engine.queue cimport Queue, Reaction
-from aiopromise._engine.state cimport State, Upstream, has_only, pending, subscribe, withdraw
+from aiopromise._engine.state cimport State, Upstream, has_only, subscribe, withdraw
 from aiopromise._engine.tasks cimport Outcome
+from aiopromise._loops cimport is_promise
 from aiopromise._unhandled cimport Rejection
 
 cdef Py_ssize_t FULFILLED, PENDING, REJECTED
+cdef object CoroutineType, FUTURES
 
 
 cdef class Input(Reaction):
     cdef public Group group
-    cdef public object index
+    cdef public Py_ssize_t index
     cdef public Core promise
     cdef public bint is_asked
     cpdef object detach(self)
@@ -19,13 +23,13 @@ cdef class Input(Reaction):
     cpdef object _react(self)
 
 
-cdef class OwnedInput(Input):
-    cpdef bint is_last(self)
-
-
-cdef class ForeignInput(Input):
+cdef class PrivateInput(Core):
+    cdef public Group group
+    cdef public Py_ssize_t index
+    cdef public bint is_asked, is_owned
     cpdef object detach(self)
     cpdef bint is_last(self)
+    cpdef object _react(self)
 
 
 cdef class Group(Upstream):
@@ -36,14 +40,20 @@ cdef class Group(Upstream):
     cdef public bint _propagates
     cdef public Core promise
     cpdef object _started(self, count)
-    cpdef object _arrived(self, Input input_)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
     cpdef object _close(self)
     cpdef object _end(self)
-    cpdef object _join(self, index, item, dict started)
-    cpdef object _add(self, Input input_)
-    cpdef object _heard(self, Input input_)
+    @cython.locals(input_=PrivateInput)
+    cpdef object _join(self, Py_ssize_t index, item, dict started, list held)
+    cpdef object _add(self, Reaction input_, Core promise)
+    cpdef object _heard(self, Reaction input_, Py_ssize_t index, Core promise)
+    cpdef bint _stops(self, Reaction input_)
+    @cython.locals(promise=Core)
+    cpdef object _detach_losers(self)
     cpdef object _conclude(self, Outcome outcome)
 
 
+@cython.locals(input_=PrivateInput, promise=Core)
+cpdef object private_input(kind, Group group, Py_ssize_t index, bint is_owned)
 cpdef Outcome failure(reason)
 cpdef Outcome outcome_of(Core promise)

@@ -3,8 +3,10 @@
 A group cancels what it started, waits until that has ended, and leaves what belongs to the caller running.
 """
 
+import asyncio
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from types import CoroutineType
+from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
 from aiopromise._engine.cancellation import AlreadyAsked, ask_each
 from aiopromise._engine.core import (
@@ -14,22 +16,23 @@ from aiopromise._engine.core import (
     detach_future,
     mark_handled,
     mark_propagated,
-    resolve_with,
     settle_with,
+    start_or_follow,
     stops,
+    take,
     without_our_frames,
 )
+from aiopromise._engine.primitives import new
 from aiopromise._engine.queue import Reaction
-from aiopromise._engine.state import State, Upstream, has_only, pending, subscribe, withdraw
+from aiopromise._engine.state import State, Upstream, has_only, subscribe, withdraw
 from aiopromise._engine.states import FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
-from aiopromise._factories import resolve
 from aiopromise._instruments import instruments
 from aiopromise._loops import is_promise
 from aiopromise._unhandled import Rejection
 
-__all__ = ["Group", "Input", "Losers", "OwnedInput", "failure", "outcome_of"]
+__all__ = ["Group", "Input", "Losers", "PrivateInput", "failure", "outcome_of", "private_input"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
 
@@ -41,6 +44,9 @@ class Input(Reaction):
     """A caller's promise that a group waits for."""
 
     __slots__ = ("group", "index", "is_asked", "promise")
+
+    # Whether the group started it, and not the caller.
+    is_owned: ClassVar[bool] = False
 
     def __init__(self, group: "Group", index: int, promise: Core) -> None:
         self.group = group
@@ -65,34 +71,97 @@ class Input(Reaction):
         return has_only(self.promise, self)
 
     def _react(self) -> None:
-        self.group._heard(self)
+        self.group._heard(self, self.index, self.promise)
         del self  # as in _heard()
 
 
-class OwnedInput(Input):
-    """A promise whose work the group started."""
+class PrivateInput(Core):
+    """Any other input, and at the same time the promise that follows it, which nobody else sees.
 
-    __slots__ = ()
+    It is its own consumer, so that a coroutine costs one object besides its Task.
+    """
 
-    def is_last(self) -> bool:
-        return True
+    __slots__ = ("group", "index", "is_asked", "is_owned")
 
+    group: Any  # None once the input is detached
+    index: int
+    is_asked: bool
+    is_owned: bool
 
-class ForeignInput(Input):
-    """A promise, private to the group, that follows the caller's Task or Future."""
+    def __repr__(self) -> str:
+        return "Promise" if self.group is None else repr(self.group)
 
-    __slots__ = ()
+    @property
+    def target(self) -> Any:
+        return None if self.group is None else self.group.promise
 
     def detach(self) -> None:
-        Input.detach(self)
-        future = self.promise._upstream
-        if isinstance(future, FUTURES) and future.done() and self.promise._is_handled:
-            adopt_outcome(self.promise, future)  # it ended in this iteration
-        else:
-            detach_future(self.promise)
+        """Stop waiting for it, without cancelling it, and let go of the group."""
+        withdraw(self, self)
+        self.group = None
+        if not self.is_owned:
+            future = self._upstream
+            if isinstance(future, FUTURES) and future.done() and self._is_handled:
+                adopt_outcome(self, future)  # it ended in this iteration
+            else:
+                detach_future(self)
 
     def is_last(self) -> bool:
-        return False
+        return self.is_owned
+
+    @property
+    def _on_done(self) -> Any:
+        # Itself, as asyncio shows the callbacks of a Task: this one is shown as the user's call.
+        return self
+
+    def __call__(self, future: "asyncio.Future[Any]") -> None:
+        """Done callback of the upstream, as of any promise; but with nothing else due, the group is told directly."""
+        queue = self._queue
+        queue.works.discard(self)
+        if self._upstream is future:
+            is_next = queue.hold() and self._reactions is self
+            try:
+                if is_next:
+                    self._reactions = None
+                adopt_outcome(self, future)
+                if is_next:
+                    self.group._heard(self, self.index, self)
+            finally:
+                del self, future  # as in the method of Core
+                queue.flush()
+
+    def _react(self) -> None:
+        if self._state == PENDING:
+            Core._react(self)
+        elif self.group is not None:
+            self.group._heard(self, self.index, self)
+        del self  # as in _heard()
+
+
+PrivateT = TypeVar("PrivateT", bound=PrivateInput)
+
+
+def private_input(kind: type[PrivateT], group: "Group", index: int, is_owned: bool) -> PrivateT:
+    """Return an input of class *kind* without an upstream."""
+    input_: PrivateT = new(kind)
+    # Like begin(), but instruments are not told, and the user knows the line that made the group.
+    promise = group.promise
+    input_._state = PENDING
+    input_._value = None
+    input_._queue = promise._queue
+    input_._reactions = None
+    input_._upstream = None
+    input_._handlers = None
+    input_._is_handled = False
+    input_._origin = promise._origin
+    input_.group = group
+    input_.index = index
+    input_.is_asked = False
+    input_.is_owned = is_owned
+    return input_
+
+
+AnyInput: TypeAlias = Input | PrivateInput
 
 
 class Group(Upstream):
@@ -108,9 +177,9 @@ class Group(Upstream):
         self.promise: Any = promise
         promise._upstream = self
         self._losers = losers
-        # The pending inputs; settled ones are not kept.
+        # The pending inputs, with the promise of each; settled ones are not kept.
         # Invariant: each is among its promise's reactions, or queued.
-        self._inputs: dict[Input, None] = {}
+        self._inputs: dict[AnyInput, Core] = {}
         # What the promise will settle with, once all cancelled inputs have ended.
         self._outcome: Outcome | None = None
         # Whether the outcome is a KeyboardInterrupt or SystemExit, which also propagates to the loop or the caller.
@@ -125,12 +194,13 @@ class Group(Upstream):
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; an exception from iterating them is the outcome."""
-        # By id, and with the object, so that the id is not reused.
-        started: dict[int, tuple[object, Core]] = {}
+        # By id, and the objects themselves, so that no id is reused.
+        started: dict[int, Core] = {}
+        held: list[object] = []
         count = 0
         try:
             for item in items:
-                self._join(count, item, started)
+                self._join(count, item, started, held)
                 count += 1
         except BaseException as error:
             if self._failed(error):
@@ -141,26 +211,26 @@ class Group(Upstream):
             del self, items
 
     def exclusive_sources(self) -> list[State]:
-        return [input_.promise for input_ in tuple(self._inputs) if input_.is_last()]
+        return [promise for input_, promise in tuple(self._inputs.items()) if input_.is_last()]
 
     def cancel(self, message: Any) -> list[State]:
         self._answer_request(message)
         # Detach from inputs with other consumers, like a cancelled child; the caller of this cancels the rest.
-        for input_ in tuple(self._inputs):
-            if isinstance(input_, OwnedInput):
-                mark_handled(input_.promise)
+        for input_, promise in tuple(self._inputs.items()):
+            if input_.is_owned:
+                mark_handled(promise)
             elif not input_.is_last():
                 del self._inputs[input_]
                 input_.detach()
-                if type(input_) is not Input:
-                    mark_handled(input_.promise)  # private to us: what it follows reports its own failure
-        return _promises_of(self._inputs)
+                if promise is input_:
+                    mark_handled(promise)  # private to us: what it follows reports its own failure
+        return self._promises()
 
     def cancel_losers(self, message: Any) -> list[State]:
         """Cancel the losers because the iterator over the results is cancelled, and return those to ask."""
         self._answer_request(message)
         self._detach_losers()
-        return _promises_of(self._inputs)
+        return self._promises()
 
     def _answer_request(self, message: Any) -> None:
         error = cancelled_error(message)
@@ -174,87 +244,86 @@ class Group(Upstream):
 
     def is_cancelling(self) -> bool:
         self._note_asked()
-        for input_ in tuple(self._inputs):
+        for input_, promise in tuple(self._inputs.items()):
             if not input_.is_asked:
                 del self._inputs[input_]
-                self._came_late(input_)
+                self._came_late(input_, promise)
         if not self._inputs:
             self._close()
         return bool(self._inputs)
 
     def _note_asked(self) -> None:
-        for input_ in self._inputs:
-            input_.is_asked = input_.promise._state == PENDING
-            if input_.is_asked and type(input_) is Input:
-                input_.promise._is_handled = False  # it reports its own cleanup's failure
+        for input_, promise in self._inputs.items():
+            input_.is_asked = promise._state == PENDING
+            if input_.is_asked and promise is not input_:
+                promise._is_handled = False  # it reports its own cleanup's failure
 
     def _started(self, count: int) -> None:
         """Handle the number of inputs, once all of them have been added."""
         raise NotImplementedError
 
-    def _arrived(self, input_: Input) -> None:
-        """Handle an input that settled before there is a result."""
+    def _arrived(self, index: int, promise: Core) -> None:
+        """Handle the *promise* of an input that settled before there is a result."""
         raise NotImplementedError
 
     def _close(self) -> None:
         """Close the source of the inputs; this may add one last input to wait for."""
 
-    def _join(self, index: int, item: Any, started: dict[int, tuple[object, Core]]) -> None:
+    def _join(self, index: int, item: Any, started: dict[int, Core], held: list[object]) -> None:
         # Who owns it decides what happens to it once there is a result: see `_stops()`.
         kind = type(item)
-        if is_promise(item) and item._queue is self.promise._queue:
-            self._add(Input(self, index, item))
-        elif is_promise(item):
-            self._add(ForeignInput(self, index, self._followed(item)))
-        elif id(item) in started:
+        if kind is not CoroutineType and is_promise(item) and item._queue is self.promise._queue:
+            self._add(Input(self, index, item), item)
+        elif (identity := id(item)) in started:
             # The same coroutine twice: it runs once, and the first of the two owns it. Likewise for a Task.
-            self._add(Input(self, index, started[id(item)][1]))
-        elif issubclass(kind, FUTURES) or is_coroutine(item):
-            started[id(item)] = item, resolve(item)
-            input_ = OwnedInput if is_coroutine(item) else ForeignInput
-            self._add(input_(self, index, started[id(item)][1]))
+            self._add(Input(self, index, started[identity]), started[identity])
         else:
-            self._add(OwnedInput(self, index, resolve(item)))
+            is_coro = kind is CoroutineType or is_coroutine(item)
+            # A promise here is of another loop: the input is rejected if it cannot follow that.
+            is_foreign = not is_coro and (issubclass(kind, FUTURES) or is_promise(item))
+            input_ = private_input(PrivateInput, self, index, not is_foreign)
+            if is_coro:
+                start_or_follow(input_, item)
+            else:
+                take(input_, item)
+            self._add(input_, input_)
+            if is_coro or is_foreign:
+                started[identity] = input_
+                held.append(item)
 
-    def _followed(self, foreign: Core) -> Core:
-        # From another loop, or another copy of the library: if it cannot be followed, the follower is rejected.
-        follower: Core = pending(self.promise._queue)
-        resolve_with(follower, foreign)
-        return follower
+    def _add(self, input_: AnyInput, promise: Core) -> None:
+        self._inputs[input_] = promise
+        subscribe(promise, input_)
 
-    def _add(self, input_: Input) -> None:
-        self._inputs[input_] = None
-        subscribe(input_.promise, input_)
-
-    def _heard(self, input_: Input) -> None:
+    def _heard(self, input_: AnyInput, index: int, promise: Core) -> None:
         if input_ not in self._inputs:
             return  # it was detached while already queued
         del self._inputs[input_]
         try:
             if self._outcome is None:
-                self._arrived(input_)
+                self._arrived(index, promise)
             else:
-                self._came_late(input_)
+                self._came_late(input_, promise)
                 self._end()
         except BaseException as error:
             if self._outcome is not None or self._failed(error):
                 raise
         finally:
-            del self, input_  # if user code raised there, the traceback includes this frame
+            del self, input_, promise  # if user code raised there, the traceback includes this frame
 
-    def _came_late(self, input_: Input) -> None:
+    def _came_late(self, input_: AnyInput, promise: Core) -> None:
         """Handle an input that settled after there was a result: its outcome is ignored, as by `asyncio.gather()`.
 
         But an exception from a coroutine's cleanup after it was stopped must be reported; a caller's promise that
         was cancelled reports its own.
         """
-        if input_.promise._state != REJECTED:
+        if promise._state != REJECTED:
             return
-        rejection = input_.promise._value
+        rejection = promise._value
         if not (input_.is_asked or rejection.was_asked_for):
-            mark_handled(input_.promise)
+            mark_handled(promise)
             self._late.append(rejection.reason)
-        elif isinstance(input_, OwnedInput) or (type(input_) is ForeignInput and input_.is_asked):
+        elif input_.is_owned or (promise is input_ and input_.is_asked):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:
@@ -284,22 +353,22 @@ class Group(Upstream):
             return
         self._outcome = outcome
         self._detach_losers()
-        ask_each(_promises_of(self._inputs), None, self.already_asked())
+        ask_each(self._promises(), None, self.already_asked())
         self._note_asked()
         self._end()
 
     def _detach_losers(self) -> None:
         # First those that keep running, so that a loser awaiting one of them becomes its last consumer, in any order.
-        for input_ in tuple(self._inputs):
-            mark_handled(input_.promise)
+        for input_, promise in tuple(self._inputs.items()):
+            mark_handled(promise)
             if not self._stops(input_):
                 for instrument in instruments:
-                    instrument.loser_abandoned(self.promise, input_.promise)
+                    instrument.loser_abandoned(self.promise, promise)
                 del self._inputs[input_]
                 input_.detach()
-                if input_.promise._state == REJECTED:
+                if promise._state == REJECTED:
                     # In this iteration; if it came later, nobody would check whether it was cancelled, and by whom.
-                    self._late.append(input_.promise._value.reason)
+                    self._late.append(promise._value.reason)
 
     def already_asked(self) -> AlreadyAsked | None:
         """Return the Tasks not to cancel again, if the loop's shutdown may have cancelled them already."""
@@ -310,10 +379,15 @@ class Group(Upstream):
 
     def losers(self) -> list[State]:
         """Return the promises that are cancelled once there is a result."""
-        return _promises_of(input_ for input_ in tuple(self._inputs) if self._stops(input_))
+        losers = (promise for input_, promise in tuple(self._inputs.items()) if self._stops(input_))
+        return list(dict.fromkeys(losers))
 
-    def _stops(self, input_: Input) -> bool:
-        return self._losers == "cancel" or (self._losers is None and isinstance(input_, OwnedInput))
+    def _promises(self) -> list[State]:
+        """Return the promise of each input once, even if it is several of them."""
+        return list(dict.fromkeys(self._inputs.values()))
+
+    def _stops(self, input_: AnyInput) -> bool:
+        return input_.is_owned if self._losers is None else self._losers == "cancel"
 
     def _end(self) -> None:
         # Invariant: the promise settles when no input is left, and no earlier: by then, what was cancelled has ended.
@@ -329,11 +403,6 @@ class Group(Upstream):
                 settle_with(self.promise, self._outcome)
                 if self._propagates:
                     mark_propagated(self.promise)
-
-
-def _promises_of(inputs: Iterable[Input]) -> list[State]:
-    """Return each promise once, even if it is several of the inputs."""
-    return list(dict.fromkeys(input_.promise for input_ in inputs))
 
 
 def failure(reason: BaseException) -> Outcome:

@@ -1,4 +1,4 @@
-from aiopromise._combinators.group cimport Group, Input, failure, outcome_of
+from aiopromise._combinators.group cimport Group, failure, outcome_of
 from aiopromise._engine.core cimport Core
 from aiopromise._engine.tasks cimport Outcome
 
@@ -9,17 +9,17 @@ cdef class All(Group):
     cdef public list _found
     cdef public object _make
     cpdef object _started(self, count)
-    cpdef object _arrived(self, Input input_)
-    cdef object _conclude_if_complete(self)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
+    cdef object _complete(self)
 
 
 cdef class AllSettled(All):
-    cpdef object _arrived(self, Input input_)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
 
 
 cdef class Race(Group):
     cpdef object _started(self, count)
-    cpdef object _arrived(self, Input input_)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
 
 
 cdef class Some(Group):
@@ -27,7 +27,7 @@ cdef class Some(Group):
     cdef public list _values
     cdef public dict _reasons
     cpdef object _started(self, count)
-    cpdef object _arrived(self, Input input_)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
 
 
 cdef class First(Some):

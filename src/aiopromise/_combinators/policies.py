@@ -4,11 +4,13 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from aiopromise._combinators.group import Group, Input, Losers, failure, outcome_of
+from aiopromise._combinators.group import Group, Losers, failure, outcome_of
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._engine.core import Core
+from aiopromise._engine.state import settled
 from aiopromise._engine.states import FULFILLED, REJECTED
 from aiopromise._engine.tasks import Outcome
+from aiopromise._loops import is_promise
 from aiopromise._settled import Fulfilled, Rejected
 
 __all__ = ["All", "AllSettled", "AsCompleted", "First", "Make", "Race", "Some"]
@@ -30,18 +32,19 @@ class All(Group):
 
     def _started(self, count: int) -> None:
         self._found = [None] * count
-        self._conclude_if_complete()
-
-    def _arrived(self, input_: Input) -> None:
-        if input_.promise._state == FULFILLED:
-            self._found[input_.index] = input_.promise._value
-            self._conclude_if_complete()
-        else:
-            self._conclude(outcome_of(input_.promise))
-
-    def _conclude_if_complete(self) -> None:
         if not self._inputs:
-            self._conclude(Outcome(True, self._make(self._found)))
+            self._complete()
+
+    def _arrived(self, index: int, promise: Core) -> None:
+        if promise._state == FULFILLED:
+            self._found[index] = promise._value
+            if not self._inputs:
+                self._complete()
+        else:
+            self._conclude(outcome_of(promise))
+
+    def _complete(self) -> None:
+        self._conclude(Outcome(True, self._make(self._found)))
 
 
 class AllSettled(All):
@@ -49,10 +52,11 @@ class AllSettled(All):
 
     __slots__ = ()
 
-    def _arrived(self, input_: Input) -> None:
-        outcome = outcome_of(input_.promise)
-        self._found[input_.index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
-        self._conclude_if_complete()
+    def _arrived(self, index: int, promise: Core) -> None:
+        outcome = outcome_of(promise)
+        self._found[index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
+        if not self._inputs:
+            self._complete()
 
 
 class Race(Group):
@@ -64,9 +68,9 @@ class Race(Group):
         if count == 0:
             self._conclude(failure(ValueError("Promise.race() needs at least one awaitable, or it would never settle")))
 
-    def _arrived(self, input_: Input) -> None:
+    def _arrived(self, index: int, promise: Core) -> None:
         # Even a cancellation: `any` would wait for another, `race` takes the first.
-        self._conclude(outcome_of(input_.promise))
+        self._conclude(outcome_of(promise))
 
 
 class Some(Group):
@@ -86,12 +90,12 @@ class Some(Group):
         if count < self._count:
             self._conclude(failure(self._too_few()))
 
-    def _arrived(self, input_: Input) -> None:
-        outcome = outcome_of(input_.promise)
+    def _arrived(self, index: int, promise: Core) -> None:
+        outcome = outcome_of(promise)
         if outcome.fulfilled:
             self._values.append(outcome.value)
         else:
-            self._reasons[input_.index] = outcome.value
+            self._reasons[index] = outcome.value
         # Settled as soon as possible: with the last value needed, or when too few can still come.
         if len(self._values) == self._count:
             self._conclude(Outcome(True, self._answer()))
@@ -136,20 +140,22 @@ class AsCompleted(Iterated):
         super().__init__(*arguments)
         self._incoming = Incoming()
 
-    def _yielded(self, result: Input) -> tuple[int, Core]:
+    def _yielded(self, result: tuple[int, Core]) -> tuple[int, Core]:
+        index, promise = result
+        if not is_promise(promise):
+            promise = settled(promise._queue, promise._state, promise._value)
         # From here on, handling it is the caller's responsibility.
-        promise = result.promise
         if promise._state == REJECTED:
             promise._value.resume()
-        return result.index, promise
+        return index, promise
 
     def _started(self, count: int) -> None:
         if count == 0:
             self._conclude(Outcome(True, None))
 
-    def _arrived(self, input_: Input) -> None:
-        if input_.promise._state == REJECTED:
-            input_.promise._value.suspend()
-        self._incoming.add(input_)
+    def _arrived(self, index: int, promise: Core) -> None:
+        if promise._state == REJECTED:
+            promise._value.suspend()
+        self._incoming.add((index, promise))
         if not self._inputs:
             self._conclude(Outcome(True, None))

@@ -1,8 +1,8 @@
-from aiopromise._combinators.group cimport Group, Input, OwnedInput, outcome_of
+cimport cython
+from aiopromise._combinators.group cimport Group, PrivateInput, outcome_of, private_input
 from aiopromise._engine.core cimport Core, call, resolve_with
 from aiopromise._engine.primitives cimport copy_context
 from aiopromise._engine.queue cimport Queue
-from aiopromise._engine.state cimport pending
 from aiopromise._engine.tasks cimport Outcome
 
 cdef Py_ssize_t PENDING
@@ -17,19 +17,19 @@ cdef class Pool(Group):
     cpdef object _react(self)
     cpdef object _do(self, step)
     cpdef object _start_calls(self)
-    cpdef object _take_up(self, index, value)
+    cpdef object _take_up(self, Py_ssize_t index, value)
     cpdef double _free_slots(self) except? -1
+    @cython.locals(queue=Queue, called=Call)
     cpdef object _call(self, item)
-    cpdef object _arrived(self, Input input_)
+    cpdef object _arrived(self, Py_ssize_t index, Core promise)
     cpdef object _end(self)
     cpdef object _close(self)
 
 
-cdef class Call(OwnedInput):
-    cdef object _handler, _item, _context
+cdef class Call(PrivateInput):
+    cdef public object _handler, _item
     cpdef object _react(self)
 
 
-cdef class Reader(Input):
+cdef class Reader(PrivateInput):
     cpdef object detach(self)
-    cpdef bint is_last(self)

@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Generator
 from typing import Any, Final
 
-from aiopromise._combinators.group import Group, Input, OwnedInput, outcome_of
+from aiopromise._combinators.group import Group, PrivateInput, outcome_of, private_input
 from aiopromise._combinators.reading import reading
 from aiopromise._engine.apart import apart
 from aiopromise._engine.cancellation import ask_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.primitives import copy_context
-from aiopromise._engine.state import pending
 from aiopromise._engine.states import PENDING
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
@@ -122,9 +121,10 @@ class Pool(Group):
         if isinstance(self._items, AsyncIterable):
             self._iterator = None
             iterator = aiter(self._items)
-            self._reader = Reader(self, 0, pending(self.promise._queue))
-            self._add(self._reader)
-            apart(resolve_with, self._reader.promise, reading(self, iterator), self._items)
+            self._reader = private_input(Reader, self, 0, False)
+            self._reader._origin = None  # no line of the user's has left it running, should it outlive the calls
+            self._add(self._reader, self._reader)
+            apart(resolve_with, self._reader, reading(self, iterator), self._items)
         else:
             self._iterator = iter(self._items)
             self._start_calls()
@@ -169,23 +169,25 @@ class Pool(Group):
         index, self._started_calls = self._started_calls, self._started_calls + 1
         self._begun(index, item)
         queue = self.promise._queue
-        called: Core = pending(queue)
-        if called._origin is not None and self.promise._origin is not None:
+        called = private_input(Call, self, index, True)
+        if queue.debug and called._origin is not None:
             # The loop made it; the user knows the line that called map().
-            called._origin = self.promise._origin.with_call(repr(self))
-        input_ = Call(self, index, called, self._handler(), item)
-        self._add(input_)
-        queue.push(input_)
+            called._origin = called._origin.with_call(repr(self))
+        called._value = copy_context()
+        called._handler = self._handler()
+        called._item = item
+        self._add(called, called)
+        queue.push(called)
 
-    def _arrived(self, input_: Input) -> None:
-        outcome = outcome_of(input_.promise)
+    def _arrived(self, index: int, promise: Core) -> None:
+        outcome = outcome_of(promise)
         if not outcome.fulfilled:
             self._conclude(outcome)
         else:
-            if input_ is not self._reader:
-                self._results.append((input_.index, outcome.value))
+            if promise is not self._reader:
+                self._results.append((index, outcome.value))
             self._do(self._start_calls)
-        del self, input_
+        del self, promise
 
     def _end(self) -> None:
         if not self._is_in_context:  # else _do() will do it
@@ -201,8 +203,8 @@ class Pool(Group):
         close_items(iterator)
         if is_generator:
             self._close_generator(iterator)
-        elif reader is not None and reader.promise._state == PENDING:
-            self._close_reader(reader.promise)
+        elif reader is not None and reader._state == PENDING:
+            self._close_reader(reader)
 
     def _close_generator(self, generator: Any) -> None:
         try:
@@ -212,19 +214,19 @@ class Pool(Group):
         except BaseException as error:
             self._report(Rejection(without_our_frames(error), None))
 
-    def _close_reader(self, promise: Core) -> None:
+    def _close_reader(self, reader: "Reader") -> None:
         # The reader becomes an ordinary input that the pool waits for, as the source has its own cleanup.
-        task = promise._upstream
-        closing = OwnedInput(self, 0, promise)
+        task = reader._upstream
         self._vacancy.set()
-        self._add(closing)
+        reader.is_owned = True
+        self._inputs[reader] = reader
         # If it ended by itself in this iteration, this processes its outcome.
         if self._is_reading or (isinstance(task, FUTURES) and task.done()):
-            ask_each((promise,), None, self.already_asked())
-        closing.is_asked = promise._state == PENDING
-        if not closing.is_asked:
-            del self._inputs[closing]
-            self._came_late(closing)
+            ask_each((reader,), None, self.already_asked())
+        reader.is_asked = reader._state == PENDING
+        if not reader.is_asked:
+            del self._inputs[reader]
+            self._came_late(reader, reader)
 
     def _handler(self) -> Function:
         return self._fn
@@ -239,35 +241,31 @@ class Pool(Group):
         return None
 
 
-class Call(OwnedInput):
-    """One call of the function: queued once to be made, and again when its promise has settled."""
+class Call(PrivateInput):
+    """One call of the function: queued once to be made, and again when it has settled."""
 
-    __slots__ = ("_context", "_handler", "_item")
+    __slots__ = ("_handler", "_item")
 
-    def __init__(self, pool: Pool, index: int, promise: Core, handler: Function, item: Any) -> None:
-        Input.__init__(self, pool, index, promise)  # a little faster than super(), as there is one for each item
-        self._handler: Function | None = handler
-        self._item = item
-        self._context = copy_context()
+    _handler: Function | None
+    _item: Any
 
     def _react(self) -> None:
         handler, self._handler = self._handler, None
         if handler is None:
-            self.group._heard(self)
-        elif self.promise._state == PENDING:
-            call(self.promise, handler, self._item, self._context)
+            PrivateInput._react(self)
+        elif self._state == PENDING:
+            context, self._value = self._value, None
+            call(self, handler, self._item, context)
+            del context
         else:
             close_refused(self._item)  # cancelled before its turn
         del self, handler  # if the handler raised, the traceback includes this frame
 
 
-class Reader(Input):
+class Reader(PrivateInput):
     """The Task that reads an async iterator: kept running for the calls, which may use its resources."""
 
     __slots__ = ()
 
     def detach(self) -> None:
-        pass
-
-    def is_last(self) -> bool:
-        return False
+        pass  # it is waited for once the calls have ended

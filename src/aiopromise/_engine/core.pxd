@@ -2,7 +2,7 @@ cimport cython
 from aiopromise._engine.primitives cimport copy_context, new, run_in
 from aiopromise._engine.queue cimport Queue
 from aiopromise._engine.state cimport State, Upstream, is_awaited_by, subscribe
-from aiopromise._engine.tasks cimport Outcome
+from aiopromise._engine.tasks cimport Outcome, is_awaitable, name_of, new_task, start, was_asked
 from aiopromise._unhandled cimport Cancellation, Rejection
 
 cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED
@@ -30,6 +30,7 @@ cdef object _resolve_with_promise(State promise, State other, handler, context, 
 @cython.locals(queue=Queue)
 cdef object _run(State promise, coroutine, handler, context, bint cleanup)
 cpdef object follow_future(State promise, future, keep)
+cpdef object take(State promise, value)
 @cython.locals(queue=Queue)
 cpdef object start_or_follow(State promise, awaitable)
 @cython.locals(queue=Queue)

@@ -49,6 +49,7 @@ __all__ = [
     "settle_with",
     "start_or_follow",
     "stops",
+    "take",
     "without_our_frames",
 ]
 
@@ -507,16 +508,33 @@ def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> No
         raise
 
 
+def take(promise: Core, value: Any) -> None:
+    """Fulfil a new *promise* with *value*, or make it follow that if it is awaitable."""
+    try:
+        follows = is_awaitable(value)
+    except BaseException as error:
+        if broke_off(promise, error):
+            raise
+    else:
+        if follows:
+            start_or_follow(promise, value)
+        else:
+            settle(promise, FULFILLED, value)
+
+
 def start_or_follow(promise: Core, awaitable: Any) -> None:
     """Make a new *promise* follow *awaitable*; a coroutine becomes a Task, as by `asyncio.create_task`."""
-    if issubclass(type(awaitable), Core) or issubclass(type(awaitable), FUTURES):
-        resolve_with(promise, awaitable)
-        return
-    if type(awaitable) is not CoroutineType and coroutines.follow_thenable(promise, awaitable, None):
-        return
+    kind, queue = type(awaitable), promise._queue
+    if kind is not CoroutineType:
+        if issubclass(kind, Core) or issubclass(kind, FUTURES):
+            resolve_with(promise, awaitable)
+            return
+        if coroutines.follow_thenable(promise, awaitable, None):
+            return
+    coroutine = awaitable if kind is CoroutineType else as_coroutine(awaitable)
+    if queue.is_in_cleanup:
+        coroutine = as_cleanup(coroutine, queue)
     # Unlike the result of a handler it is not started eagerly: Promise(coroutine) is create_task(coroutine).
-    queue = promise._queue
-    coroutine = as_cleanup(awaitable, queue) if queue.is_in_cleanup else as_coroutine(awaitable)
     try:
         task = new_task(queue.loop, coroutine)
     except BaseException:

@@ -1,7 +1,7 @@
 cimport cython
 from aiopromise._unhandled cimport Rejection
 
-cdef Py_ssize_t _MOST, _MOST_ALONG
+cdef Py_ssize_t PENDING, _MOST, _MOST_ALONG
 cdef double _SECONDS
 # Not monotonic, which tests replace: what is declared here cannot be reached from Python.
 cdef object Context, instruments, ref
@@ -13,7 +13,8 @@ cdef class Reaction:
 
 @cython.final
 cdef class Queue:
-    cdef public object loop, loop_class, kind, works, cleanups, early_requests, go_on, patient, shutdown_hook, tracer
+    cdef public set works, cleanups
+    cdef public object loop, loop_class, kind, early_requests, go_on, patient, shutdown_hook, tracer
     cdef public object items, run_forever, generators
     cdef public bint debug, traced, is_in_cleanup, has_ended
     cdef public Py_ssize_t requests
@@ -26,7 +27,7 @@ cdef class Queue:
     cpdef object track_unhandled(self, promise, rejection)
     cpdef object watch(self, root)
     cpdef bint has_cleanup(self)
-    cpdef object hold(self)
+    cpdef bint hold(self) except -1
     cpdef object flush(self)
     cpdef object look_at_loop(self)
     cdef object _arm(self)

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, Final
 from weakref import WeakSet, ref
 
+from aiopromise._engine.states import PENDING
 from aiopromise._engine.tasks import was_asked
 from aiopromise._instruments import instruments
 from aiopromise._unhandled import Rejection
@@ -173,7 +174,7 @@ class Queue:
         """
         watched = self._roots[: self._roots_before_cleanups] if older_than_cleanups else self._roots
         roots = [root() for root in watched]
-        return [root for root in roots if root is not None and not root.done()]
+        return [root for root in roots if root is not None and root._state == PENDING]
 
     def has_cleanup(self) -> bool:
         """Return whether a cleanup is running."""
@@ -215,13 +216,16 @@ class Queue:
     def _look_anew(self) -> None:
         self._every_task_was_asked = None
 
-    def hold(self) -> None:
+    def hold(self) -> bool:
         """Defer whatever is pushed until `flush()`, which saves a loop iteration.
+
+        Return whether the first reaction pushed would run before all others, so that it may as well run directly.
 
         Only for callbacks called by the loop itself: no user code is on the stack, so handlers may run before they
         return.
         """
         self._armed = True
+        return self._refuses and not (self._scheduled or self.items or self.debug)
 
     def flush(self) -> None:
         """Drain what was pushed since `hold()`, unless a drain is already scheduled.
@@ -232,7 +236,10 @@ class Queue:
             _on_done()    <-- adds to the rest
         """
         if not self._scheduled:
-            self._drain(_MOST_ALONG)
+            if self.items or self._unhandled:
+                self._drain(_MOST_ALONG)
+            else:
+                self._armed = False
 
     def check_thread(self, call: str) -> None:
         """Raise `RuntimeError` if the loop is running in another thread. For debug mode only."""

@@ -91,7 +91,7 @@ def new_task(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any
     """Return a Task from the loop's task factory; tracebacks from that do not reach the caller's frames."""
     eager = loop.get_task_factory() is not None  # it may be, at least
     task: asyncio.Future[Any] = apart(loop.create_task, coroutine) if eager else loop.create_task(coroutine)
-    if not asyncio.isfuture(task):
+    if not (isinstance(task, TASKS) or asyncio.isfuture(task)):
         raise not_a_task(task)
     return task
 

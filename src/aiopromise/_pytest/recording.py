@@ -9,8 +9,9 @@ from traceback import FrameSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
-from aiopromise._combinators.pool import Pool
+from aiopromise._combinators.group import Group
 from aiopromise._debug import Origin
+from aiopromise._engine.core import Core
 from aiopromise._engine.states import PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
@@ -158,11 +159,12 @@ class Recording:
         """Return whether *work* is running, belongs to the test and was not cancelled."""
         if isinstance(work, TASKS):
             return not work.done() and not work.cancelling() and self._scope.may_have_begun(work)
-        if not isinstance(work, Promise) or work._state != PENDING:
+        if not isinstance(work, Core) or work._state != PENDING:
             return False
         upstream = work._upstream
-        if isinstance(upstream, Pool):
-            return any(self._is_running(input_.promise) for input_ in upstream._inputs)
+        if isinstance(upstream, Group):
+            # What it alone follows; the promises of others are looked at by themselves.
+            return any(self._is_running(promise) for input_, promise in upstream._inputs.items() if promise is input_)
         return isinstance(upstream, ExecutorFuture) or (isinstance(upstream, TASKS) and self._is_running(upstream))
 
 
