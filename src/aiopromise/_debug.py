@@ -20,7 +20,7 @@ from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note, is_ours
 from aiopromise._instruments import instruments
 
-__all__ = ["Links", "Origin", "Tracer"]
+__all__ = ["Origin", "Tracer"]
 
 # An endless chain must not keep all the links that it ever had.
 _MOST_LINKS: Final = 16

@@ -9,7 +9,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, final
 
-from aiopromise._engine.core import Core, broke_off, reject, settle, without_our_frames
+from aiopromise._engine.core import Core, reject, reject_caught, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import Upstream
 from aiopromise._engine.states import FULFILLED
@@ -54,7 +54,7 @@ class ExecutorFuture(Upstream):
                 raise not_a_future(self._future)
             self._future.add_done_callback(self._tell)
         except BaseException as error:
-            if broke_off(self._promise, error):
+            if reject_caught(self._promise, error):
                 raise
 
     def cancel(self, message: Any) -> tuple[()]:
@@ -83,7 +83,7 @@ class ExecutorFuture(Upstream):
             else:
                 reject(self._promise, error)
         except BaseException as error:
-            if broke_off(self._promise, error):
+            if reject_caught(self._promise, error):
                 raise
 
     def _failure(self, future: "concurrent.futures.Future[Any]") -> BaseException | None:

@@ -1,5 +1,5 @@
 cimport cython
-from aiopromise._engine.core cimport broke_off, reject_raised, settle, start_or_follow
+from aiopromise._engine.core cimport fulfil_or_follow, reject_raised, settle, start_or_follow
 from aiopromise._engine.state cimport State
 from aiopromise._engine.tasks cimport is_awaitable
 from aiopromise._loops cimport is_promise, new_promise

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from aiopromise._engine import coroutines
-from aiopromise._engine.core import broke_off, reject_raised, settle, start_or_follow
+from aiopromise._engine.core import fulfil_or_follow, reject_raised, settle, start_or_follow
 from aiopromise._engine.core import reject as reject_promise
 from aiopromise._engine.states import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
@@ -43,16 +43,7 @@ def resolve(value: Any = None, /) -> "Promise[Any]":
         same: Promise[Any] = value
         return same
     promise: Promise[Any] = new_promise("Promise.resolve", (value,))
-    try:
-        follows = is_awaitable(value)
-    except BaseException as error:
-        if broke_off(promise, error):
-            raise
-    else:
-        if follows:
-            start_or_follow(promise, value)
-        else:
-            settle(promise, FULFILLED, value)
+    fulfil_or_follow(promise, value)
     return promise
 
 
@@ -178,4 +169,4 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
     return promise
 
 
-coroutines.following = resolve
+coroutines.follow_awaitable = resolve

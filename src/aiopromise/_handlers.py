@@ -15,7 +15,7 @@ __all__ = [
     "Finally",
     "Spread",
     "Tap",
-    "checked",
+    "split_types",
 ]
 
 
@@ -89,7 +89,7 @@ class DoneCallback(Reaction):
         return f"<done callback {name_of(self.callback)} of {self.promise!r}>"
 
 
-def checked(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
+def split_types(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
     """Return the exception types and the handler passed to `catch()` or `tap_catch()`."""
     types, handler = (Exception, *arguments)[-2:] if arguments else (Exception, None)
     if arguments and len(arguments) != 2 and all(map(_are_exceptions, arguments)):

@@ -21,7 +21,7 @@ from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
 from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
 from aiopromise._executors import ExecutorFuture
-from aiopromise._handlers import DoneCallback, Finally, Spread, Tap, checked
+from aiopromise._handlers import DoneCallback, Finally, Spread, Tap, split_types
 from aiopromise._loops import running_queue, use_promise_class
 from aiopromise._resolvers import check_executor, execute
 from aiopromise._timeout import MISSING, Deadline
@@ -39,6 +39,7 @@ class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run t
     """A static method that raises on instances, where it would silently make an unrelated promise."""
 
     def __set_name__(self, owner: type, name: str) -> None:
+        # So that help() and tracebacks show Promise.all, not all_.
         self.__func__.__name__ = name
         self.__func__.__qualname__ = f"{owner.__name__}.{name}"
 
@@ -159,7 +160,7 @@ class Promise(Core, AwaitableBase[T_co]):
             >>> asyncio.run(main())
             0
         """
-        types, handler = checked("catch", types_and_handler)
+        types, handler = split_types("catch", types_and_handler)
         return link(self, "catch", None, handler, types)
 
     def finally_(self, on_settled: Callable[[], object], /) -> "Promise[T_co]":
@@ -234,7 +235,7 @@ class Promise(Core, AwaitableBase[T_co]):
             invalid literal for int() with base 10: 'x'
             0
         """
-        types, handler = checked("tap_catch", types_and_handler)
+        types, handler = split_types("tap_catch", types_and_handler)
         return link(self, "tap_catch", None, Tap(handler).on_rejected, types)
 
     def spread(self, on_fulfilled: Callable[..., Any], /) -> "Promise[Any]":
@@ -496,23 +497,6 @@ class Promise(Core, AwaitableBase[T_co]):
     def __repr__(self) -> str:
         return _described(self)
 
-    def _waiting_for(self) -> str:
-        # In the user's terms: the handler, the Task, or the call that it waits for.
-        upstream = self._upstream
-        names = [name_of(handler) for handler in handlers_of(self) if handler is not None]
-        if names:
-            return f", waiting to call {' or '.join(dict.fromkeys(names))}"
-        if isinstance(upstream, TASKS):
-            return f", running {upstream.get_name()}"
-        if upstream is None:
-            return ""
-        if isinstance(upstream, Upstream):
-            return f", following {upstream!r}"
-        if isinstance(upstream, Core | asyncio.Future):
-            return f", following a {type(upstream).__name__}"
-        # A coroutine in its first step.
-        return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"
-
     def __await__(self) -> Generator[Any, Any, T_co]:
         # Awaiting a fulfilled promise does not suspend, like a coroutine that never suspends.
         iterator: Generator[Any, Any, T_co] = give(self._value) if self._state == FULFILLED else wait(self)
@@ -550,10 +534,28 @@ def _described(promise: Promise[Any]) -> str:
         return f"<Promise {state} {short(promise._value)}>"
     if promise._state == REJECTED:
         return f"<Promise {state} {short(promise._value.reason)}>"
-    return f"<Promise {state}{promise._waiting_for()}>"
+    return f"<Promise {state}{_waiting_for(promise)}>"
 
 
-def _refuse(cls: type) -> NoReturn:
+def _waiting_for(promise: Promise[Any]) -> str:
+    # In the user's terms: the handler, the Task, or the call that it waits for.
+    upstream = promise._upstream
+    names = [name_of(handler) for handler in handlers_of(promise) if handler is not None]
+    if names:
+        return f", waiting to call {' or '.join(dict.fromkeys(names))}"
+    if isinstance(upstream, TASKS):
+        return f", running {upstream.get_name()}"
+    if upstream is None:
+        return ""
+    if isinstance(upstream, Upstream):
+        return f", following {upstream!r}"
+    if isinstance(upstream, Core | asyncio.Future):
+        return f", following a {type(upstream).__name__}"
+    # A coroutine in its first step.
+    return f", running {getattr(upstream, '__name__', type(upstream).__name__)}"
+
+
+def _refuse_subclass(cls: type) -> NoReturn:
     raise TypeError(f"{cls.__name__} cannot subclass Promise: write a function that returns one")
 
 
@@ -561,7 +563,7 @@ use_promise_class(Promise)
 
 # A compiled class is final anyway, and cannot have a method meant for subclasses.
 with suppress(TypeError):
-    cast(Any, Promise).__init_subclass__ = classmethod(_refuse)
+    cast(Any, Promise).__init_subclass__ = classmethod(_refuse_subclass)
 
 # asyncio shows the callbacks of a Task by their names; for compiled ones it shows the promise's class anyway.
 with suppress(AttributeError):

@@ -38,7 +38,7 @@ class _Resolver:
             return promise
         return None
 
-    def _refuse(self, call: str) -> None:
+    def _raise_if_pending(self, call: str) -> None:
         if self._promise is not None:  # else this is a later call, which is ignored
             raise RuntimeError(f"{call}() was called after the loop of {self._promise!r} was closed")
 
@@ -74,7 +74,7 @@ class Resolve(_Resolver, GenericBase[T_contra]):
         if _get_running_loop() is not loop:
             if loop.is_closed():
                 close_refused(value)
-                self._refuse("resolve")
+                self._raise_if_pending("resolve")
             else:
                 # Decided on the loop, so that of calls from several threads the first in its queue counts.
                 loop.call_soon_threadsafe(self, value)
@@ -118,7 +118,7 @@ class Reject(_Resolver):
         loop = self._loop
         if _get_running_loop() is not loop:
             if loop.is_closed():
-                self._refuse("reject")
+                self._raise_if_pending("reject")
             else:
                 loop.call_soon_threadsafe(self, reason)
             return

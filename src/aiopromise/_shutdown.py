@@ -24,7 +24,7 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
     finally:
         await _finish(queue)
         # The loop may run again, and shut down again.
-        queue.end()
+        queue.mark_finished()
 
 
 def guarded(queue: Queue) -> AsyncGenerator[None, None]:
@@ -84,7 +84,7 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
     while True:
         pending = [promise for promise in asked if promise._state == PENDING]
         # asyncio cannot wait for the private promise of a combinator's input, but for what that follows, if anything.
-        awaited = {one if type(one) is queue.kind else one._upstream for one in pending}
+        awaited = {one if type(one) is queue.promise_class else one._upstream for one in pending}
         running = queue.cleanups | (awaited - {None})
         if queue.items:
             await asyncio.sleep(0)

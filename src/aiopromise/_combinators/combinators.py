@@ -45,7 +45,8 @@ def all_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         ((1, 2), [0, 1, 2])
     """
-    items, make = _arguments("all", awaitables)
+    items = _items_of("all", awaitables)
+    make: Make = tuple if items is awaitables else list
     return _promise_of(_grouped("all", awaitables, items, losers, All, make))
 
 
@@ -68,7 +69,8 @@ def all_settled(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         (Fulfilled(1), Rejected(ValueError('no')))
     """
-    items, make = _arguments("all_settled", awaitables)
+    items = _items_of("all_settled", awaitables)
+    make: Make = tuple if items is awaitables else list
     return _promise_of(_grouped("all_settled", awaitables, items, losers, AllSettled, make))
 
 
@@ -92,7 +94,7 @@ def race(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         'fast'
     """
-    items, _ = _arguments("race", awaitables)
+    items = _items_of("race", awaitables)
     return _promise_of(_grouped("race", awaitables, items, losers, Race))
 
 
@@ -116,7 +118,7 @@ def any_(*awaitables: Any, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         'mirror'
     """
-    items, _ = _arguments("any", awaitables)
+    items = _items_of("any", awaitables)
     return _promise_of(_grouped("any", awaitables, items, losers, First, 1))
 
 
@@ -143,9 +145,9 @@ def some(count: int, /, *awaitables: Any, losers: Losers = None) -> "Promise[Any
     try:
         number = check_count("Promise.some", "count", count)
     except BaseException:
-        _refuse(count, *awaitables)
+        _close_coroutines(count, *awaitables)
         raise
-    items, _ = _arguments("some", awaitables)
+    items = _items_of("some", awaitables)
     typed = (count, *awaitables)
     return _promise_of(_grouped("some", typed, items, losers, Some, number))
 
@@ -171,7 +173,7 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
     """
     if not isinstance(awaitables, Mapping):
         message = f"Promise.all_keyed() needs a mapping of awaitables, got {short(awaitables)}"
-        _refuse(awaitables)
+        _close_coroutines(awaitables)
         raise TypeError(message)
     keys: list[Any] = []
 
@@ -212,7 +214,7 @@ def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tup
         1 fast
         0 slow
     """
-    items, _ = _arguments("as_completed", awaitables)
+    items = _items_of("as_completed", awaitables)
     return _grouped("as_completed", awaitables, items, losers, AsCompleted).stream()
 
 
@@ -234,7 +236,7 @@ def _grouped(
             raise ValueError(f"Promise.{name}(losers=) needs None, 'cancel' or 'keep', got {short(losers)}")
         group = kind(name, new_promise(f"Promise.{name}", typed), losers, *more)
     except BaseException:
-        _refuse(*typed)
+        _close_coroutines(*typed)
         raise
     # Items are taken only now: a refused call has started none of them.
     try:
@@ -244,26 +246,26 @@ def _grouped(
         del group  # if iterating raised, the traceback includes this frame
 
 
-def _arguments(name: str, awaitables: tuple[Any, ...]) -> tuple[Iterable[Any], Make]:
-    # all(a, b) and all(a) are tuples, each with its type; all([a, b]) is a list. An awaitable does not count as an
-    # iterable here, though a Future has an __iter__.
+def _items_of(name: str, awaitables: tuple[Any, ...]) -> Iterable[Any]:
+    # Of all(a, b) and all(a) the tuple itself, whose values each keep their type; of all([a, b]) what is in it. An
+    # awaitable does not count as an iterable here, though a Future has an __iter__.
     if len(awaitables) != 1 or is_awaitable(awaitables[0]):
-        return awaitables, tuple
-    [items] = awaitables
+        return awaitables
+    items: Iterable[Any] = awaitables[0]
     if isinstance(items, str | bytes | bytearray) or not is_iterable(items):
         raise TypeError(f"Promise.{name}() needs awaitables, or one iterable of them, got {short(items)}")
     # The keys of a mapping may be intended, as in `as_completed({task: url})`, but not if only the values are
     # awaitable.
     if isinstance(items, Mapping) and any(map(is_awaitable, items.values())) and not any(map(is_awaitable, items)):
-        _refuse(items)
+        _close_coroutines(items)
         raise TypeError(
             f"Promise.{name}() needs awaitables, got the keys of {short(items)}\n\n"
             f"Write Promise.{name}(mapping.values()), or Promise.all_keyed(mapping) for a dict of results"
         )
-    return items, list
+    return items
 
 
-def _refuse(*arguments: object) -> None:
+def _close_coroutines(*arguments: object) -> None:
     """Close the coroutines among *arguments*, and those in a collection of them."""
     for argument in arguments:
         close_refused(argument)

@@ -1,6 +1,6 @@
 cimport cython
 from aiopromise._engine.core cimport (
-    Core, adopt_outcome, detach_future, mark_handled, mark_propagated, settle_with, start_or_follow, take,
+    Core, adopt_outcome, detach_future, mark_handled, mark_propagated, settle_with, start_or_follow, fulfil_or_follow,
 )
 from aiopromise._engine.primitives cimport new
 from aiopromise._engine.queue cimport Queue, Reaction
@@ -19,7 +19,7 @@ cdef class Input(Reaction):
     cdef public Core promise
     cdef public bint is_asked
     cpdef object detach(self)
-    cpdef bint is_last(self)
+    cpdef bint is_exclusive(self)
     cpdef object _react(self)
 
 
@@ -28,7 +28,7 @@ cdef class PrivateInput(Core):
     cdef public Py_ssize_t index
     cdef public bint is_asked, is_owned
     cpdef object detach(self)
-    cpdef bint is_last(self)
+    cpdef bint is_exclusive(self)
     cpdef object _react(self)
 
 
@@ -39,14 +39,14 @@ cdef class Group(Upstream):
     cdef public Outcome _outcome
     cdef public bint _propagates
     cdef public Core promise
-    cpdef object _started(self, count)
-    cpdef object _arrived(self, Py_ssize_t index, Core promise)
+    cpdef object _on_all_added(self, count)
+    cpdef object _on_input(self, Py_ssize_t index, Core promise)
     cpdef object _close(self)
     cpdef object _end(self)
     @cython.locals(input_=PrivateInput)
     cpdef object _join(self, Py_ssize_t index, item, dict started, list held)
     cpdef object _add(self, Reaction input_, Core promise)
-    cpdef object _heard(self, Reaction input_, Py_ssize_t index, Core promise)
+    cpdef object _on_settled(self, Reaction input_, Py_ssize_t index, Core promise)
     cpdef bint _stops(self, Reaction input_)
     @cython.locals(promise=Core)
     cpdef object _detach_losers(self)

@@ -8,18 +8,17 @@ from collections.abc import Iterable
 from types import CoroutineType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
-from aiopromise._engine.cancellation import AlreadyAsked, ask_each
+from aiopromise._engine.cancellation import AlreadyAsked, ask_each, cancelled_error
 from aiopromise._engine.core import (
     Core,
     adopt_outcome,
-    cancelled_error,
     detach_future,
+    fulfil_or_follow,
     mark_handled,
     mark_propagated,
     settle_with,
     start_or_follow,
     stops,
-    take,
     without_our_frames,
 )
 from aiopromise._engine.primitives import new
@@ -66,13 +65,13 @@ class Input(Reaction):
         """Stop waiting for the promise, without cancelling it."""
         withdraw(self.promise, self)
 
-    def is_last(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Return whether the group is the promise's only consumer, so that it is cancelled with the group."""
         return has_only(self.promise, self)
 
     def _react(self) -> None:
-        self.group._heard(self, self.index, self.promise)
-        del self  # as in _heard()
+        self.group._on_settled(self, self.index, self.promise)
+        del self  # as in _on_settled()
 
 
 class PrivateInput(Core):
@@ -106,7 +105,7 @@ class PrivateInput(Core):
             else:
                 detach_future(self)
 
-    def is_last(self) -> bool:
+    def is_exclusive(self) -> bool:
         return self.is_owned
 
     @property
@@ -125,7 +124,7 @@ class PrivateInput(Core):
                     self._reactions = None
                 adopt_outcome(self, future)
                 if is_next:
-                    self.group._heard(self, self.index, self)
+                    self.group._on_settled(self, self.index, self)
             finally:
                 del self, future  # as in the method of Core
                 queue.flush()
@@ -134,8 +133,8 @@ class PrivateInput(Core):
         if self._state == PENDING:
             Core._react(self)
         elif self.group is not None:
-            self.group._heard(self, self.index, self)
-        del self  # as in _heard()
+            self.group._on_settled(self, self.index, self)
+        del self  # as in _on_settled()
 
 
 PrivateT = TypeVar("PrivateT", bound=PrivateInput)
@@ -203,15 +202,15 @@ class Group(Upstream):
                 self._join(count, item, started, held)
                 count += 1
         except BaseException as error:
-            if self._failed(error):
+            if self._conclude_or_report(error):
                 raise
         else:
-            self._started(count)
+            self._on_all_added(count)
         finally:
             del self, items
 
     def exclusive_sources(self) -> list[State]:
-        return [promise for input_, promise in tuple(self._inputs.items()) if input_.is_last()]
+        return [promise for input_, promise in tuple(self._inputs.items()) if input_.is_exclusive()]
 
     def cancel(self, message: Any) -> list[State]:
         self._answer_request(message)
@@ -219,7 +218,7 @@ class Group(Upstream):
         for input_, promise in tuple(self._inputs.items()):
             if input_.is_owned:
                 mark_handled(promise)
-            elif not input_.is_last():
+            elif not input_.is_exclusive():
                 del self._inputs[input_]
                 input_.detach()
                 if promise is input_:
@@ -247,7 +246,7 @@ class Group(Upstream):
         for input_, promise in tuple(self._inputs.items()):
             if not input_.is_asked:
                 del self._inputs[input_]
-                self._came_late(input_, promise)
+                self._on_late_input(input_, promise)
         if not self._inputs:
             self._close()
         return bool(self._inputs)
@@ -258,11 +257,11 @@ class Group(Upstream):
             if input_.is_asked and promise is not input_:
                 promise._is_handled = False  # it reports its own cleanup's failure
 
-    def _started(self, count: int) -> None:
+    def _on_all_added(self, count: int) -> None:
         """Handle the number of inputs, once all of them have been added."""
         raise NotImplementedError
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         """Handle the *promise* of an input that settled before there is a result."""
         raise NotImplementedError
 
@@ -285,7 +284,7 @@ class Group(Upstream):
             if is_coro:
                 start_or_follow(input_, item)
             else:
-                take(input_, item)
+                fulfil_or_follow(input_, item)
             self._add(input_, input_)
             if is_coro or is_foreign:
                 started[identity] = input_
@@ -295,23 +294,23 @@ class Group(Upstream):
         self._inputs[input_] = promise
         subscribe(promise, input_)
 
-    def _heard(self, input_: AnyInput, index: int, promise: Core) -> None:
+    def _on_settled(self, input_: AnyInput, index: int, promise: Core) -> None:
         if input_ not in self._inputs:
             return  # it was detached while already queued
         del self._inputs[input_]
         try:
             if self._outcome is None:
-                self._arrived(index, promise)
+                self._on_input(index, promise)
             else:
-                self._came_late(input_, promise)
+                self._on_late_input(input_, promise)
                 self._end()
         except BaseException as error:
-            if self._outcome is not None or self._failed(error):
+            if self._outcome is not None or self._conclude_or_report(error):
                 raise
         finally:
             del self, input_, promise  # if user code raised there, the traceback includes this frame
 
-    def _came_late(self, input_: AnyInput, promise: Core) -> None:
+    def _on_late_input(self, input_: AnyInput, promise: Core) -> None:
         """Handle an input that settled after there was a result: its outcome is ignored, as by `asyncio.gather()`.
 
         But an exception from a coroutine's cleanup after it was stopped must be reported; a caller's promise that
@@ -336,7 +335,7 @@ class Group(Upstream):
             more = ", ..." if len(self._late) > _MOST_NAMED else ""
             add_note(reason, f"{len(self._late)} more failed in Promise.{self._method}() after this: {named}{more}")
 
-    def _failed(self, error: BaseException) -> bool:
+    def _conclude_or_report(self, error: BaseException) -> bool:
         """Settle with what user code raised, or report it; return True if it must also propagate."""
         leaves = stops(error)
         if self._outcome is None:

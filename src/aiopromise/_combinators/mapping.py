@@ -197,7 +197,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
         close_refused(initial)
         close_items(items)
         raise
-    return _begun(reduced)
+    return _start(reduced)
 
 
 def _check(call: str, items: Any, fn: Any, *more: Any) -> None:
@@ -242,10 +242,10 @@ def _pool(
 
 
 def _run(*arguments: Any) -> "Promise[Any]":
-    return _begun(_pool(*arguments))
+    return _start(_pool(*arguments))
 
 
-def _begun(pool: Pool) -> "Promise[Any]":
+def _start(pool: Pool) -> "Promise[Any]":
     pool.begin()
     promise: Promise[Any] = pool.promise
     return promise
@@ -270,7 +270,7 @@ class Mapped(Pool):
         super().__init__(*arguments)
         self._found: list[Any] = []
 
-    def _begun(self, index: int, item: Any) -> None:
+    def _on_call(self, index: int, item: Any) -> None:
         self._found.append(None)
 
     def _on_result(self, index: int, value: Any) -> None:
@@ -290,7 +290,7 @@ class Filtered(Pool):
         super().__init__(*arguments)
         self._found: dict[int, Any] = {}
 
-    def _begun(self, index: int, item: Any) -> None:
+    def _on_call(self, index: int, item: Any) -> None:
         self._found[index] = item
 
     def _on_result(self, index: int, value: Any) -> None:
@@ -335,7 +335,7 @@ class Streamed(Iterated, Pool):
         self.begin()
 
     def _yielded(self, result: Any) -> Any:
-        self._do(self._start_calls)
+        self._run_user_code(self._start_calls)
         return result
 
     def _free_slots(self) -> float:

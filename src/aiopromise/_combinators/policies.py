@@ -30,12 +30,12 @@ class All(Group):
         # By index, as they come in any order; empty until their number is known.
         self._found: list[Any] = []
 
-    def _started(self, count: int) -> None:
+    def _on_all_added(self, count: int) -> None:
         self._found = [None] * count
         if not self._inputs:
             self._complete()
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         if promise._state == FULFILLED:
             self._found[index] = promise._value
             if not self._inputs:
@@ -52,7 +52,7 @@ class AllSettled(All):
 
     __slots__ = ()
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         outcome = outcome_of(promise)
         self._found[index] = Fulfilled(outcome.value) if outcome.fulfilled else Rejected(outcome.value)
         if not self._inputs:
@@ -64,11 +64,11 @@ class Race(Group):
 
     __slots__ = ()
 
-    def _started(self, count: int) -> None:
+    def _on_all_added(self, count: int) -> None:
         if count == 0:
             self._conclude(failure(ValueError("Promise.race() needs at least one awaitable, or it would never settle")))
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         # Even a cancellation: `any` would wait for another, `race` takes the first.
         self._conclude(outcome_of(promise))
 
@@ -85,12 +85,12 @@ class Some(Group):
         self._values: list[Any] = []
         self._reasons: dict[int, BaseException] = {}
 
-    def _started(self, count: int) -> None:
+    def _on_all_added(self, count: int) -> None:
         self._total = count
         if count < self._count:
             self._conclude(failure(self._too_few()))
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         outcome = outcome_of(promise)
         if outcome.fulfilled:
             self._values.append(outcome.value)
@@ -149,11 +149,11 @@ class AsCompleted(Iterated):
             promise._value.resume()
         return index, promise
 
-    def _started(self, count: int) -> None:
+    def _on_all_added(self, count: int) -> None:
         if count == 0:
             self._conclude(Outcome(True, None))
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         if promise._state == REJECTED:
             promise._value.suspend()
         self._incoming.add((index, promise))

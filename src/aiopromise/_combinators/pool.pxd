@@ -15,13 +15,13 @@ cdef class Pool(Group):
     cdef public double _limit
     cdef public Py_ssize_t _done, _started_calls
     cpdef object _react(self)
-    cpdef object _do(self, step)
+    cpdef object _run_user_code(self, step)
     cpdef object _start_calls(self)
-    cpdef object _take_up(self, Py_ssize_t index, value)
+    cpdef object _process_result(self, Py_ssize_t index, value)
     cpdef double _free_slots(self) except? -1
     @cython.locals(queue=Queue, called=Call)
-    cpdef object _call(self, item)
-    cpdef object _arrived(self, Py_ssize_t index, Core promise)
+    cpdef object _start_call(self, item)
+    cpdef object _on_input(self, Py_ssize_t index, Core promise)
     cpdef object _end(self)
     cpdef object _close(self)
 
@@ -32,4 +32,6 @@ cdef class Call(PrivateInput):
 
 
 cdef class Reader(PrivateInput):
+    cdef public object vacancy
+    cdef public bint is_reading
     cpdef object detach(self)

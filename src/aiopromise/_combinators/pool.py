@@ -39,7 +39,6 @@ class Pool(Group):
         "_done",
         "_fn",
         "_is_in_context",
-        "_is_reading",
         "_items",
         "_iterator",
         "_limit",
@@ -47,7 +46,6 @@ class Pool(Group):
         "_reader",
         "_results",
         "_started_calls",
-        "_vacancy",
     )
 
     def __init__(
@@ -72,9 +70,6 @@ class Pool(Group):
         # One of these is set while items are read; before that, _iterator is the iterable itself.
         self._iterator: Any = items
         self._reader: Reader | None = None
-        self._vacancy = asyncio.Event()
-        # Whether the reader is waiting for an item.
-        self._is_reading = False
         self._started_calls = 0
         self._done = 0
 
@@ -87,10 +82,10 @@ class Pool(Group):
 
     def _react(self) -> None:
         if self._outcome is None:  # else it was cancelled immediately
-            self._do(self._open)
+            self._run_user_code(self._open)
         del self
 
-    def _do(self, step: Callable[[], object]) -> None:
+    def _run_user_code(self, step: Callable[[], object]) -> None:
         """Call *step*, which runs user code, in the user's context.
 
         That code may re-enter the loop, if the loop allows it, or end the pool. The effects wait until it has
@@ -110,7 +105,7 @@ class Pool(Group):
             finally:
                 self._is_in_context = False
         except BaseException as error:
-            if self._failed(error):
+            if self._conclude_or_report(error):
                 raise
         finally:
             if self._outcome is not None:
@@ -121,22 +116,25 @@ class Pool(Group):
         if isinstance(self._items, AsyncIterable):
             self._iterator = None
             iterator = aiter(self._items)
-            self._reader = private_input(Reader, self, 0, False)
-            self._reader._origin = None  # no line of the user's has left it running, should it outlive the calls
-            self._add(self._reader, self._reader)
-            apart(resolve_with, self._reader, reading(self, iterator), self._items)
+            self._reader = reader = private_input(Reader, self, 0, False)
+            reader._origin = None  # no line of the user's has left it running, should it outlive the calls
+            reader.vacancy = asyncio.Event()
+            reader.is_reading = False
+            self._add(reader, reader)
+            apart(resolve_with, reader, reading(self, reader, iterator), self._items)
         else:
             self._iterator = iter(self._items)
             self._start_calls()
 
     def _start_calls(self) -> None:
         """Process the results that have come, and start as many calls as there are free slots."""
-        self._vacancy.set()
+        if self._reader is not None:
+            self._reader.vacancy.set()
         # Results first, so that on_progress is called promptly. Then as many items as there are free slots: nothing
         # is read ahead.
         while self._outcome is None:
             if self._results:
-                self._take_up(*self._results.popleft())
+                self._process_result(*self._results.popleft())
             elif self._iterator is None or self._free_slots() <= 0:
                 break
             else:
@@ -145,11 +143,11 @@ class Pool(Group):
                 except StopIteration:
                     self._iterator = None
                 else:
-                    self._call(item)
+                    self._start_call(item)
         if self._outcome is None and self._iterator is None and not self._inputs:
             self._conclude(Outcome(True, self._answer()))
 
-    def _take_up(self, index: int, value: Any) -> None:
+    def _process_result(self, index: int, value: Any) -> None:
         self._done += 1
         self._on_result(index, value)
         if self._on_progress is not None:
@@ -162,12 +160,12 @@ class Pool(Group):
         # The reading Task is an input, but not a call.
         return self._limit - len(self._inputs) + (self._reader is not None)
 
-    def _call(self, item: Any) -> None:
+    def _start_call(self, item: Any) -> None:
         if self._outcome is not None:
             close_refused(item)
             return  # it came too late
         index, self._started_calls = self._started_calls, self._started_calls + 1
-        self._begun(index, item)
+        self._on_call(index, item)
         queue = self.promise._queue
         called = private_input(Call, self, index, True)
         if queue.debug and called._origin is not None:
@@ -179,18 +177,18 @@ class Pool(Group):
         self._add(called, called)
         queue.push(called)
 
-    def _arrived(self, index: int, promise: Core) -> None:
+    def _on_input(self, index: int, promise: Core) -> None:
         outcome = outcome_of(promise)
         if not outcome.fulfilled:
             self._conclude(outcome)
         else:
             if promise is not self._reader:
                 self._results.append((index, outcome.value))
-            self._do(self._start_calls)
+            self._run_user_code(self._start_calls)
         del self, promise
 
     def _end(self) -> None:
-        if not self._is_in_context:  # else _do() will do it
+        if not self._is_in_context:  # else _run_user_code() will do it
             Group._end(self)
 
     def _close(self) -> None:
@@ -198,7 +196,7 @@ class Pool(Group):
         iterator, reader = self._iterator, self._reader
         is_generator = issubclass(type(iterator), Generator)
         if is_generator and self._is_in_context:
-            return  # _do() will do it
+            return  # _run_user_code() will do it
         self._iterator = self._reader = None  # which also tells the reader to stop
         close_items(iterator)
         if is_generator:
@@ -217,21 +215,21 @@ class Pool(Group):
     def _close_reader(self, reader: "Reader") -> None:
         # The reader becomes an ordinary input that the pool waits for, as the source has its own cleanup.
         task = reader._upstream
-        self._vacancy.set()
+        reader.vacancy.set()
         reader.is_owned = True
         self._inputs[reader] = reader
         # If it ended by itself in this iteration, this processes its outcome.
-        if self._is_reading or (isinstance(task, FUTURES) and task.done()):
+        if reader.is_reading or (isinstance(task, FUTURES) and task.done()):
             ask_each((reader,), None, self.already_asked())
         reader.is_asked = reader._state == PENDING
         if not reader.is_asked:
             del self._inputs[reader]
-            self._came_late(reader, reader)
+            self._on_late_input(reader, reader)
 
     def _handler(self) -> Function:
         return self._fn
 
-    def _begun(self, index: int, item: Any) -> None:
+    def _on_call(self, index: int, item: Any) -> None:
         """Record the item of a new call."""
 
     def _on_result(self, index: int, value: Any) -> None:
@@ -265,7 +263,10 @@ class Call(PrivateInput):
 class Reader(PrivateInput):
     """The Task that reads an async iterator: kept running for the calls, which may use its resources."""
 
-    __slots__ = ()
+    __slots__ = ("is_reading", "vacancy")
+
+    vacancy: asyncio.Event  # set if there may be a free slot
+    is_reading: bool  # whether it is waiting for an item
 
     def detach(self) -> None:
         pass  # it is waited for once the calls have ended

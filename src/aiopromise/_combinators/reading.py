@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 from aiopromise._engine.coroutines import ReadingCoroutine, shown_as
 
 if TYPE_CHECKING:
-    from aiopromise._combinators.pool import Pool
+    from aiopromise._combinators.pool import Pool, Reader
 
 __all__ = ["reading"]
 
 
-def reading(pool: "Pool", iterator: AsyncIterator[Any]) -> ReadingCoroutine:
+def reading(pool: "Pool", reader: "Reader", iterator: AsyncIterator[Any]) -> ReadingCoroutine:
     """Return the coroutine that feeds the items of *iterator* to *pool*."""
-    return ReadingCoroutine(shown_as(f"Promise.{pool._method}")(_read(pool, iterator)), iterator)
+    return ReadingCoroutine(shown_as(f"Promise.{pool._method}")(_read(pool, reader, iterator)), iterator)
 
 
-async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
+async def _read(pool: "Pool", reader: "Reader", iterator: AsyncIterator[Any]) -> None:
     """Read items while they are needed, in one Task, as ``async for`` does, and close the iterator there.
 
     A cancellation reaches whatever the source is awaiting. If it yields another item in reply, it is closed:
@@ -31,24 +31,24 @@ async def _read(pool: "Pool", iterator: AsyncIterator[Any]) -> None:
     if queue.has_cleanup():
         queue.keep_generators()  # it may be the cleanup that reads this
     try:
-        while await _has_free_slot(pool):
-            pool._is_reading = True
+        while await _has_free_slot(pool, reader):
+            reader.is_reading = True
             try:
                 item = await anext(iterator)
             except StopAsyncIteration:
                 return
             finally:
-                pool._is_reading = False
-            pool._call(item)
+                reader.is_reading = False
+            pool._start_call(item)
     finally:
-        del pool
+        del pool, reader
         if isinstance(iterator, AsyncGenerator):
             await iterator.aclose()
 
 
-async def _has_free_slot(pool: "Pool") -> bool:
+async def _has_free_slot(pool: "Pool", reader: "Reader") -> bool:
     """Wait until there is room for another call; return False if the pool is closing."""
     while pool._reader is not None and (pool._outcome is not None or pool._free_slots() <= 0):
-        pool._vacancy.clear()
-        await pool._vacancy.wait()
+        reader.vacancy.clear()
+        await reader.vacancy.wait()
     return pool._reader is not None

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
-from aiopromise._engine.cancellation import AlreadyAsked, Route, end
-from aiopromise._engine.core import Core, cancelled_error
+from aiopromise._engine.cancellation import AlreadyAsked, Route, cancelled_error, end
+from aiopromise._engine.core import Core
 from aiopromise._engine.primitives import copy_context, new, run_in
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.rings import end_rings

@@ -9,7 +9,6 @@ from aiopromise._engine.core import (
     Core,
     adopt_outcome,
     adopt_state,
-    cancelled_error,
     detach_future,
     is_caught,
     mark_handled,
@@ -29,6 +28,7 @@ __all__ = [
     "Shield",
     "ask_each",
     "cancel",
+    "cancelled_error",
     "end",
 ]
 
@@ -55,13 +55,14 @@ class AlreadyAsked:
         self._queue = queue
         self._tasks = tasks
         self._may_end = may_end
-        # By identity, as a user's class may define __eq__.
+        # By identity, as a user's class may define __eq__; _tasks keeps the ids from being reused.
         self._ids = {id(task) for task in tasks}
 
     def __repr__(self) -> str:
         return f"<already asked: {self._tasks!r}>"  # asyncio shows the arguments of a callback
 
-    def has(self, future: "asyncio.Future[Any]") -> bool:
+    def includes(self, future: "asyncio.Future[Any]") -> bool:
+        """Return whether *future* was asked already, or may have been by the loop's shutdown."""
         if id(future) in self._ids:
             return True
         return self._may_end and was_asked(future) and self._queue.every_task_was_asked()
@@ -175,6 +176,11 @@ def end(promise: Core, message: Any, already_asked: AlreadyAsked | None = None) 
     return _ask_or_fail(route, message, already_asked)
 
 
+def cancelled_error(message: Any) -> CancelledError:
+    """Return the error that `Task.cancel(message)` would raise."""
+    return CancelledError() if message is None else CancelledError(message)
+
+
 def ask_each(promises: Iterable[State], message: Any, already_asked: AlreadyAsked | None = None) -> None:
     """Cancel each of *promises*, with its upstream; an error in one does not prevent the others."""
     _ask_all([(None, iter(promises))], message, already_asked)
@@ -229,7 +235,7 @@ def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool
     links, upstream = route.links, route.upstream
     # A Future may be done before its callback has run: its outcome stands, and is not cancelled.
     if isinstance(upstream, FUTURES):
-        if not upstream.done() and (already_asked is None or not already_asked.has(upstream)):
+        if not upstream.done() and (already_asked is None or not already_asked.includes(upstream)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup, whose outcome passes down as usual

@@ -19,7 +19,7 @@ cpdef object adopt_state(State promise, State source)
 cpdef object settle_with(State promise, Outcome outcome)
 cpdef object reject(State promise, reason)
 cpdef object reject_raised(State promise, error)
-cpdef bint broke_off(State promise, error) except -1
+cpdef bint reject_caught(State promise, error) except -1
 cdef tuple _chosen(tuple handlers, State source)
 @cython.locals(queue=Queue, child=State)
 cpdef object link(State promise, method, on_fulfilled, on_rejected, catches=*)
@@ -30,7 +30,7 @@ cdef object _resolve_with_promise(State promise, State other, handler, context, 
 @cython.locals(queue=Queue)
 cdef object _run(State promise, coroutine, handler, context, bint cleanup)
 cpdef object follow_future(State promise, future, keep)
-cpdef object take(State promise, value)
+cpdef object fulfil_or_follow(State promise, value)
 @cython.locals(queue=Queue)
 cpdef object start_or_follow(State promise, awaitable)
 @cython.locals(queue=Queue)

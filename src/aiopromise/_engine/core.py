@@ -13,7 +13,7 @@ from aiopromise._engine import coroutines
 from aiopromise._engine.apart import apart
 from aiopromise._engine.coroutines import TapCoroutine, as_cleanup, as_coroutine
 from aiopromise._engine.primitives import copy_context, new, run_in
-from aiopromise._engine.state import State, Types, is_awaited_by, sources_of, subscribe
+from aiopromise._engine.state import State, Types, Upstream, is_awaited_by, subscribe
 from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import (
     FUTURES,
@@ -33,23 +33,22 @@ __all__ = [
     "Core",
     "adopt_outcome",
     "adopt_state",
-    "broke_off",
     "call",
-    "cancelled_error",
     "detach_future",
     "follow_future",
+    "fulfil_or_follow",
     "is_caught",
     "link",
     "mark_handled",
     "mark_propagated",
     "reject",
+    "reject_caught",
     "reject_raised",
     "resolve_with",
     "settle",
     "settle_with",
     "start_or_follow",
     "stops",
-    "take",
     "without_our_frames",
 ]
 
@@ -78,11 +77,6 @@ def without_our_frames(error: BaseException) -> BaseException:
 def _empty(frame: FrameType) -> None:
     with suppress(RuntimeError):  # it is still running
         frame.clear()
-
-
-def cancelled_error(message: Any) -> CancelledError:
-    """Return the error that `Task.cancel(message)` would raise."""
-    return CancelledError() if message is None else CancelledError(message)
 
 
 def is_caught(reason: BaseException, types: Types) -> bool:
@@ -171,7 +165,7 @@ def stops(error: BaseException) -> bool:
     return issubclass(type(error), (KeyboardInterrupt, SystemExit))
 
 
-def broke_off(promise: State, error: BaseException) -> bool:
+def reject_caught(promise: State, error: BaseException) -> bool:
     """Reject with *error*; return True if it must also propagate out of the loop."""
     reject_raised(promise, error)
     if not stops(error):
@@ -231,7 +225,7 @@ class Core(State):
             else:
                 result = run_in(context, handler, argument)
         except BaseException as error:
-            leaves = broke_off(self, error)
+            leaves = reject_caught(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
             del self, source, argument, handler, context
             if leaves:
@@ -248,8 +242,14 @@ class Core(State):
             del self, source, argument, handler, context, result
 
     def _aiopromise_sources(self) -> Sequence[Any]:
-        """Return what this waits for: see `sources_of`."""
-        return sources_of(self)
+        """Return what this waits for, for `end_rings()`: of several promises, those that would be cancelled with it."""
+        if self._state != PENDING:
+            return ()
+        upstream = self._upstream
+        if not isinstance(upstream, Upstream):
+            return (upstream,)
+        source = upstream.sole_source()
+        return upstream.exclusive_sources() if source is None else (source,)
 
     def _on_done(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream."""
@@ -292,7 +292,7 @@ def link(
 ) -> CoreT:
     """Return a child whose handlers get the outcome of *promise*; *method* is the one the user called."""
     queue = promise._queue
-    child: CoreT = new(queue.kind)
+    child: CoreT = new(queue.promise_class)
     # Like begin(), without the call.
     child._state = PENDING
     child._value = copy_context()
@@ -311,7 +311,7 @@ def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: C
     try:
         result = run_in(context, handler, argument)
     except BaseException as error:
-        leaves = broke_off(promise, error)
+        leaves = reject_caught(promise, error)
         # As in _react().
         del promise, handler, argument, context
         if leaves:
@@ -350,7 +350,7 @@ def resolve_with(
         else:
             _resolve_with_awaitable(promise, value, handler, context, cleanup)
     except BaseException as error:
-        if broke_off(promise, error):
+        if reject_caught(promise, error):
             raise
     finally:
         del promise, value, handler, context  # a traceback may include this frame
@@ -508,12 +508,12 @@ def follow_future(promise: Core, future: "asyncio.Future[Any]", keep: Any) -> No
         raise
 
 
-def take(promise: Core, value: Any) -> None:
+def fulfil_or_follow(promise: Core, value: Any) -> None:
     """Fulfil a new *promise* with *value*, or make it follow that if it is awaitable."""
     try:
         follows = is_awaitable(value)
     except BaseException as error:
-        if broke_off(promise, error):
+        if reject_caught(promise, error):
             raise
     else:
         if follows:
@@ -546,7 +546,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         else:
             follow_future(promise, task, queue.works)
     except BaseException as error:
-        if broke_off(promise, error):
+        if reject_caught(promise, error):
             raise
 
 

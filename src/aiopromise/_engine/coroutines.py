@@ -42,11 +42,11 @@ async def _wait_for(awaitable: Awaitable[Any]) -> Any:
 
 async def _wait_for_future(future: "asyncio.Future[Any]") -> Any:
     """Wait for an instance of a user's Future class: a Task would hang if its methods fail."""
-    return await following(future)
+    return await follow_awaitable(future)
 
 
 # Returns something to await in place of a future. Set by `_factories`, which can make a promise that follows it.
-following: Callable[[Any], Awaitable[Any]] = _wait_for
+follow_awaitable: Callable[[Any], Awaitable[Any]] = _wait_for
 
 
 def _no_thenable(_promise: Any, _value: Any, _context: Context | None) -> bool:

@@ -14,7 +14,7 @@ cdef class Reaction:
 @cython.final
 cdef class Queue:
     cdef public set works, cleanups
-    cdef public object loop, loop_class, kind, early_requests, go_on, patient, shutdown_hook, tracer
+    cdef public object loop, loop_class, promise_class, early_requests, go_on, patient, shutdown_hook, tracer
     cdef public object items, run_forever, generators
     cdef public bint debug, traced, is_in_cleanup, has_ended
     cdef public Py_ssize_t requests

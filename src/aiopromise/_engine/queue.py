@@ -64,10 +64,10 @@ class Queue:
         "has_ended",
         "is_in_cleanup",
         "items",
-        "kind",
         "loop",
         "loop_class",
         "patient",
+        "promise_class",
         "requests",
         "run_forever",
         "shutdown_hook",
@@ -79,14 +79,14 @@ class Queue:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        kind: Any,
+        promise_class: Any,
         tracer: Any,
         guard: "Callable[[Queue], object]",
     ) -> None:
         self.loop = loop
         self.loop_class: Any = type(loop)
         # The class of this loop's promises.
-        self.kind = kind
+        self.promise_class = promise_class
         self.debug = loop.get_debug()
         # Whether the origin of promises is recorded.
         self.traced = self.debug or bool(instruments)
@@ -210,16 +210,18 @@ class Queue:
             cleanups = {id(promise._upstream) for promise in self.cleanups}
             tasks = asyncio.all_tasks(self.loop)
             self._every_task_was_asked = all(was_asked(task) or id(task) in cleanups for task in tasks)
-            self.loop.call_soon(self._look_anew, context=Context())
+            self.loop.call_soon(self._forget_every_task_was_asked, context=Context())
         return self._every_task_was_asked
 
-    def _look_anew(self) -> None:
+    def _forget_every_task_was_asked(self) -> None:
         self._every_task_was_asked = None
 
     def hold(self) -> bool:
         """Defer whatever is pushed until `flush()`, which saves a loop iteration.
 
         Return whether the first reaction pushed would run before all others, so that it may as well run directly.
+
+        Invariant: the caller flushes in a ``finally``.
 
         Only for callbacks called by the loop itself: no user code is on the stack, so handlers may run before they
         return.
@@ -249,7 +251,7 @@ class Queue:
                 f"Use loop.call_soon_threadsafe(...); only resolve() and reject() may be called from any thread"
             )
 
-    def end(self) -> None:
+    def mark_finished(self) -> None:
         """Record that the guard has run; later promises need a new one."""
         self.has_ended = True
         self.shutdown_hook = None
@@ -268,7 +270,7 @@ class Queue:
         """
         self.run_forever = run_forever = self.loop_class.run_forever
         check_running = getattr(self.loop_class, "_check_running", run_forever)
-        self._refuses = _is_of_asyncio(run_forever) and _is_of_asyncio(check_running)
+        self._refuses = _refuses_nested_run(run_forever) and _refuses_nested_run(check_running)
         if not self._refuses and self._armed and not self._scheduled:
             self._arm()  # patched by a handler, or by a Task resumed in the middle of a drain
         if self.shutdown_hook is None:
@@ -338,6 +340,6 @@ def run_handlers(queue: Queue) -> None:
     queue._drain(_MOST)
 
 
-def _is_of_asyncio(method: object) -> bool:
+def _refuses_nested_run(method: object) -> bool:
     module = getattr(method, "__module__", None)
     return isinstance(module, str) and module.partition(".")[0] in _REFUSING

@@ -30,7 +30,6 @@ __all__ = [
     "is_awaited_by",
     "pending",
     "settled",
-    "sources_of",
     "subscribe",
     "withdraw",
 ]
@@ -101,7 +100,7 @@ class Upstream(Reaction):
 
 def pending(queue: Queue) -> Any:
     """Return a new pending promise without an upstream."""
-    promise: State = new(queue.kind)
+    promise: State = new(queue.promise_class)
     begin(promise, queue)
     return promise
 
@@ -200,17 +199,6 @@ def is_awaited_by(promise: State, other: State) -> bool:
         else:
             below.append(_children_of(child))
     return False
-
-
-def sources_of(promise: State) -> Sequence[Any]:
-    """Return what *promise* waits for; of several promises, those that would be cancelled with it."""
-    if promise._state != PENDING:
-        return ()
-    upstream = promise._upstream
-    if not isinstance(upstream, Upstream):
-        return (upstream,)
-    source = upstream.sole_source()
-    return upstream.exclusive_sources() if source is None else (source,)
 
 
 def _children_of(promise: State) -> Iterator[State]:
