@@ -935,6 +935,11 @@ FOUND = {
         ("work", Script()),
         ("work", Script(("gate", "absorbs"), ends="error")),
     ],
+    "many that settle with one Task, and the next Task": [
+        ("work", Script()),
+        ("take", (("work", Script()), ("nest", 40, ("all",), ("promise", 0))), None, 1),
+        ("nest", 25, ("all",), ("work", Script())),
+    ],
     "an effect that returns what waits for itself, and fails": [
         ("work", Script()),
         ("resolvers",),

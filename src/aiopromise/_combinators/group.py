@@ -127,7 +127,7 @@ class PrivateInput(Core):
                     self.group._on_settled(self, self.index, self)
             finally:
                 del self, future  # as in the method of Core
-                queue.flush()
+                queue.flush(1 if is_next else 0)
 
     def _react(self) -> None:
         if self._state == PENDING:

@@ -267,7 +267,7 @@ class Core(State):
             finally:
                 # If a Task resumed by this drain fails, its traceback includes this frame.
                 del self, future
-                queue.flush()
+                queue.flush(0)
 
 
 def _chosen(handlers: tuple[Any, Any, Any], source: State) -> tuple[Any, Any, bool]:

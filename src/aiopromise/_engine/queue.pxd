@@ -28,7 +28,7 @@ cdef class Queue:
     cpdef object watch(self, root)
     cpdef bint has_cleanup(self)
     cpdef bint hold(self) except -1
-    cpdef object flush(self)
+    cpdef object flush(self, Py_ssize_t ran)
     cpdef object look_at_loop(self)
     cdef object _arm(self)
     cdef object _drain(self, Py_ssize_t most)

@@ -229,8 +229,8 @@ class Queue:
         self._armed = True
         return self._refuses and not (self._scheduled or self.items or self.debug)
 
-    def flush(self) -> None:
-        """Drain what was pushed since `hold()`, unless a drain is already scheduled.
+    def flush(self, ran: int) -> None:
+        """Drain what was pushed since `hold()`, unless a drain is already scheduled; *ran* reactions ran directly.
 
         So many Tasks that end in one iteration share one drain:
 
@@ -239,7 +239,7 @@ class Queue:
         """
         if not self._scheduled:
             if self.items or self._unhandled:
-                self._drain(_MOST_ALONG)
+                self._drain(_MOST_ALONG - ran)
             else:
                 self._armed = False
 
