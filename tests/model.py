@@ -522,8 +522,9 @@ def cut_off(path: list[Promise]) -> None:
     for link in reversed(path):
         source, link.source = link.source, None
         is_due = isinstance(source, Promise) and source.done()
-        if is_due and is_handled:
-            source.handle()  # what the library handles is not reported
+        above = source.source if isinstance(source, Limit | Shield) else source
+        if is_handled and isinstance(above, Promise) and above.done():
+            above.handle()  # what the library handles is not reported
         if isinstance(source, Promise):
             source.forget(link)
         elif isinstance(source, Limit):

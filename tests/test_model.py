@@ -962,6 +962,13 @@ FOUND = {
         ),
         ("follow", 3),
     ],
+    "a loser whose shielded source has failed in the same turn": [
+        ("chain", ()),
+        ("work", Script(ends="error")),
+        ("stream", 4, Handler("pending"), 1, 3, False),
+        ("link", "shield()", 0, Handler("itself"), Handler("itself")),
+        ("group", "any", (("promise", 0), ("promise", 2)), "cancel", 2),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),
