@@ -969,6 +969,17 @@ FOUND = {
         ("link", "shield()", 0, Handler("itself"), Handler("itself")),
         ("group", "any", (("promise", 0), ("promise", 2)), "cancel", 2),
     ],
+    "a promise that all of its consumers have left": [
+        ("resolvers",),
+        ("take", (("promise", 0), ("promise", 0)), None, 1),
+        ("cancel task", 0),
+        ("rest",),
+        ("cancel", 0),
+        ("group", "all", (("work", Script(("gate",))),), None, 1),
+        ("cancel", 0),
+        ("work", Script()),
+        ("link", "then(f)", 0, Handler("itself"), Handler()),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),

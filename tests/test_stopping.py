@@ -4,9 +4,9 @@ import asyncio
 import gc
 import time
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing, suppress
 from contextvars import ContextVar
 from typing import Any
 from unittest.mock import ANY
@@ -293,7 +293,9 @@ async def test_a_failure_does_not_take_the_place_of_a_request_that_closes_the_it
 # ------------------------------------------------------------------------------------------------ the end of the loop
 
 
-def with_a_cleanup(events: list[str], least: int) -> Callable[[int], Awaitable]:
+def with_a_cleanup(
+    events: list[str], least: int, wait: Callable[[int], Awaitable] = turns
+) -> Callable[[int], Awaitable]:
     """Return work that waits, and notes whether its cleanup, which takes that many iterations, was interrupted."""
 
     async def work(number: int) -> None:
@@ -301,13 +303,35 @@ def with_a_cleanup(events: list[str], least: int) -> Callable[[int], Awaitable]:
             await hang()
         finally:
             try:
-                await turns(least + number)
+                await wait(least + number)
                 events.append("clean")
             except CancelledError:
                 events.append("broken into")
                 raise
 
     return work
+
+
+def in_a_task(count: int) -> Awaitable:
+    """A cleanup that waits for a Task of its own, which nobody has cancelled."""
+    return asyncio.create_task(turns(count))
+
+
+def run_by_hand(main: Coroutine, *, debug: bool) -> None:
+    """As a program does that cancels no Task before it closes the loop."""
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.set_debug(debug)
+        loop.run_until_complete(main)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+WAYS_TO_END = {
+    "asyncio.run": (asyncio.run, turns),
+    "asyncio.run, a cleanup that waits for a Task": (asyncio.run, in_a_task),
+    "by hand": (run_by_hand, turns),
+    "by hand, a cleanup that waits for a Task": (run_by_hand, in_a_task),
+}
+ways_to_end = pytest.mark.parametrize(("run", "wait"), WAYS_TO_END.values(), ids=WAYS_TO_END)
 
 
 async def items_of(work: Callable[[int], Awaitable]) -> AsyncIterator[object]:
@@ -334,12 +358,13 @@ ON_A_LOOP = {
 }
 
 
+@pytest.mark.parametrize("wait", [turns, in_a_task])
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", ON_A_LOOP.values(), ids=ON_A_LOOP)
-def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug) -> None:
+def test_the_end_of_the_loop_breaks_into_no_cleanup(begin, debug, wait) -> None:
     """Tasks in the background await combinators: each coroutine is asked once, whatever asyncio.run() cancels first."""
     events: list[str] = []
-    work = with_a_cleanup(events, 3)
+    work = with_a_cleanup(events, 3, wait)
 
     async def background() -> None:
         await begin(work)
@@ -374,19 +399,20 @@ BESIDE_ANOTHER: dict[str, Callable[[Awaitable], Promise]] = {
 }
 
 
+@ways_to_end
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", BESIDE_ANOTHER.values(), ids=BESIDE_ANOTHER)
-def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_another(begin, debug) -> None:
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_another(begin, debug, run, wait) -> None:
     """Whatever ends first, and even if it ends with a value, which makes the others losers: all were asked."""
     events: list[str] = []
-    work = with_a_cleanup(events, 3)
+    work = with_a_cleanup(events, 3, wait)
 
     async def main() -> None:
         promises.extend(begin(work(number)) for number in range(20))
         await settle()
 
     promises: list[Promise] = []
-    asyncio.run(main(), debug=debug)
+    run(main(), debug=debug)
     assert ["clean"] * 20 == events
 
 
@@ -397,12 +423,13 @@ async def fails_when_asked() -> None:
         raise ValueError("no") from None
 
 
+@ways_to_end
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("combine", [Promise.all, Promise.race], ids=["all", "race"])
-def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine, debug) -> None:
+def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine, debug, run, wait) -> None:
     """An input that fails when cancelled makes the others losers, which were cancelled too."""
     events: list[str] = []
-    work = with_a_cleanup(events, 3)
+    work = with_a_cleanup(events, 3, wait)
 
     async def main() -> None:
         promises.extend(combine(fails_when_asked(), work(number)) for number in range(20))
@@ -410,8 +437,37 @@ def test_the_end_of_the_loop_breaks_into_no_cleanup_beside_a_failing_one(combine
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
 
     promises: list[Promise] = []
-    asyncio.run(main(), debug=debug)
+    run(main(), debug=debug)
     assert ["clean"] * 20 == events
+
+
+WITH_LINKS: dict[str, Callable[[Callable[[int], Promise]], Awaitable]] = {
+    "all": lambda link: Promise.all(link(1), link(2), link(3)),
+    "race": lambda link: Promise.race([link(1), link(2), link(3)], losers="cancel"),
+    "map": lambda link: Promise.map([1, 2, 3], link),
+    "map of async functions": lambda link: Promise.map([1, 2, 3], lambda number: value_or_class(link(number))),
+    "a limit": lambda link: Promise.map([1, 2, 3], link).timeout(3600),
+}
+
+
+@ways_to_end
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("begin", WITH_LINKS.values(), ids=WITH_LINKS)
+def test_the_end_of_the_loop_breaks_into_no_finally_callback_of_a_sibling(begin, debug, run, wait) -> None:
+    """The callbacks start when the loop ends; the first that is over makes losers of the others."""
+    released: list[int] = []
+
+    async def release(number: int) -> None:
+        await wait(3 * number)
+        released.append(number)
+
+    async def main() -> None:
+        promises.append(begin(lambda number: Promise(hang()).finally_(lambda: release(number))))
+        await settle()
+
+    promises: list[Awaitable] = []
+    run(main(), debug=debug)
+    assert [1, 2, 3] == released
 
 
 async def absorbing_items() -> AsyncIterator[int]:
@@ -469,12 +525,13 @@ SHARED: dict[str, Callable[[Callable[[int], Awaitable]], Promise]] = {
 }
 
 
+@pytest.mark.parametrize("wait", [turns, in_a_task])
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", SHARED.values(), ids=SHARED)
-def test_the_end_of_the_loop_breaks_into_no_cleanup_of_what_two_tasks_await(begin, debug) -> None:
+def test_the_end_of_the_loop_breaks_into_no_cleanup_of_what_two_tasks_await(begin, debug, wait) -> None:
     """An iteration after the first, the second is its last consumer; the work has been cancelled by then."""
     events: list[str] = []
-    work = with_a_cleanup(events, 5)
+    work = with_a_cleanup(events, 5, wait)
 
     async def main() -> None:
         for _ in range(20):

@@ -9,6 +9,7 @@ from typing import Any
 from aiopromise._engine.cancellation import end
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.states import PENDING
+from aiopromise._engine.tasks import FUTURES
 
 __all__ = ["guarded", "start_generator"]
 
@@ -22,6 +23,7 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        queue.is_finishing = True
         await _finish(queue)
         # The loop may run again, and shut down again.
         queue.mark_finished()
@@ -82,16 +84,26 @@ async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) ->
         end(promise, None)
     # A due handler may start a cleanup, and a finished cleanup may make handlers due: repeat until neither is left.
     while True:
-        pending = [promise for promise in asked if promise._state == PENDING]
-        # asyncio cannot wait for the private promise of a combinator's input, but for what that follows, if anything.
-        awaited = {one if type(one) is queue.promise_class else one._upstream for one in pending}
-        running = queue.cleanups | (awaited - {None})
         if queue.items:
             await asyncio.sleep(0)
-        elif running:
+        elif running := _awaited(queue.cleanups.union(asked), queue):
             await asyncio.wait(running)
         else:
             return
+
+
+def _awaited(promises: set[Any], queue: Queue) -> set[Any]:
+    """Return what asyncio can wait for until all *promises* have settled."""
+    awaited = set()
+    for promise in promises:
+        if promise._state == PENDING:
+            if isinstance(promise._upstream, FUTURES):
+                # Not the promise itself, where this would count as a consumer.
+                awaited.add(promise._upstream)
+            elif type(promise) is queue.promise_class:
+                awaited.add(promise)
+            # Otherwise it is an input that its combinator has detached.
+    return awaited
 
 
 async def _close_generators(queue: Queue) -> None:

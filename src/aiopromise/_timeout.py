@@ -109,7 +109,7 @@ class Deadline(PassThrough):
             return
         if has_only(source, self):
             self._is_withdrawn = False  # the effect of the request is the outcome
-            end(source, None, AlreadyAsked(source._queue, asked, False))
+            end(source, None, AlreadyAsked(source._queue, asked, source._queue.current_run()))
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)

@@ -369,12 +369,9 @@ class Group(Upstream):
                     # In this iteration; if it came later, nobody would check whether it was cancelled, and by whom.
                     self._late.append(promise._value.reason)
 
-    def already_asked(self) -> AlreadyAsked | None:
-        """Return the Tasks not to cancel again, if the loop's shutdown may have cancelled them already."""
-        queue = self.promise._queue
-        # asyncio.run() cancels all Tasks between two runs of the loop. In the run in which the group began, a Task
-        # that was cancelled once has absorbed that, and goes on.
-        return None if queue.current_run() is self._run else AlreadyAsked(queue, [], True)
+    def already_asked(self) -> AlreadyAsked:
+        """Return the Tasks not to cancel again, because the loop's shutdown has cancelled them."""
+        return AlreadyAsked(self.promise._queue, [], self._run)
 
     def losers(self) -> list[State]:
         """Return the promises that are cancelled once there is a result."""

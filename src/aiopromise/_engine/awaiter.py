@@ -134,7 +134,7 @@ class Awaiter(Reaction):
 
     def _withdraw_later(self, message: Any, asked: "list[asyncio.Future[Any]]", route: Route | None) -> asyncio.Handle:
         queue = self._promise._queue
-        return self._later(_withdraw, message, AlreadyAsked(queue, asked, not queue.loop.is_running()), route)
+        return self._later(_withdraw, message, AlreadyAsked(queue, asked, queue.current_run()), route)
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue

@@ -41,31 +41,32 @@ class AlreadyAsked:
     """Tasks that a request skips, since a second cancellation would interrupt their cleanup.
 
     They are those that it cancelled one loop iteration earlier and, while the loop shuts down, all that were
-    cancelled already:
+    cancelled already, and the cleanups that started because of that:
 
         two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
         an iteration later the second of them finds itself the last consumer of the promise
 
-    The loop *may end* if the request came while it was not running, or at an unknown time.
+    *run* is the run of the loop in which the request came, or the work to cancel began.
     """
 
-    __slots__ = ("_ids", "_may_end", "_queue", "_tasks")
+    __slots__ = ("_ids", "_queue", "_run", "_tasks")
 
-    def __init__(self, queue: Queue, tasks: "list[asyncio.Future[Any]]", may_end: bool) -> None:
+    def __init__(self, queue: Queue, tasks: "list[asyncio.Future[Any]]", run: object) -> None:
         self._queue = queue
         self._tasks = tasks
-        self._may_end = may_end
+        self._run = run
         # By identity, as a user's class may define __eq__; _tasks keeps the ids from being reused.
         self._ids = {id(task) for task in tasks}
 
     def __repr__(self) -> str:
         return f"<already asked: {self._tasks!r}>"  # asyncio shows the arguments of a callback
 
-    def includes(self, future: "asyncio.Future[Any]") -> bool:
-        """Return whether *future* was asked already, or may have been by the loop's shutdown."""
+    def includes(self, promise: Core) -> bool:
+        """Return whether the future that *promise* follows was asked already."""
+        future, queue = promise._upstream, self._queue
         if id(future) in self._ids:
             return True
-        return self._may_end and was_asked(future) and self._queue.every_task_was_asked()
+        return (was_asked(future) or promise in queue.cleanups) and queue.is_shutting_down(self._run)
 
 
 class Route:
@@ -233,14 +234,15 @@ def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None)
 def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
     """Cancel whatever the route leads to; return False if its first link already had its outcome."""
     links, upstream = route.links, route.upstream
+    top = links[-1]
     # A Future may be done before its callback has run: its outcome stands, and is not cancelled.
     if isinstance(upstream, FUTURES):
-        if not upstream.done() and (already_asked is None or not already_asked.includes(upstream)):
+        if not upstream.done() and (already_asked is None or not already_asked.includes(top)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup, whose outcome passes down as usual
         # It ended within cancel(), or just before: only the links below are still to be cancelled.
-        top = links.pop()
+        links.pop()
         adopt_outcome(top, upstream)
         if not links:
             return top._state == CANCELLED

@@ -16,7 +16,7 @@ cdef class Queue:
     cdef public set works, cleanups
     cdef public object loop, loop_class, promise_class, early_requests, go_on, patient, shutdown_hook, tracer
     cdef public object items, run_forever, generators
-    cdef public bint debug, traced, is_in_cleanup, has_ended
+    cdef public bint debug, traced, is_finishing, is_in_cleanup, has_ended
     cdef public Py_ssize_t requests
     cdef public object _append, _every_task_was_asked, _guard, _unhandled, _roots
     cdef public Py_ssize_t _roots_limit, _roots_before_cleanups

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from time import monotonic
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakSet, ref
 
@@ -28,6 +29,8 @@ _SECONDS: Final = 0.002
 
 # Reactions that one finishing Task may run at once, since many may finish in one iteration.
 _MOST_ALONG: Final = 64
+
+_CLOSE_RUNNER: Final = asyncio.Runner.close.__code__
 
 # Loops of these packages raise if they are run while running.
 _REFUSING: Final = {"asyncio", "uvloop"}
@@ -62,6 +65,7 @@ class Queue:
         "generators",
         "go_on",
         "has_ended",
+        "is_finishing",
         "is_in_cleanup",
         "items",
         "loop",
@@ -107,8 +111,9 @@ class Queue:
         self.patient: list[Any] = []
         # Whether all Tasks have been cancelled, if that was computed in this iteration.
         self._every_task_was_asked: bool | None = None
-        # What finishes the rest when the loop shuts down, and whether that has happened.
+        # What finishes the rest when the loop shuts down, whether it is running, and whether that has happened.
         self.shutdown_hook: object = None
+        self.is_finishing = False
         self.has_ended = False
         # What a Task is woken with, if it is to go on: a Future that is done.
         self.go_on: asyncio.Future[None] = asyncio.Future(loop=loop)
@@ -200,12 +205,16 @@ class Queue:
         # such as trio, may replace this one, which then identifies its run.
         return sys.get_asyncgen_hooks().finalizer
 
-    def every_task_was_asked(self) -> bool:
-        """Return whether all Tasks of the loop have been cancelled, as at the end of `asyncio.run()`.
+    def is_shutting_down(self, run: object) -> bool:
+        """Return whether all Tasks have been cancelled since *run*, because the loop is shutting down."""
+        if self.is_finishing or _is_closing_runner():
+            return True
+        # A program may also cancel them by itself, between two runs of the loop. In one and the same run, a Task that
+        # was cancelled once has absorbed that, and goes on.
+        return self.current_run() is not run and self._was_every_task_asked()
 
-        Cleanup handlers, which started since, are left out. Computed once per loop iteration, as each of 10,000
-        combinators may ask at shutdown.
-        """
+    def _was_every_task_asked(self) -> bool:
+        # Computed once per loop iteration, as each of 10,000 combinators may ask at shutdown.
         if self._every_task_was_asked is None:
             cleanups = {id(promise._upstream) for promise in self.cleanups}
             tasks = asyncio.all_tasks(self.loop)
@@ -253,6 +262,7 @@ class Queue:
 
     def mark_finished(self) -> None:
         """Record that the guard has run; later promises need a new one."""
+        self.is_finishing = False
         self.has_ended = True
         self.shutdown_hook = None
         self.run_forever = None  # the next drain looks at the loop again
@@ -338,6 +348,16 @@ def run_handlers(queue: Queue) -> None:
     """Drain *queue*; a function, because asyncio reports slow callbacks by name."""
     queue._scheduled = False
     queue._drain(_MOST)
+
+
+def _is_closing_runner() -> bool:
+    """Return whether `asyncio.run()`, or a Runner, has cancelled all Tasks, and now runs the loop until they end."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is _CLOSE_RUNNER:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _refuses_nested_run(method: object) -> bool:

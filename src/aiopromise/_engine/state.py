@@ -160,10 +160,13 @@ def handlers_of(promise: State) -> list[Any]:
 def withdraw(promise: State, reaction: Reaction) -> None:
     """Remove *reaction* from the consumers."""
     # One that is already queued stays there, and does nothing when it is run.
-    if promise._reactions is reaction:
+    reactions = promise._reactions
+    if type(reactions) is dict:
+        reactions.pop(reaction, None)
+        if not reactions:
+            promise._reactions = None
+    elif reactions is reaction:
         promise._reactions = None
-    elif type(promise._reactions) is dict:
-        promise._reactions.pop(reaction, None)
 
 
 def has_only(promise: State, reaction: Reaction) -> bool:
