@@ -523,8 +523,11 @@ def cut_off(path: list[Promise]) -> None:
         source, link.source = link.source, None
         is_due = isinstance(source, Promise) and source.done()
         above = source.source if isinstance(source, Limit | Shield) else source
-        if is_handled and isinstance(above, Promise) and above.done():
-            above.handle()  # what the library handles is not reported
+        if is_handled and isinstance(above, Promise):
+            if isinstance(above.source, Future) and above.source.done():
+                above.adopt(above.source)  # it ended in this iteration
+            if above.done():
+                above.handle()  # what the library handles is not reported
         if isinstance(source, Promise):
             source.forget(link)
         elif isinstance(source, Limit):

@@ -1315,6 +1315,28 @@ def await_combinators_of_each_other() -> tuple[Promise, ...]:
     return one, other
 
 
+async def read(results: AsyncGenerator) -> None:
+    async with aclosing(results):
+        async for _ in results:
+            pass
+
+
+def reads_a_stream_of_itself() -> tuple[Promise, ...]:
+    work = Promise(awaiting(lambda: read(Promise.map_unordered([0], lambda _: work))))
+    return (work,)
+
+
+def reads_itself_as_it_completes() -> tuple[Promise, ...]:
+    work = Promise(awaiting(lambda: read(Promise.as_completed([awaiting(lambda: work)]))))
+    return (work,)
+
+
+def read_streams_of_each_other() -> tuple[Promise, ...]:
+    one = Promise(awaiting(lambda: read(Promise.map_unordered([0], lambda _: other))))
+    other = Promise(awaiting(lambda: read(Promise.map_unordered([0], lambda _: awaiting(lambda: one)))))
+    return one, other
+
+
 def is_a_handler_that_awaits_what_comes_of_it() -> tuple[Promise, ...]:
     handled = Promise.resolve().then(lambda _: awaiting(lambda: last))
     last = handled.finally_(lambda: None)
@@ -1330,6 +1352,9 @@ rings = pytest.mark.parametrize(
         await_each_other,
         await_each_other_in_a_gather,
         await_combinators_of_each_other,
+        reads_a_stream_of_itself,
+        reads_itself_as_it_completes,
+        read_streams_of_each_other,
         is_a_handler_that_awaits_what_comes_of_it,
     ],
 )
@@ -1396,13 +1421,18 @@ def end_all(loop: asyncio.AbstractEventLoop, tasks: list[asyncio.Task]) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("way", ["cancel()", "timeout()", "the end of the loop"])
 @pytest.mark.parametrize("count", [2, 3, 100, 101, 250])
-def test_however_many_tasks_await_each_other_all_of_them_end(count, way, mode) -> None:
+@pytest.mark.parametrize(
+    "take",
+    [lambda promise: promise, lambda promise: read(Promise.map_unordered([0], lambda _: promise))],
+    ids=["await", "a stream"],
+)
+def test_however_many_tasks_await_each_other_all_of_them_end(take, count, way, mode) -> None:
     """A request goes through a hundred Tasks in one turn, and in another through the next: not round and round."""
     limit = 0.1 if way == "timeout()" else 60
 
     async def main() -> list[asyncio.Task]:
-        promises = [Promise(awaiting(lambda place=place: promises[place])) for place in range(1, count)]
-        promises.append(Promise(awaiting(lambda: promises[0].timeout(limit))))
+        promises = [Promise(awaiting(lambda place=place: take(promises[place]))) for place in range(1, count)]
+        promises.append(Promise(awaiting(lambda: take(promises[0].timeout(limit)))))
         await settle()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         if way == "cancel()":

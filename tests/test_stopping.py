@@ -1028,6 +1028,13 @@ FAILING: dict[str, Callable[[Callable], Awaitable]] = {
     "map of links of limits": lambda fail: Promise.map(
         range(6), lambda number: Promise(fail(number)).timeout(60, fallback=0).then(str).timeout(50)
     ),
+    "map of shields": lambda fail: Promise.map(range(6), lambda number: Promise(fail(number)).shield()),
+    "map of links of shields": lambda fail: Promise.map(
+        range(6), lambda number: Promise(fail(number)).shield().then(str)
+    ),
+    "race, shields that are cancelled": lambda fail: Promise.race(
+        *[Promise(fail(number)).shield() for number in range(6)], losers="cancel"
+    ),
     "map of links": lambda fail: Promise.map(range(6), lambda number: Promise(fail(number)).then(str).then(str)),
     "each of a combinator": lambda fail: Promise.each(
         range(6), lambda number: Promise.all(fail(number), fail(number)), concurrency=6

@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any, final
 
 from aiopromise._combinators.group import Group
-from aiopromise._engine.core import adopt_state, mark_handled, settle
+from aiopromise._engine.awaiter import wait_for_end
+from aiopromise._engine.core import Core, adopt_state, mark_handled, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import State, Upstream, pending
 from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING
@@ -48,6 +49,23 @@ class Arrival(Upstream):
         if not self._group.is_cancelling():
             self._group._end()
         return True
+
+
+@final
+class Ending:
+    """The end of a group that is cancelled with its iterator.
+
+    async def read(own):
+        async for _ in Promise.map_unordered([0], lambda _: own[0]):    <-- own[0] is the promise of this coroutine:
+            ...                                                             cancelled, it would wait for itself
+    """
+
+    def __init__(self, promise: Core) -> None:
+        self._promise = promise
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        iterator: Generator[Any, Any, None] = wait_for_end(self._promise)
+        return iterator
 
 
 @final
@@ -128,7 +146,7 @@ class Iterated(Group):
         # No result, just the end: running work is cancelled, and an earlier failure still counts.
         self._conclude(Outcome(True, None))
         try:
-            await self.promise
+            await (Ending(self.promise) if is_request else self.promise)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException:

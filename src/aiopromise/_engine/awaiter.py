@@ -175,14 +175,12 @@ def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route
     if awaiter._stage == _LEFT:
         return
     awaiter._stage = _ASKING  # a second cancellation is not a cycle
-    promise, queue = awaiter._promise, awaiter._promise._queue
+    promise = awaiter._promise
     # _has_come_round() is called after the request was passed on, which may be a cycle.
     if has_only(promise, awaiter) and end(promise, message, already_asked) and not awaiter._has_come_round():
         awaiter._stage = _NONE  # the Task gets the effect of the request
         if promise._state == PENDING:
-            if not queue.patient:
-                queue.loop.call_soon(_end_rings, queue, context=Context())
-            queue.patient.append(awaiter)
+            _break_if_in_ring(awaiter)
     else:
         _give_up(awaiter)
 
@@ -193,6 +191,14 @@ def _give_up(awaiter: Awaiter) -> None:
         awaiter._stage = _LEFT
         withdraw(promise, awaiter)
         promise._queue.push(awaiter)
+
+
+def _break_if_in_ring(awaiter: Awaiter) -> None:
+    """In the next iteration, give up the wait of *awaiter* if it is for itself, through any number of others."""
+    queue = awaiter._promise._queue
+    if not queue.patient:
+        queue.loop.call_soon(_end_rings, queue, context=Context())
+    queue.patient.append(awaiter)
 
 
 def _end_rings(queue: Queue) -> None:
@@ -234,6 +240,18 @@ def wait(promise: Core) -> Any:
     awaiter._stage = _NONE
     awaiter._wakeup = None
     return awaiter
+
+
+def wait_for_end(promise: Core) -> Any:
+    """Return the iterator for `await` of *promise*, which has been cancelled because its awaiter was.
+
+    If that is what it waits for, through any number of promises, the wait ends with a `CancelledError`.
+    """
+    iterator = wait(promise)
+    if type(iterator) is Awaiter:
+        iterator._request = cancelled_error(None)
+        _break_if_in_ring(iterator)
+    return iterator
 
 
 def _is_result_of(promise: Core, task: "asyncio.Task[Any] | None") -> bool:

@@ -266,8 +266,12 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
         source = path[-1]._upstream
         if isinstance(source, Upstream):  # a time limit or a shield between the two
             source = source.sole_source()
-        if isinstance(source, Core) and source._state == REJECTED:
-            mark_handled(source)
+        if isinstance(source, Core):
+            future = source._upstream
+            if isinstance(future, FUTURES) and future.done():
+                adopt_outcome(source, future)  # it ended in this iteration
+            if source._state == REJECTED:
+                mark_handled(source)
     # From the top down, so that each link sees the outcome of the one above it, or that there is none.
     while path:
         link = path.pop()
