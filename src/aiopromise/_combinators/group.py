@@ -268,26 +268,32 @@ class Group(Upstream):
     def _close(self) -> None:
         """Close the source of the inputs; this may add one last input to wait for."""
 
-    def _join(self, index: int, item: Any, started: dict[int, Core], held: list[object]) -> None:
+    def _join(self, index: int, item: Any, started: dict[Any, Core], held: list[object]) -> None:
         # Who owns it decides what happens to it once there is a result: see `_stops()`.
         kind = type(item)
-        if kind is not CoroutineType and is_promise(item) and item._queue is self.promise._queue:
+        if kind is CoroutineType:
+            key = item
+        elif is_promise(item) and item._queue is self.promise._queue:
             self._add(Input(self, index, item), item)
-        elif (identity := id(item)) in started:
-            # The same coroutine twice: it runs once, and the first of the two owns it. Likewise for a Task.
-            self._add(Input(self, index, started[identity]), started[identity])
+            return
         else:
-            is_coro = kind is CoroutineType or is_coroutine(item)
-            # A promise here is of another loop: the input is rejected if it cannot follow that.
-            is_foreign = not is_coro and (issubclass(kind, FUTURES) or is_promise(item))
-            input_ = private_input(PrivateInput, self, index, not is_foreign)
-            if is_coro:
-                start_or_follow(input_, item)
-            else:
-                fulfil_or_follow(input_, item)
-            self._add(input_, input_)
-            if is_coro or is_foreign:
-                started[identity] = input_
+            key = id(item)  # its class may define __eq__
+        if (known := started.get(key)) is not None:
+            # The same coroutine twice: it runs once, and the first of the two owns it. Likewise for a Task.
+            self._add(Input(self, index, known), known)
+            return
+        is_coro = kind is CoroutineType or is_coroutine(item)
+        # A promise here is of another loop: the input is rejected if it cannot follow that.
+        is_foreign = not is_coro and (issubclass(kind, FUTURES) or is_promise(item))
+        input_ = private_input(PrivateInput, self, index, not is_foreign)
+        if is_coro:
+            start_or_follow(input_, item)
+        else:
+            fulfil_or_follow(input_, item)
+        self._add(input_, input_)
+        if is_coro or is_foreign:
+            started[key] = input_
+            if key is not item:
                 held.append(item)
 
     def _add(self, input_: AnyInput, promise: Core) -> None:
