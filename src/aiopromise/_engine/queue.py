@@ -165,8 +165,9 @@ class Queue:
         if not self.has_cleanup():
             self._roots_before_cleanups = len(self._roots)
         if len(self._roots) > self._roots_limit:
-            older = self.pending_roots(older_than_cleanups=True)
-            self._roots = [ref(root) for root in self.pending_roots()]
+            older = list(filter(_is_pending, self._roots[: self._roots_before_cleanups]))
+            newer = list(filter(_is_pending, self._roots[self._roots_before_cleanups :]))
+            self._roots = older + newer
             self._roots_before_cleanups = len(older)
             self._roots_limit = 1000 + 2 * len(self._roots)
 
@@ -342,6 +343,11 @@ class Queue:
             # This frame is seen from the traceback of whatever a handler raises, and would make a cycle of the
             # exception and the promise that holds it.
             del reaction
+
+
+def _is_pending(watched: "ref[Any]") -> bool:
+    root = watched()
+    return root is not None and root._state == PENDING
 
 
 def run_handlers(queue: Queue) -> None:
