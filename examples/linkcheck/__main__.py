@@ -1,73 +1,78 @@
-"""`python examples/linkcheck`: check the links of a site, page by page.
+"""`python examples/linkcheck`: check the links of a site, and of what it refers to.
 
-Whatever happens in the middle, the server is stopped and the file is closed. The other modules, in reading order; each
-imports only from those before it, and from the front door of the library:
+The parts are good libraries, each called through a promise. Whatever happens in the middle, servers are stopped and the
+file is closed. The other modules, in reading order; each imports only from those before it, and from the front door of
+the library:
 
 - `screen`: what is said, at once
 - `interrupt`: Ctrl-C
 - `addresses`: the one form in which an address is compared, and whose it is
 - `options`: what the command line asks for
-- `page`: where a page leads to
-- `retry`: the same again, after a pause
-- `web`: one address asked, and its answer
+- `page`: what a page refers to (selectolax)
+- `web`: one address asked (httpx), again (stamina), and not too often (aiolimiter)
+- `manners`: what nobody is asked for (protego)
 - `link`: one link, and what is found about it
-- `record`: what is found, and what is still to be checked, in an SQLite file
-- `report`: what is told while links are checked, and at the end
-- `crawl`: a site, level by level
-- `documentation`: the embedded documentation server
+- `record`: what is found, and what is still to be checked (SQLite, in a thread)
+- `report`: what is told (rich)
+- `crawl`: the stream of links
+- `servers`: pydoc's own, and one for a folder
 """
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from argparse import Namespace
 from functools import partial
+from pathlib import Path
 
 from aiopromise import Promise
 from crawl import Crawl
-from documentation import SITE, ServerStartError, serve_documentation
 from interrupt import cancel_on_ctrl_c
-from link import ServerGoneError
+from link import UnreachableError
 from options import parse
-from screen import complain, leave_broken_pipe, prepare, say
+from record import RecordError, Site
+from screen import OutputError, abandon_output, complain, prepare
+from servers import DOCUMENTATION, PLANTED, ServerStartError, serve_documentation, serve_folder
 
 
 def main() -> int:
     """Run the program, and return its exit status."""
     options = parse()
-    prepare()
     try:
+        prepare()
         return asyncio.run(run(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
-        say("Stopped by Ctrl-C: the chain is cancelled, the server and the database are closed.", file=sys.stderr)
+        complain("stopped by Ctrl-C; what was found is in the file")
         return 130
     except BrokenPipeError:
-        return leave_broken_pipe()
+        abandon_output()
+        return 141
+    except OutputError as error:
+        abandon_output()
+        return complain(error)
 
 
 async def run(options: Namespace) -> int:
-    """Check what the options ask for, and return the exit status."""
+    """Check what is asked for, and return the exit status."""
     cancel_on_ctrl_c()
-    status: int = await (
-        check_links(options)
-        .catch((ServerGoneError, ServerStartError), complain)
-        .catch(sqlite3.Error, lambda error: complain(f"{options.database}: {error}"))
-    )
-    return status
+    return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
 
 
 def check_links(options: Namespace) -> Promise[int]:
-    """Return a promise for the exit status, once the file has been closed."""
-    crawl = Crawl(options)
+    """Return a promise for the exit status, after everything that was opened is closed."""
 
-    def check(_: None) -> Promise[int]:
-        if options.url is None:
-            return serve_documentation(partial(crawl.run, SITE))
-        return crawl.run(options.url, options.url)
+    def check(name: str, planted: frozenset[str], start: str) -> Promise[int]:
+        return Crawl(Site(name, start, server=start.rstrip("/"), planted=planted), options).run()
 
-    return crawl.open().then(check).finally_(crawl.close)
+    match options.start:
+        case None:
+            return serve_documentation(partial(check, DOCUMENTATION, frozenset({PLANTED})))
+        case Path() as folder:
+            return serve_folder(folder, partial(check, str(folder), frozenset()))
+        case _:
+            url, credentials = options.start
+            return Crawl(Site(url, url, credentials), options).run()
 
 
 if __name__ == "__main__":

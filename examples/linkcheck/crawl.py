@@ -1,21 +1,17 @@
-"""A site, level by level: the first page, its links, and their links.
+"""A site: one stream of links, to which each page adds those that are new."""
 
-The levels follow one another, so that a link is as deep as its shortest way, whichever page is the fastest.
-"""
-
-import os
+import asyncio
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import ParamSpec, TypeVar
 
-from addresses import server_of
+from addresses import origin_of
 from aiopromise import Promise
 from link import Checker, Finding, Link
-from record import Count, Dead, Record, Run
-from report import make_report, show_counts, show_dead
-from screen import say
+from record import Record, Site, Summary
+from report import Report
+from web import Web
 
 __all__ = ["Crawl"]
 
@@ -23,79 +19,95 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Frontier:
+    """The links that wait, as a source that ends when none waits and none is being checked."""
+
+    def __init__(self) -> None:
+        self._waiting = asyncio.Queue[Link | None]()
+        self._unfinished = 0
+        self.total = 0
+
+    def add(self, links: Sequence[Link]) -> None:
+        self._unfinished += len(links)
+        self.total += len(links)
+        for link in links:
+            self._waiting.put_nowait(link)
+
+    def finish_one(self, links: Sequence[Link]) -> None:
+        """Count one link as checked, which has led to *links*."""
+        self.add(links)
+        self._unfinished -= 1
+        if not self._unfinished:
+            self._waiting.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[Link]:
+        while self._unfinished and (link := await self._waiting.get()):
+            yield link
+
+
 class Crawl:
     """The check of one site, with its record in a file."""
 
-    def __init__(self, options: Namespace) -> None:
-        self._options = options
-        self._record = Record(options.database)
-        # SQLite waits for the disk, and must be called from one thread; nothing else waits for it.
+    def __init__(self, site: Site, options: Namespace) -> None:
+        self._site = site
+        self._concurrency = options.concurrency
+        self._frontier = Frontier()
+        self._record = Record(site, options)
+        # SQLite waits for the disk, and wants to be called by one thread; nothing else waits with it.
         self._thread = ThreadPoolExecutor(1, "record")
-        self._report = make_report()
+        self._report = Report(site, options)
+        self._web = Web(site.start, site.credentials, options)
+        self._checker = Checker(self._web, options)
+        self._dead: set[str] = set()
 
-    def open(self) -> Promise[None]:
-        """Return a promise that is fulfilled when the file is open."""
-        return self._in_thread(self._record.open)
+    def run(self) -> Promise[int]:
+        """Return a promise for the exit status, after all links were checked and summed up, and the file was closed."""
+        return self._in_thread(self._record.open).then(self._check_all).finally_(self._web.close).finally_(self._close)
 
-    def close(self) -> Promise[None]:
-        """Return a promise that is fulfilled when the file is closed, after pending writes."""
+    def _check_all(self, waiting: Sequence[Link]) -> Promise[int]:
+        self._frontier.add(waiting)
+        self._report.start()
+        return (
+            self._in_thread(self._record.place)
+            .then(self._arrive)
+            .then(self._follow)
+            .then(lambda _: self._in_thread(self._record.end))
+            .finally_(self._sum_up)
+            .then(lambda _: int(self._dead != self._site.planted))
+        )
+
+    def _follow(self, _: None) -> Promise[None]:
+        return Promise.each(self._frontier, self._check, concurrency=self._concurrency, on_progress=self._progress)
+
+    def _check(self, link: Link) -> Promise[None]:
+        return self._checker.check(link).tap(self._report.found).then(self._keep).then(self._frontier.finish_one)
+
+    async def _keep(self, finding: Finding) -> list[Link]:
+        self._arrive(finding.place)
+        # Shielded: what was found is kept, even if by then nobody waits for it any more.
+        return await self._in_thread(self._record.add, finding).shield()
+
+    def _arrive(self, place: str | None) -> None:
+        """Take the server of the first *place* for that of the site."""
+        if self._web.site is None and place is not None:
+            self._web.site = origin_of(place)
+
+    def _progress(self, done: int, _: int | None) -> None:
+        self._report.progress(done, self._frontier.total)
+
+    def _sum_up(self) -> Promise[None] | None:
+        self._report.stop()
+        if self._web.site is None:  # nothing was found
+            return None
+        summary = self._in_thread(self._record.summary, self._web.site, whole=self._report.is_whole)
+        return summary.tap(self._note_dead).then(self._report.sum_up)
+
+    def _note_dead(self, summary: Summary) -> None:
+        self._dead = {dead.url for dead in summary.dead}
+
+    def _close(self) -> Promise[None]:
         # Shielded: a second Ctrl-C must not leave it open.
         return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
 
-    def run(self, site: str, start: str) -> Promise[int]:
-        """Return a promise for the exit status, once the links from *start* on have been checked and summarized."""
-        run = Run(site, start, self._options.depth, self._options.external)
-        return self._in_thread(self._record.begin, run).tap(partial(self._announce, start)).then(self._check_all)
-
     def _in_thread(self, fn: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Promise[T]:
         return Promise.submit(self._thread, fn, *arguments, **named)
-
-    def _announce(self, start: str, checked: int) -> None:
-        say(f"Checking {start}, and links up to {self._options.depth} away from it")
-        say(f"What is found goes to {os.path.abspath(self._options.database)}")
-        if checked:
-            say(f"An earlier run was interrupted, and is gone on with: {checked} links are checked already")
-
-    def _check_all(self, _: int) -> Promise[int]:
-        return (
-            Promise.each(range(self._options.depth + 1), self._check_level)
-            .then(lambda _: self._in_thread(self._record.end))
-            .finally_(self._sum_up)
-            .then(lambda _: self._in_thread(self._record.dead))
-            .then(lambda dead: 1 if dead else 0)
-        )
-
-    def _check_level(self, depth: int) -> Promise[None]:
-        place = self._in_thread(self._record.place)
-        waiting = self._in_thread(self._record.waiting, depth)
-        return Promise.all(place, waiting).spread(self._check_links).finally_(self._report.clear)
-
-    def _check_links(self, place: str, links: Sequence[Link]) -> Promise[None]:
-        options = self._options
-        checker = Checker(
-            server_of(place),
-            options.depth,
-            seconds=options.timeout,
-            retries=options.retries,
-            external=options.external,
-        )
-
-        def check(link: Link) -> Promise[Finding]:
-            return checker.check(link).tap(self._keep).tap(self._report.found)
-
-        return Promise.each(links, check, concurrency=options.concurrency, on_progress=self._report.progress)
-
-    def _keep(self, finding: Finding) -> Promise[None]:
-        # Shielded: findings are stored even if nobody waits for them any more.
-        return self._in_thread(self._record.add, finding).shield()
-
-    def _sum_up(self) -> Promise[None]:
-        counts = self._in_thread(self._record.counts)
-        dead = self._in_thread(self._record.dead)
-        return Promise.all(counts, dead).spread(self._sum_up_in_words)
-
-    def _sum_up_in_words(self, counts: Sequence[Count], dead: Sequence[Dead]) -> None:
-        show_counts(counts)
-        show_dead(dead)
-        if any(count.verdict is None for count in counts):
-            say(f"\nThe same command checks the rest. To begin anew, delete {self._options.database}")

@@ -1,46 +1,142 @@
-"""The links of a page."""
+"""What a page refers to, and the places on it that others may refer to: read by selectolax."""
 
-from html.parser import HTMLParser
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
-from addresses import absolute
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-__all__ = ["links_of"]
+from addresses import WEB, Credentials, Reference, origin_of, resolve, scheme_of
 
-# The attributes of tags that contain addresses.
+__all__ = ["PAGES", "Page", "decoded", "read"]
+
+_CSS: Final = "text/css"
+
+# What may refer to something else.
+PAGES: Final = frozenset({"text/html", "application/xhtml+xml", _CSS})
+
+# Where an element says what it refers to.
 _ATTRIBUTES: Final = {
-    "a": "href",
-    "area": "href",
-    "frame": "src",
-    "iframe": "src",
-    "img": "src",
-    "link": "href",
-    "script": "src",
+    "a": ["href"],
+    "area": ["href"],
+    "audio": ["src"],
+    "embed": ["src"],
+    "frame": ["src"],
+    "iframe": ["src"],
+    "img": ["src", "srcset"],
+    "link": ["href"],
+    "object": ["data"],
+    "script": ["src"],
+    "source": ["src", "srcset"],
+    "track": ["src"],
+    "video": ["src", "poster"],
 }
+_REFERRING: Final = ",".join([*_ATTRIBUTES, "meta[http-equiv]", "style", "[style]"])
+
+# These prepare for what may come, and ask for nothing.
+_HINTS: Final = {"preconnect", "dns-prefetch"}
+
+_CANDIDATE: Final = re.compile(r"[\s,]*(\S*[^\s,])(?:,|\s[^,]*|$)")
+_REFRESH: Final = re.compile(r"[\s\d.]+[;,\s]\s*(?:url\s*=\s*)?(['\"]?)(.+?)\1\s*$", re.IGNORECASE)
+
+# The name of a namespace is no address, even if it looks like one.
+_NO_ADDRESS: Final = re.compile(r"/\*.*?\*/|@namespace[^;]*;", re.DOTALL | re.IGNORECASE)
+_ADDRESS: Final = re.compile(
+    r"""\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^\s"')]+))|@import\s+(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
+)
+
+_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-def links_of(url: str, text: str) -> list[str]:
-    """Return the addresses to which the page *text* at *url* leads, each once, in the order of the page."""
-    parser = _LinkParser(url)
+@dataclass(slots=True)
+class Page:
+    """What a page refers to, each once; the places on it, if it can have any; how many links are not of the web."""
+
+    references: dict[Reference, None] = field(default_factory=dict)
+    anchors: set[str] | None = None
+    others: Counter[str] = field(default_factory=Counter)
+    credentials: dict[str, Credentials] = field(default_factory=dict)
+
+    def add(self, base: str, href: str) -> None:
+        try:
+            reference, found = resolve(base, href)
+        except ValueError:
+            self.references[Reference(href)] = None  # a dead link, of which its author wants to know
+            return
+        if scheme_of(reference.url) not in WEB:
+            self.others[scheme_of(reference.url)] += 1
+            return
+        self.references[reference] = None
+        if found:
+            self.credentials[origin_of(reference.url)] = found
+
+
+def read(url: str, kind: str, text: str) -> Page:
+    """Return what the page *text* at *url* refers to."""
+    page = Page()
+    if kind == _CSS:
+        base, hrefs = url, _in_css(text)
+    else:
+        tree = LexborHTMLParser(text)
+        base = _base_of(tree, url)
+        hrefs = (href for node in tree.css(_REFERRING) for href in _in_element(node))
+        named = {node.attributes["name"] for node in tree.css("a[name]")}
+        page.anchors = {name for name in named.union(node.id for node in tree.css("[id]")) if name}
+    for href in dict.fromkeys(hrefs):
+        page.add(base, href)
+    return page
+    named = {node.attributes["name"] for node in tree.css("a[name]")}
+    page.anchors = {name for name in named.union(node.id for node in tree.css("[id]")) if name}
+    return page
+
+
+def decoded(content: bytes, charset: str | None) -> str:
+    """Return the text in *content*: its first bytes know best in which charset it is, then its server, then itself."""
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
     try:
-        # close() is not called: unfinished markup contains no links, and would only cost time.
-        parser.feed(text)
-    except AssertionError:
-        pass  # raised for some garbage; the links before that count
-    return list(parser.links)
+        return content.decode(marked or charset or _stated(content) or "utf-8", errors="replace")
+    except LookupError:
+        return content.decode(errors="replace")
 
 
-class _LinkParser(HTMLParser):
-    """Collects the addresses in a page's tags; a ``<base>`` changes what they are relative to."""
+def _stated(content: bytes) -> str | None:
+    for meta in LexborHTMLParser(content[:1024].decode("latin-1")).css("meta"):
+        attributes = meta.attributes
+        if stated := attributes.get("charset") or (attributes.get("content") or "").partition("charset=")[2]:
+            return stated.strip("\"' ")
+    return None
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._page = self._base = url
-        self.links: dict[str, None] = {}
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        named = dict(attributes)
-        if tag == "base" and (base := named.get("href")):
-            self._base = absolute(self._page, base)
-        elif (href := named.get(_ATTRIBUTES.get(tag, ""))) is not None:
-            self.links[absolute(self._base, href)] = None
+def _base_of(tree: LexborHTMLParser, url: str) -> str:
+    base = tree.css_first("base[href]")
+    try:
+        return url if base is None else resolve(url, base.attributes["href"] or "")[0].url
+    except ValueError:
+        return url
+
+
+def _in_element(node: LexborNode) -> Iterator[str]:
+    attributes = node.attributes
+    yield from _in_css(attributes.get("style") or "")
+    if node.tag == "style":
+        yield from _in_css(node.text())
+    elif node.tag == "meta":
+        if (attributes["http-equiv"] or "").lower() == "refresh":
+            yield from (match[1] for match in _REFRESH.findall(attributes.get("content") or ""))
+    elif node.tag != "link" or _HINTS.isdisjoint((attributes.get("rel") or "").lower().split()):
+        for name in _ATTRIBUTES.get(node.tag or "", ()):
+            value = (attributes.get(name) or "").strip()
+            if name == "srcset":
+                yield from _CANDIDATE.findall(value)
+            elif value:
+                yield value
+
+
+def _in_css(text: str) -> Iterator[str]:
+    for found in _ADDRESS.findall(_NO_ADDRESS.sub("", text)) if text else ():
+        href = "".join(found)
+        # A fragment alone names a part of the drawing that is styled.
+        if href and not href.startswith("#"):
+            yield href

@@ -1,88 +1,96 @@
-"""What is printed while links are checked, and at the end."""
+"""What is told while links are checked, and at the end: by rich, as a bar and a table, or as JSON."""
 
-import shutil
-import sys
-from collections import Counter
-from collections.abc import Sequence
+import json
+from argparse import Namespace
 from typing import Final
 
+from rich import box
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
 from link import Finding
-from record import Count, Dead
-from screen import say
+from record import Site, Summary
+from screen import Screen
 
-__all__ = ["Bar", "Lines", "make_report", "show_counts", "show_dead"]
+__all__ = ["Report"]
 
-_WIDTH: Final = 30
-
-_VERDICTS: Final = ("alive", "dead", "skipped", None)
+_VERDICTS: Final = {"alive": "green", "dead": "bold red", "skipped": "yellow", "unchecked": ""}
 
 
-class Lines:
-    """A line for each finding, for later reading, or for programs."""
+class Report:
+    """Tells as much as was asked for, in the form that was asked for."""
+
+    def __init__(self, site: Site, options: Namespace) -> None:
+        self.is_whole = options.verbose
+        self._site = site
+        self._is_json = options.format == "json"
+        self._database = options.database
+        self._screen = Screen(quiet=options.quiet)
+        # The bar is for who is looking, even if what is told goes elsewhere.
+        looked_at = self._screen if self._screen.is_terminal else Screen(stderr=True, quiet=options.quiet)
+        self._bar = Progress(
+            BarColumn(None),
+            TextColumn("{task.completed} of {task.total}, {task.fields[dead]} dead"),
+            TimeElapsedColumn(),
+            console=looked_at,
+            disable=not looked_at.is_terminal,
+            expand=True,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("", dead=0)
+        self._dead = 0
+
+    def start(self) -> None:
+        if not self._is_json:
+            served = f", served at {self._site.start}" if self._site.server else ""
+            self._screen.say(f"Checking {self._site.name}{served}")
+        self._bar.start()
 
     def found(self, finding: Finding) -> None:
-        say(f"  {finding.verdict:7}  {finding.link.url}  {finding.detail}")
+        self._dead += finding.verdict == "dead"
+        if self.is_whole and not self._is_json:
+            self._screen.say(
+                f"  {finding.verdict:7}  {finding.link.url}  {finding.detail}", style=_VERDICTS[finding.verdict]
+            )
 
-    def progress(self, done: int, total: int | None) -> None:
-        """Say nothing: the lines are the progress."""
+    def progress(self, done: int, total: int) -> None:
+        self._bar.update(self._task, completed=done, total=total, dead=self._dead)
 
-    def clear(self) -> None:
-        """Leave the screen as it is."""
+    def stop(self) -> None:
+        """Leave no bar on the screen."""
+        self._bar.stop()
 
+    def sum_up(self, summary: Summary) -> None:
+        if self._is_json:
+            self._screen.say(json.dumps(self._as_json(summary), indent=2))
+            return
+        if summary.dead:
+            self._screen.say("\nDead links:")
+        for dead in summary.dead:
+            self._screen.say(f"  {dead.url}  {dead.detail}", style=_VERDICTS["dead"])
+            for page in dead.pages:
+                self._screen.say(f"    on {page}")
+        self._screen.say()
+        self._screen.show(_table(summary))
+        if summary.others:
+            schemes = ", ".join(f"{scheme}: {links}" for scheme, links in summary.others.items())
+            self._screen.say(f"Not of the web, and not checked: {schemes}")
+        if not summary.has_ended:
+            self._screen.say(f"The same command checks the rest. To begin anew, delete {self._database}")
 
-class Bar(Lines):
-    """A line that is redrawn, for a terminal; only dead links get their own lines."""
-
-    def __init__(self) -> None:
-        self._drawn = ""
-
-    def found(self, finding: Finding) -> None:
-        if finding.verdict == "dead":
-            drawn = self._drawn
-            self.clear()
-            super().found(finding)
-            self._draw(drawn)
-
-    def progress(self, done: int, total: int | None) -> None:
-        filled = "#" * (_WIDTH * done // total if total else 0)
-        self._draw(f"  [{filled:.<{_WIDTH}}] {done} of {total}")
-
-    def clear(self) -> None:
-        """Clear the bar from the line."""
-        self._draw("")
-        say(end="\r")
-
-    def _draw(self, text: str) -> None:
-        text = text[: shutil.get_terminal_size().columns - 1]
-        say("\r" + text.ljust(len(self._drawn)), end="")
-        self._drawn = text
-
-
-def make_report() -> Lines:
-    """Return the one that suits the output."""
-    return Bar() if sys.stdout.isatty() else Lines()
+    def _as_json(self, summary: Summary) -> dict[str, object]:
+        told: dict[str, object] = {"site": self._site.name, **summary._asdict()}
+        for name in ("dead", "links"):
+            told[name] = [row._asdict() for row in getattr(summary, name)]
+        return told
 
 
-def show_counts(counts: Sequence[Count]) -> None:
-    """Print a table of how many links have which result, for each distance from the start."""
-    found = Counter({(count.depth, count.verdict): count.links for count in counts})
-    say("\ndepth    alive     dead  skipped  unchecked")
-    for depth in sorted({count.depth for count in counts}):
-        _show_row(str(depth), [found[depth, verdict] for verdict in _VERDICTS])
-    totals = Counter[str | None]()
-    for count in counts:
-        totals[count.verdict] += count.links
-    _show_row("all", [totals[verdict] for verdict in _VERDICTS])
-
-
-def show_dead(dead: Sequence[Dead]) -> None:
-    """Print the dead links once more, and where they are."""
-    if dead:
-        say("\nDead links:")
-    for link in dead:
-        say(f"  {link.url}  {link.detail}" + (f"\n    on {link.page}" if link.page else ""))
-
-
-def _show_row(name: str, numbers: Sequence[int]) -> None:
-    alive, dead, skipped, unchecked = numbers
-    say(f"{name:>5} {alive:8} {dead:8} {skipped:8} {unchecked:10}")
+def _table(summary: Summary) -> Table:
+    table = Table("", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for verdict, style in _VERDICTS.items():
+        table.add_column(verdict, style=style, justify="right")
+    for where, counts in summary.counts.items():
+        table.add_row(where, *(str(counts.get(verdict, 0)) for verdict in _VERDICTS))
+    return table

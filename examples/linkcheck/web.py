@@ -1,188 +1,167 @@
-"""One web address, requested over asyncio's streams: cancelling the request closes its connection."""
+"""One address of the web, asked for by httpx; stamina asks again, and aiolimiter keeps the pace."""
 
-import asyncio
-import os
-import socket
-import ssl
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Container
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cache
-from http.client import HTTPException, HTTPResponse, IncompleteRead
-from io import BytesIO
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
-from addresses import Server, absolute, server_of
-from aiopromise import Promise
-from retry import FinalError
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
 
-__all__ = ["FAILURES", "Answer", "ConnectError", "fetch", "follow", "probe"]
+from addresses import Credentials, host_of, origin_of, resolve
+from aiopromise import Promise, promisify
+from page import PAGES, decoded
 
-# What a request may be rejected with: a ValueError means that the address is invalid.
-FAILURES: Final = (OSError, HTTPException, ValueError)
+__all__ = ["AGENT", "FAILURES", "Answer", "BusyError", "Web"]
 
-# How much is read of an endless page.
-_LONGEST: Final = 2**22
+Ask = Callable[[str, str], Promise["Answer"]]
+Allow = Callable[[str], Awaitable[None]]
 
-_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+AGENT: Final = "linkcheck"
 
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# What a request may be rejected with; a ValueError says that the address is none.
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError)
 
-_MOST_REDIRECTS: Final = 5
+_MOST_REDIRECTS: Final = 10
+
+# Of a page without end this much is read.
+_LONGEST: Final = 2**24
+
+# A server that wants to be left alone for longer is left alone.
+_PATIENCE: Final = 30.0
+
+_DIRECT: Final = dict.fromkeys(["all://localhost", "all://127.0.0.1", "all://[::1]"])
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's response for an address."""
+    """What a server has to say about an address."""
 
     url: str
+    code: int
     status: str
     location: str | None
+    kind: str
     text: str
 
 
-class ConnectError(OSError):
-    """No server could be reached there."""
+class BusyError(httpx.HTTPError):
+    """The server has too much to do, or is in trouble, and may have less later."""
 
-    def __init__(self, server: Server, error: OSError) -> None:
-        _, host, port = server
-        super().__init__(f"no connection to {host}:{port}: {_reason(error)}")
-        self.server = server
-
-
-Ask = Callable[[str], Promise[Answer]]
+    def __init__(self, answer: httpx.Response) -> None:
+        self.code = answer.status_code
+        self.wait = _seconds(answer.headers.get("Retry-After", ""))
+        wants_rest = self.wait is not None and self.wait > _PATIENCE
+        super().__init__(_status(answer) + (f", and wants {self.wait:g} seconds of rest" if wants_rest else ""))
 
 
-def fetch(url: str) -> Promise[Answer]:
-    """Return a promise for the response of *url*, with its text if it is a page; rejected if it is an error."""
-    return Promise(_exchange(_LONGEST, url))
+class Web:
+    """Asks servers, reads pages of *site* once it is known, and sends to the host of the start what is meant for it."""
+
+    def __init__(self, start: str, credentials: Credentials | None, options: Namespace) -> None:
+        self.site: str | None = None
+        self.credentials = {origin_of(start): credentials} if credentials else {}
+        self._host = host_of(start)
+        self._headers = options.header
+        self._patience = options.timeout
+        self._pace = AsyncLimiter(1, 1 / options.rate) if options.rate else nullcontext()
+        self._client = httpx.AsyncClient(
+            headers={"User-Agent": AGENT},
+            limits=httpx.Limits(max_connections=options.concurrency + 1),
+            mounts=_DIRECT,
+            timeout=None,
+            verify=not options.insecure,
+        )
+        retry = stamina.retry(
+            on=_may_change, attempts=options.retries + 1, timeout=None, wait_initial=0.25, wait_jitter=0.25
+        )
+        self._persist = promisify(retry(self.ask))
+        stamina.instrumentation.set_on_retry_hooks([])  # the report tells what is to be told
+        self.close = promisify(self._client.aclose)
+
+    def get(self, url: str, allow: Allow) -> Promise[Answer]:
+        """Return a promise for the answer of *url*, after redirects to where *allow* does not raise."""
+        return self._follow(self._persist, "GET", url, allow)
+
+    def head(self, url: str, allow: Allow) -> Promise[Answer]:
+        """Return a promise for the answer of *url* without its content; where HEAD is refused, GET is asked for."""
+        return (
+            self._follow(promisify(self.ask), "HEAD", url, allow)
+            .catch(FAILURES, lambda _: None)
+            .then(lambda answer: answer if answer and answer.code < 400 else self.get(url, allow))
+        )
+
+    def _follow(self, ask: Ask, method: str, url: str, allow: Allow, redirects: int = 0) -> Promise[Answer]:
+        def redirect(answer: Answer) -> Answer | Promise[Answer]:
+            if answer.location is None:
+                return answer
+            if redirects == _MOST_REDIRECTS:
+                raise httpx.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects")
+            return self._follow(ask, method, answer.location, allow, redirects + 1)
+
+        return Promise.resolve(allow(url)).then(lambda _: ask(method, url)).then(redirect)
+
+    async def ask(self, method: str, url: str, kinds: Container[str] = ()) -> Answer:
+        """Return the answer of *url*, asked once, with the content of pages of the site, and of *kinds*.
+
+        Raises:
+            BusyError: the server has too much to do, or has failed.
+            TimeoutError: it has taken too long.
+        """
+        async with self._pace:
+            pass
+        return await Promise(self._exchange(method, url, kinds)).timeout(self._patience)
+
+    async def _exchange(self, method: str, url: str, kinds: Container[str]) -> Answer:
+        origin = origin_of(url)
+        is_ours = self.site in {None, origin}
+        request = self._client.build_request(method, url, headers=self._headers if host_of(url) == self._host else None)
+        response = await self._client.send(request, auth=self.credentials.get(origin), stream=True)
+        try:
+            if response.status_code == 429 or response.status_code >= 500:
+                raise BusyError(response)
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            is_read = method == "GET" and response.is_success and (kind in kinds or (is_ours and kind in PAGES))
+            text = decoded(await _beginning(response), response.charset_encoding) if is_read else ""
+        finally:
+            await response.aclose()
+        return Answer(url, response.status_code, _status(response), self._location(url, response), kind, text)
+
+    def _location(self, url: str, response: httpx.Response) -> str | None:
+        if not response.has_redirect_location:
+            return None
+        return resolve(url, response.headers["Location"])[0].url
 
 
-def probe(url: str) -> Promise[Answer]:
-    """Return a promise for the response headers of *url*, without any text; rejected if it is an error."""
-    return Promise(_exchange(0, url))
+async def _beginning(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for part in response.aiter_bytes():
+        content += part
+        if len(content) > _LONGEST:
+            break
+    return bytes(content[:_LONGEST])
 
 
-def follow(ask: Ask, url: str, allow: Callable[[str], None], redirects: int = _MOST_REDIRECTS) -> Promise[Answer]:
-    """Return a promise for the response of *url* after redirects; *allow* raises if one is not allowed."""
-
-    def redirect(answer: Answer) -> Answer | Promise[Answer]:
-        if answer.location is None:
-            return answer
-        if redirects == 0:
-            raise FinalError(f"more than {_MOST_REDIRECTS} redirects")
-        allow(answer.location)
-        return follow(ask, answer.location, allow, redirects - 1)
-
-    return ask(url).then(redirect)
+def _may_change(error: Exception) -> bool | float:
+    """Return whether asking again may help, or after how many seconds."""
+    if isinstance(error, BusyError):
+        return error.wait is None or (error.wait <= _PATIENCE and error.wait)
+    return isinstance(error, (TimeoutError, httpx.TransportError))
 
 
-async def _exchange(longest: int, url: str) -> Answer:
-    reader, writer = await _connect(url)
+def _seconds(text: str) -> float | None:
+    """Return what *text*, the value of Retry-After, is in seconds: it may be a number or a date."""
+    if text.strip().isdigit():
+        return float(text)
     try:
-        writer.write(_request(urlsplit(url)))
-        head = await _head(reader)
-        answer = _parsed(head)
-        _refuse_error(answer)
-        if longest and answer.headers.get_content_type() in _PAGES:
-            text = _text(head + await _body(reader, answer, longest), longest)
-        else:
-            text = ""
-    finally:
-        writer.transport.abort()
-    return Answer(url, _status(answer), _location(url, answer), text)
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
 
 
-async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    server = server_of(url)
-    scheme, host, port = server
-    try:
-        return await asyncio.open_connection(host, port, ssl=_certificates() if scheme == "https" else None)
-    except ssl.SSLError:
-        raise  # there is a server
-    except OSError as error:
-        raise ConnectError(server, error) from error
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-def _request(address: SplitResult) -> bytes:
-    target = (address.path or "/") + (address.query and f"?{address.query}")
-    host = address.netloc.rpartition("@")[2].encode("idna")
-    fields = b"Host: %b\r\nUser-Agent: linkcheck\r\nAccept: */*\r\nAccept-Encoding: identity\r\nConnection: close"
-    return b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (target.encode("ascii"), fields % host)
-
-
-async def _head(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    except asyncio.LimitOverrunError as error:
-        raise HTTPException("the head of the answer has no end") from error
-
-
-async def _body(reader: asyncio.StreamReader, answer: HTTPResponse, longest: int) -> bytes:
-    expected = longest if answer.length is None else min(answer.length, longest)
-    try:
-        return await reader.readexactly(expected)
-    except asyncio.IncompleteReadError as error:
-        if answer.length is not None:
-            raise IncompleteRead(error.partial, expected - len(error.partial)) from None
-        return error.partial
-
-
-class _Received:
-    """The socket that HTTPResponse expects, with all received data in it."""
-
-    def __init__(self, received: bytes) -> None:
-        self._received = received
-
-    def makefile(self, mode: str) -> BytesIO:
-        return BytesIO(self._received)
-
-
-def _parsed(received: bytes) -> HTTPResponse:
-    answer = HTTPResponse(_Received(received), method="GET")  # type: ignore[arg-type]  # it calls only makefile()
-    answer.begin()
-    return answer
-
-
-def _text(received: bytes, longest: int) -> str:
-    answer = _parsed(received)
-    try:
-        content = answer.read(longest)
-    except IncompleteRead as error:
-        if len(received) < longest:
-            raise
-        content = error.partial
-    try:
-        return content.decode(answer.headers.get_content_charset("utf-8"), errors="replace")
-    except LookupError:
-        return content.decode(errors="replace")
-
-
-def _refuse_error(answer: HTTPResponse) -> None:
-    if answer.status >= 500 or answer.status == 429:  # it is overloaded, and may be less so later
-        raise HTTPException(_status(answer))
-    if answer.status >= 400:
-        raise FinalError(_status(answer))
-
-
-def _status(answer: HTTPResponse) -> str:
-    return f"{answer.status} {answer.reason}".strip()
-
-
-def _location(url: str, answer: HTTPResponse) -> str | None:
-    location = answer.headers["Location"] if answer.status in _REDIRECTS else None
-    return None if location is None else absolute(url, location)
-
-
-def _reason(error: OSError) -> str:
-    if error.errno is not None and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)
-    # asyncio tried several addresses, and lists them all.
-    return "none of its addresses answers" if type(error) is OSError else error.strerror or str(error)
+def _status(response: httpx.Response) -> str:
+    return f"{response.status_code} {response.reason_phrase}".strip()

@@ -1,0 +1,146 @@
+"""Servers that the program starts: pydoc's own, in a child process, with a dead link planted, and one for a folder."""
+
+import asyncio
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
+from threading import Thread
+from typing import IO, Final, NoReturn, TypeVar, cast
+
+from aiopromise import Promise, Reject, Resolve, promisify
+
+__all__ = ["DOCUMENTATION", "PLANTED", "ServerStartError", "serve_documentation", "serve_folder"]
+
+# Its port is another each time, so it is known by what it serves.
+DOCUMENTATION: Final = f"the documentation of Python {sys.version.partition(' ')[0]}"
+
+# Nobody listens on the first of all ports.
+PLANTED: Final = "http://127.0.0.1:1/planted"
+
+_PYDOC: Final = f"""
+import pydoc
+index = pydoc.HTMLDoc.index
+pydoc.HTMLDoc.index = lambda *folders: index(*folders) + '<a href="{PLANTED}">a dead link</a>'
+pydoc.cli()
+"""
+
+_READY: Final = re.compile(rb"Server ready at (\S+)")
+
+# To show a module, pydoc imports it: only those of the standard library, so neither what is installed nor what lies
+# in the folder of the user. One of them opens a browser.
+_COMMAND: Final = [sys.executable, "-I", "-S", "-u", "-c", _PYDOC, "-n", "127.0.0.1", "-p", "0"]
+_FOLDER: Final = sysconfig.get_path("stdlib")
+_NO_BROWSER: Final = {"BROWSER": f'"{sys.executable}" -c pass %s'}
+
+_PATIENCE: Final = 2.0
+
+T = TypeVar("T")
+Visit = Callable[[str], Promise[T]]
+
+
+class ServerStartError(Exception):
+    """A server did not start."""
+
+
+@promisify
+def serve_documentation(visit: Visit[T]) -> Promise[T]:
+    """Return a promise for what *visit* makes of the address of the index; the server runs until that has settled."""
+    server = _start()
+    address, resolve, reject = Promise[str].with_resolvers()
+    listener = Thread(target=_listen, args=(server.stdout, resolve, reject), daemon=True)
+    listener.start()
+    # In one breath with the start: a cancellation that came between two promises would find nobody to stop it.
+    return address.catch(OSError, _refuse).then(visit).finally_(lambda: _in_thread(_stop, server, listener))
+
+
+@promisify
+def serve_folder(folder: Path, visit: Visit[T]) -> Promise[T]:
+    """Return a promise for what *visit* makes of the address of *folder*; its server runs until that has settled."""
+    server = FolderServer(("127.0.0.1", 0), partial(FolderHandler, directory=str(folder)))
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop() -> Promise[None]:
+        return _in_thread(server.shutdown).finally_(server.server_close)
+
+    return Promise.resolve(f"http://127.0.0.1:{server.server_port}/").then(visit).finally_(stop)
+
+
+class FolderServer(ThreadingHTTPServer):
+    """The server of a folder, to which many may connect at once."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that does not want its whole answer."""
+
+
+class FolderHandler(SimpleHTTPRequestHandler):
+    """Answers as a server of files does: a folder has a page only if there is one in it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
+        if self.path == "/":  # so that a folder without a first page can be checked, too
+            return super().list_directory(path)
+        self.send_error(HTTPStatus.NOT_FOUND, "No index.html")
+        return None
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing: the report does."""
+
+
+def _in_thread(fn: Callable[..., None], *arguments: object) -> Promise[None]:
+    # Begun at once and shielded: a second Ctrl-C must not leave a server running, and would find to_thread(), a Task,
+    # before its first step.
+    return Promise(asyncio.get_running_loop().run_in_executor(None, fn, *arguments)).shield()
+
+
+def _start() -> "Popen[bytes]":
+    # Not by asyncio, which, cancelled while it starts a process, logs a complaint about that process. In a session
+    # of its own, for the Ctrl-C of a terminal goes to all that is in the foreground. And it reads from a pipe, with
+    # whose end it ends, even if this process is killed.
+    try:
+        return Popen(
+            _COMMAND,
+            cwd=_FOLDER,
+            env=os.environ | _NO_BROWSER,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        _refuse(error)
+
+
+def _listen(lines: IO[bytes], resolve: Resolve[str], reject: Reject) -> None:
+    # To the end, for a module may print more than a pipe holds.
+    with lines:
+        for line in lines:
+            if ready := _READY.match(line):
+                resolve(ready[1].decode())
+    reject(ChildProcessError(f"{sys.executable} -m pydoc ended"))
+
+
+def _stop(server: "Popen[bytes]", listener: Thread) -> None:
+    server.terminate()
+    with cast(IO[bytes], server.stdin):
+        try:
+            server.wait(_PATIENCE)
+        except TimeoutExpired:
+            server.kill()
+            server.wait()
+    listener.join(_PATIENCE)  # before the loop is closed, which it may still have something to tell
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise ServerStartError(f"the documentation server did not start: {error}") from error
