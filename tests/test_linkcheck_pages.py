@@ -7,7 +7,7 @@ import pytest
 
 from linkcheck_site import Handler, Page, links, outcome, run, serving, typed
 
-# Each refers to what it is called, in the way that the issue of a browser would ask for it.
+# Each of these refers to something of its own name.
 REFERRING = """
 <a href=/a><area href=/area><script src=/script></script><iframe src=/iframe></iframe>
 <img src=/img srcset='/img-1x 1x, /img-2x,b 2x,/img-3x'><object data=/object></object><embed src=/embed>
@@ -27,9 +27,9 @@ REFERRED = {
     *("/imported.css", "/in-style", "/in-attribute", "/refreshed", "/fonts/one.woff", "/fonts/two.woff"),
 }
 UNREAD = """
-<link rel='preconnect' href=/never><link rel=dns-prefetch href=/never><a><a href><img src=''><meta http-equiv=refresh content=5>
-<a href='mailto:me@example.org'><a href='tel:1'><a href='MAILTO:you@example.org'><img src='data:image/gif;base64,R0lGODlh'>
-<a href='javascript:void(0)'><p style='background:url(data:,x)'>
+<link rel='preconnect' href=/never><link rel=dns-prefetch href=/never><a><a href><img src=''>
+<meta http-equiv=refresh content=5><a href='mailto:me@example.org'><a href='tel:1'><a href='MAILTO:you@example.org'>
+<img src='data:image/gif;base64,R0lGODlh'><a href='javascript:void(0)'><p style='background:url(data:,x)'>
 """
 
 

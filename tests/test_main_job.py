@@ -238,7 +238,7 @@ def test_a_run_that_came_to_its_end_is_replaced_by_the_next(folder: Path) -> Non
         assert 3 * 2 + 1 == len(site.asked)
     assert runs[0].stdout == runs[1].stdout
     assert [1, 1, 0] == [ended.returncode for ended in (*runs, other)]
-    assert [(2,), (6,), (4,), (2,)] == [
+    assert [(2,), (6,), (4,), (1,)] == [
         query(f"SELECT count(*) FROM {table}")[0] for table in ("runs", "links", "refs", "anchors")
     ]
 
@@ -291,7 +291,7 @@ def test_a_file_that_is_not_ours_is_refused_untouched(folder: Path) -> None:
     with serving({"/": ""}) as site:
         ended = [run(site.address(), "--database", name) for name in ("letter", "theirs", ".")]
         assert [] == site.asked
-    told = [f"linkcheck: {name} is a file of something else; name another with --database\n" for name in before]
+    told = [f"linkcheck: {name.name} is a file of something else; name another with --database\n" for name in before]
     assert sorted(told) == sorted(one.stderr for one in ended[:2])
     assert "linkcheck: .: Is a directory\n" == ended[2].stderr
     assert [2, 2, 2] == [one.returncode for one in ended]
@@ -381,7 +381,7 @@ class TestCtrlC:
             read_until(process, "/first")
             press_ctrl_c(process)
         monkeypatch.setenv("QUICK", "yes")
-        ended = run("-v", command=documentation.command)
+        ended = run("-v", *ONE_BY_ONE, command=documentation.command)
         assert first not in ended.stdout
         assert ["/slow", "/third"] == re.findall(r"alive    http://[\d.:]+(/\w*)", ended.stdout)
         assert [(4,)] == query("SELECT count(*) FROM links")
