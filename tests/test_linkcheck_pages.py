@@ -60,7 +60,7 @@ def test_what_is_not_of_the_web_is_counted_and_neither_told_nor_stored(tmp_path:
         ended = run(site.address(), "-v", folder=tmp_path)
     assert ["/"] == list(found.links)
     assert {"mailto": 2, "data": 2, "tel": 1, "javascript": 1} == found.told["others"]
-    assert "Not of the web, and not checked: " in ended.stdout
+    assert "Not checked: " in ended.stdout
     assert "example.org" not in ended.stdout
     assert b"example.org" not in (tmp_path / "links.sqlite3").read_bytes()
 
@@ -88,7 +88,7 @@ def test_the_part_of_a_page_that_is_meant_must_be_there(tmp_path: Path) -> None:
     assert {"/#nowhere": ["/"], "/other#nowhere": ["/", "/again"], "/moved#gone": ["/"]} == found.dead
     assert {"alive": 5, "dead": 3} == found.told["counts"]["fragments"]
     assert ({}, 0, 1) == (without.dead, without.status, found.status)
-    assert "/other#nowhere  the page is there, but has no such part\n" in ended.stdout
+    assert "/other#nowhere  the page has no such fragment\n" in ended.stdout
 
 
 def test_one_page_is_asked_for_once_however_its_links_are_written(tmp_path: Path) -> None:
@@ -157,6 +157,6 @@ def test_other_hosts_are_asked_as_their_robots_txt_allows(tmp_path: Path) -> Non
     with serving(pages) as site:
         found = outcome("http://site.test/", "--external", folder=tmp_path, HTTP_PROXY=site.address())
         robots = [path for path in site.asked if "robots" in path]
-    assert ("skipped", "its robots.txt does not want it asked for") == found.links["http://other.test/closed/1"]
+    assert ("skipped", "disallowed by robots.txt") == found.links["http://other.test/closed/1"]
     assert {"alive"} == {found.links[url][0] for url in ("/own", "http://other.test/open", "http://any.test/")}
     assert ["http://any.test/robots.txt", "http://other.test/robots.txt"] == sorted(robots)

@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
         b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         ("alive", "200 OK"),
     ),
-    "/nowhere": (status(302), ("dead", "302 Found, but it does not say where to")),
+    "/nowhere": (status(302), ("dead", "302 Found, without a Location")),
     "/endless": (moved("/endless"), ("dead", "more than 10 redirects")),
     "/hops/10": (hop, ("alive", "200 OK, at {site}/hops/0")),
     "/hops/11": (hop, ("dead", "more than 10 redirects")),
@@ -78,11 +78,11 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
     "/busy-until": (once(status(503, Retry_After="Thu, 01 Jan 1970 00:00:00 GMT")), ("alive", "200 OK")),
     "/tired": (
         status(503, Retry_After="3600"),
-        ("dead", "503 Service Unavailable, and wants 3600 seconds of rest"),
+        ("dead", "503 Service Unavailable, retry after 3600 seconds"),
     ),
     "/annoyed": (
         status(429, Retry_After="3600"),
-        ("skipped", "429 Too Many Requests, and wants 3600 seconds of rest"),
+        ("skipped", "429 Too Many Requests, retry after 3600 seconds"),
     ),
     "/flaky": (once(hang_up), ("alive", "200 OK")),
     "/silent": (hang_up, ("dead", "Server disconnected without sending a response.")),
@@ -325,7 +325,7 @@ def test_this_machine_is_not_asked_for_the_sake_of_another(tmp_path: Path) -> No
     """A page of the web cannot make the checker look at what is behind the firewall."""
     with serving(WORLD) as site:
         found = outcome("http://site.test/", "--external", folder=tmp_path, HTTP_PROXY=site.address())
-        reason = "this machine, is not asked for another's sake"
+        reason = "on this machine, which is requested only if the site is on it"
         inner = [f"http://{host}:{site.server_port}/inner" for host in ("127.0.0.1", "0.0.0.0")]
         assert {("skipped", reason)} == {found.links[url] for url in (*inner, "/2")}
         assert not [path for path in site.asked if "inner" in path]

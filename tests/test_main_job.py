@@ -42,8 +42,8 @@ TUTORIAL = [
 PATIENTLY = ["-v", "--timeout", "600"]
 ONE_BY_ONE = ["--concurrency", "1"]
 
-STOPPED = "linkcheck: stopped by Ctrl-C; what was found is in the file\n"
-GO_ON = "The same command checks the rest. To begin anew, delete links.sqlite3\n"
+STOPPED = "linkcheck: stopped by Ctrl-C\n"
+GO_ON = "The same command checks the rest. To start again, delete links.sqlite3\n"
 
 # Each page links to what LINKS names. It ends, as pydoc's server does, with its input.
 DOCUMENTATION_SERVER = """
@@ -230,17 +230,17 @@ def test_a_folder_without_a_first_page_is_checked_by_its_list(folder: Path) -> N
     assert ({"/", "/one.html", "/two.html"}, {"/two.html": ["/one.html"]}) == (set(found.links), found.dead)
 
 
-def test_a_run_that_came_to_its_end_is_replaced_by_the_next(folder: Path) -> None:
-    """All is checked again, and the file does not grow."""
+def test_a_complete_run_is_replaced_by_the_next(folder: Path) -> None:
+    """Everything is checked again, and the file does not grow; a run with other options is another."""
+    counts = []
     with serving({"/": links("/fine#part", "/missing"), "/fine": "<p id=part>"}) as site:
-        runs = [run(site.address()) for _ in range(2)]
-        other = run(site.address(), "--depth", "0")
-        assert 3 * 2 + 1 == len(site.asked)
-    assert runs[0].stdout == runs[1].stdout
-    assert [1, 1, 0] == [ended.returncode for ended in (*runs, other)]
-    assert [(2,), (6,), (4,), (1,)] == [
-        query(f"SELECT count(*) FROM {table}")[0] for table in ("runs", "links", "refs", "anchors")
-    ]
+        for options in ([], [], ["--depth", "0"]):
+            ended = run(site.address(), *options)
+            rows = [query(f"SELECT count(*) FROM {table}")[0][0] for table in ("runs", "links", "refs", "anchors")]
+            counts.append((ended.returncode, *rows))
+        assert ["/", "/fine", "/missing"] * 2 + ["/"] == [*sorted(site.asked[:3]), *sorted(site.asked[3:6]), "/"]
+    # The links of a page that is too deep to follow are stored, but not checked.
+    assert [(1, 1, 3, 2, 3), (1, 1, 3, 2, 3), (0, 1, 3, 2, 1)] == counts
 
 
 def test_a_site_whose_server_dies_is_no_dead_link(
@@ -291,7 +291,7 @@ def test_a_file_that_is_not_ours_is_refused_untouched(folder: Path) -> None:
     with serving({"/": ""}) as site:
         ended = [run(site.address(), "--database", name) for name in ("letter", "theirs", ".")]
         assert [] == site.asked
-    told = [f"linkcheck: {name.name} is a file of something else; name another with --database\n" for name in before]
+    told = [f"linkcheck: {name.name} is not a file of linkcheck; name another with --database\n" for name in before]
     assert sorted(told) == sorted(one.stderr for one in ended[:2])
     assert "linkcheck: .: Is a directory\n" == ended[2].stderr
     assert [2, 2, 2] == [one.returncode for one in ended]

@@ -1,21 +1,20 @@
-"""`python examples/linkcheck`: check the links of a site, and of what it refers to.
+"""`python examples/linkcheck`: check the links of a site.
 
-The parts are good libraries, each called through a promise. Whatever happens in the middle, servers are stopped and the
-file is closed. The other modules, in reading order; each imports only from those before it, and from the front door of
-the library:
+The work is done by well-known libraries; promises connect them. Whatever happens, servers are stopped and the file is
+closed. The other modules, in reading order (each imports only from those before it, and from `aiopromise` itself):
 
-- `screen`: what is said, at once
+- `screen`: the output
 - `interrupt`: Ctrl-C
-- `addresses`: the one form in which an address is compared, and whose it is
-- `options`: what the command line asks for
+- `addresses`: addresses, in a normal form
+- `options`: the command line
 - `page`: what a page refers to (selectolax)
-- `web`: one address asked (httpx), again (stamina), and not too often (aiolimiter)
-- `manners`: what nobody is asked for (protego)
-- `link`: one link, and what is found about it
-- `record`: what is found, and what is still to be checked (SQLite, in a thread)
-- `report`: what is told (rich)
+- `manners`: what may be requested (protego)
+- `web`: one address requested (httpx), again (stamina), at a limited rate (aiolimiter)
+- `link`: one link, and the verdict on it
+- `record`: what is found, and what remains to be checked (SQLite)
+- `report`: the report (rich)
 - `crawl`: the stream of links
-- `servers`: pydoc's own, and one for a folder
+- `servers`: pydoc's server, and one for a folder
 """
 
 import asyncio
@@ -43,7 +42,7 @@ def main() -> int:
         return asyncio.run(run(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
-        complain("stopped by Ctrl-C; what was found is in the file")
+        complain("stopped by Ctrl-C")
         return 130
     except BrokenPipeError:
         abandon_output()
@@ -54,13 +53,13 @@ def main() -> int:
 
 
 async def run(options: Namespace) -> int:
-    """Check what is asked for, and return the exit status."""
+    """Check what the options ask for, and return the exit status."""
     cancel_on_ctrl_c()
     return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
 
 
 def check_links(options: Namespace) -> Promise[int]:
-    """Return a promise for the exit status, after everything that was opened is closed."""
+    """Return a promise for the exit status, once everything has been closed."""
 
     def check(name: str, planted: frozenset[str], start: str) -> Promise[int]:
         return Crawl(Site(name, start, server=start.rstrip("/"), planted=planted), options).run()

@@ -1,4 +1,4 @@
-"""Addresses of the web, read as browsers read them, in the one form in which they are compared."""
+"""Addresses, resolved as browsers do, in a normal form in which they can be compared."""
 
 from ipaddress import ip_address
 from typing import Final, NamedTuple
@@ -8,59 +8,59 @@ __all__ = ["WEB", "Credentials", "Reference", "host_of", "is_loopback", "origin_
 
 WEB: Final = {"http": ":80", "https": ":443"}
 
-# What browsers strip from both ends, and what they leave out wherever it stands.
+# Browsers strip these from both ends, and remove those everywhere.
 _BLANKS: Final = "".join(map(chr, range(33)))
 _BREAKS: Final = dict.fromkeys(map(ord, "\t\n\r"))
 
-# What has a meaning in an address, and what is quoted already.
+# Characters with a meaning in an address, and % of what is already quoted.
 _UNQUOTED: Final = "/?&=%:+,;@!$'()*~|[]"
 
 Credentials = tuple[str, str]
 
 
 class Reference(NamedTuple):
-    """An address, to be shown and stored, and the place on the page there that is meant."""
+    """An address, without name and password, and a fragment of the page there."""
 
     url: str
     fragment: str = ""
 
 
 def resolve(base: str, href: str) -> tuple[Reference, Credentials | None]:
-    """Return where *href* leads from *base*, and the name and the password that were in it.
+    """Return the address that *href* on the page *base* refers to, and the name and password in it.
 
     Raises:
-        ValueError: it is an address that cannot be read.
+        ValueError: it is not a valid address.
     """
     href, _, fragment = href.strip(_BLANKS).translate(_BREAKS).partition("#")
     path, question, query = href.partition("?")
     address = urlsplit(urljoin(base, path.replace("\\", "/") + question + query))
     if address.scheme not in WEB:
         return Reference(href), None
-    if not address.hostname or address.port == 0:  # which fails, too, if it is no number
-        raise ValueError("the address names no host")
+    if not address.hostname or address.port == 0:  # the port raises ValueError if it is not a number
+        raise ValueError("no host")
     host = address.netloc.rpartition("@")[2].lower().removesuffix(WEB[address.scheme])
     url = urlunsplit((address.scheme, host, _quoted(address.path or "/"), _quoted(address.query), ""))
     credentials = (unquote(address.username), unquote(address.password or "")) if address.username else None
-    return Reference(url, _place(unquote(fragment))), credentials
+    return Reference(url, _anchor(unquote(fragment))), credentials
 
 
 def scheme_of(url: str) -> str:
-    """Return what stands before the colon, in small letters."""
+    """Return what is before the colon, in lower case."""
     return url.partition(":")[0].lower()
 
 
 def origin_of(url: str) -> str:
-    """Return the scheme, the host and the port of *url*, which name the server that is asked for it."""
+    """Return the scheme, host and port of *url*, which identify its server."""
     return "/".join(url.split("/", 3)[:3])
 
 
 def host_of(url: str) -> str:
-    """Return the host in *url*, whatever the scheme and the port."""
+    """Return the host of *url*."""
     return urlsplit(url).hostname or ""
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether *url* leads to this machine by one of its own names."""
+    """Return whether the host of *url* is this machine."""
     host = host_of(url)
     try:
         address = ip_address(host)
@@ -69,8 +69,8 @@ def is_loopback(url: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def _place(fragment: str) -> str:
-    """Return what is to be found on a page: not its top, nor text to look for, nor what a script has names for."""
+def _anchor(fragment: str) -> str:
+    """Return the id that *fragment* refers to, or nothing: if it is the top, a text to find, or a script's route."""
     fragment = fragment.partition(":~:")[0]
     return "" if fragment.lower() == "top" or fragment.startswith(("/", "!")) else fragment
 

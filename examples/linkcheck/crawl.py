@@ -1,4 +1,4 @@
-"""A site: one stream of links, to which each page adds those that are new."""
+"""The check of a site: one stream of links, to which each page adds."""
 
 import asyncio
 from argparse import Namespace
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Frontier:
-    """The links that wait, as a source that ends when none waits and none is being checked."""
+    """The links to check, as an async iterable that ends when none is left and none is being checked."""
 
     def __init__(self) -> None:
         self._waiting = asyncio.Queue[Link | None]()
@@ -34,7 +34,7 @@ class Frontier:
             self._waiting.put_nowait(link)
 
     def finish_one(self, links: Sequence[Link]) -> None:
-        """Count one link as checked, which has led to *links*."""
+        """Count a link as checked, and add those that it has led to."""
         self.add(links)
         self._unfinished -= 1
         if not self._unfinished:
@@ -53,7 +53,7 @@ class Crawl:
         self._concurrency = options.concurrency
         self._frontier = Frontier()
         self._record = Record(site, options)
-        # SQLite waits for the disk, and wants to be called by one thread; nothing else waits with it.
+        # SQLite waits for the disk, and must be called from one thread.
         self._thread = ThreadPoolExecutor(1, "record")
         self._report = Report(site, options)
         self._web = Web(site.start, site.credentials, options)
@@ -61,7 +61,7 @@ class Crawl:
         self._dead: set[str] = set()
 
     def run(self) -> Promise[int]:
-        """Return a promise for the exit status, after all links were checked and summed up, and the file was closed."""
+        """Return a promise for the exit status, once all links have been checked and the file has been closed."""
         return self._in_thread(self._record.open).then(self._check_all).finally_(self._web.close).finally_(self._close)
 
     def _check_all(self, waiting: Sequence[Link]) -> Promise[int]:
@@ -84,11 +84,11 @@ class Crawl:
 
     async def _keep(self, finding: Finding) -> list[Link]:
         self._arrive(finding.place)
-        # Shielded: what was found is kept, even if by then nobody waits for it any more.
+        # Shielded: what was found is stored, even if the check is being cancelled.
         return await self._in_thread(self._record.add, finding).shield()
 
     def _arrive(self, place: str | None) -> None:
-        """Take the server of the first *place* for that of the site."""
+        """Take the server of the first *place* for the site's."""
         if self._web.site is None and place is not None:
             self._web.site = origin_of(place)
 
@@ -97,16 +97,16 @@ class Crawl:
 
     def _sum_up(self) -> Promise[None] | None:
         self._report.stop()
-        if self._web.site is None:  # nothing was found
+        if self._web.site is None:  # nothing has been found
             return None
-        summary = self._in_thread(self._record.summary, self._web.site, whole=self._report.is_whole)
+        summary = self._in_thread(self._record.summary, self._web.site, links=self._report.is_verbose)
         return summary.tap(self._note_dead).then(self._report.sum_up)
 
     def _note_dead(self, summary: Summary) -> None:
         self._dead = {dead.url for dead in summary.dead}
 
     def _close(self) -> Promise[None]:
-        # Shielded: a second Ctrl-C must not leave it open.
+        # Shielded: a second Ctrl-C must not leave the file open.
         return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
 
     def _in_thread(self, fn: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Promise[T]:

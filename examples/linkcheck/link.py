@@ -6,13 +6,13 @@ import ssl
 from argparse import Namespace
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import httpx
 
 from addresses import origin_of, resolve
 from aiopromise import Promise
-from manners import Manners, SkippedError
+from manners import SkippedError
 from page import PAGES, Page, read
 from web import FAILURES, Answer, BusyError, Web
 
@@ -20,25 +20,24 @@ __all__ = ["Checker", "Finding", "Link", "UnreachableError", "Verdict"]
 
 Verdict = Literal["alive", "dead", "skipped"]
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class UnreachableError(Exception):
-    """The server of the site cannot be reached, so nothing can be said of its links."""
+    """The server of the site does not answer, so its links cannot be checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An address, and how many links it is away from the start; the number is that of the record."""
+    """An address to check, and its number in the record."""
 
     number: int
     url: str
-    depth: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of a link, where it led in the end, and what the page there refers to."""
+    """The verdict on a link, the address after redirects, and the page there, if it is one of the site."""
 
     link: Link
     verdict: Verdict
@@ -48,71 +47,57 @@ class Finding:
 
 
 class Checker:
-    """Checks links: pages of the site are read, of everything else only the head is asked for."""
+    """Checks links, and reads the pages of the site."""
 
     def __init__(self, web: Web, options: Namespace) -> None:
         self._web = web
-        self._manners = Manners(web, options)
-        self._seconds = options.timeout
-        self._has_fragments = not options.no_fragments
+        self._timeout = options.timeout
+        self._fragments = not options.no_fragments
 
     def check(self, link: Link) -> Promise[Finding]:
-        """Return a promise for what is found about *link*, rejected only if the server of the site is out of reach."""
+        """Return a promise for what is found about *link*, rejected only if the server of the site is unreachable."""
         return (
-            Promise.try_(self._ask, link.url)
+            Promise.try_(resolve, "", link.url)  # rejects an invalid address
+            .then(lambda _: self._web.visit(link.url))
             .then(partial(self._judge, link))
             .catch(SkippedError, lambda error: Finding(link, "skipped", str(error), link.url))
             .catch(FAILURES, partial(self._explain, link))
         )
 
-    def _ask(self, url: str) -> Promise[Answer]:
-        resolve("", url)  # what is no address is not to be asked for
-        if self._is_ours(url):
-            return self._web.get(url, self._manners.allow)
-        return self._web.head(url, self._manners.allow).then(self._come_home)
-
-    def _come_home(self, answer: Answer) -> Answer | Promise[Answer]:
-        """Read a page of the site also where another host has led to it."""
-        return self._web.get(answer.url, self._manners.allow) if self._is_ours(answer.url) else answer
-
-    def _is_ours(self, url: str) -> bool:
-        return self._web.site in {None, origin_of(url)}
-
     def _judge(self, link: Link, answer: Answer) -> Finding:
         if answer.code >= 400:
             return Finding(link, "dead", answer.status, answer.url)
         if answer.code in _REDIRECTS:
-            return Finding(link, "dead", f"{answer.status}, but it does not say where to", answer.url)
-        if not self._is_ours(answer.url) or answer.kind not in PAGES:
-            page = None
-        else:
-            page = read(answer.url, answer.kind, answer.text)
-            if not self._has_fragments:
-                page.anchors = None
+            return Finding(link, "dead", f"{answer.status}, without a Location", answer.url)
+        page = None
+        if answer.kind in PAGES and self._web.is_ours(answer.url):
+            page = read(answer.url, answer.kind, answer.text, fragments=self._fragments)
             self._web.credentials = page.credentials | self._web.credentials
         moved = "" if answer.url == link.url else f", at {answer.url}"
         return Finding(link, "alive", answer.status + moved, answer.url, page)
 
     def _explain(self, link: Link, error: Exception) -> Finding:
-        if isinstance(error, BusyError) and error.code == 429:  # somebody is there
-            return Finding(link, "skipped", str(error), link.url)
-        # One dead link is a finding. That the site's own server does not answer says nothing about those left over.
-        if self._web.site is None and not isinstance(error, BusyError):
-            raise UnreachableError(f"{link.url} cannot be reached: {self._in_words(error)}") from error
+        detail = self._in_words(error)
+        if isinstance(error, BusyError):
+            # There is a server, which does not want to be asked.
+            return Finding(link, "skipped" if error.code == 429 else "dead", detail, link.url)
+        if self._web.site is None:
+            raise UnreachableError(f"{link.url} cannot be reached: {detail}") from error
+        # This is not about the one link: all others would be dead, too.
         if isinstance(error, httpx.ConnectError) and origin_of(str(error.request.url)) == self._web.site:
-            raise UnreachableError(f"the server of the site died in the middle: {self._in_words(error)}") from error
-        return Finding(link, "dead", self._in_words(error), link.url)
+            raise UnreachableError(f"the server of the site died in the middle: {detail}") from error
+        return Finding(link, "dead", detail, link.url)
 
     def _in_words(self, error: Exception) -> str:
         if isinstance(error, TimeoutError):
-            return f"no answer within {self._seconds:g} seconds"
+            return f"no answer within {self._timeout:g} seconds"
         if isinstance(error, httpx.ConnectError):
             return f"no connection: {_reason(error)}"
         return " ".join(str(error).split()) or type(error).__name__
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the system said: httpx and its transport each wrap it once more."""
+    """Return the message of the operating system, which httpx and its transport have wrapped."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     if isinstance(error, OSError) and error.errno and not isinstance(error, (ssl.SSLError, socket.gaierror)):

@@ -1,53 +1,48 @@
-"""Whom a checker of links may ask, and for what."""
+"""What may be requested: nothing that the user excluded, or another host's robots.txt disallows (protego)."""
 
 from argparse import Namespace
+from collections.abc import Callable
 from functools import cache
+from typing import Final
 
 from protego import Protego
 
 from addresses import is_loopback, origin_of
 from aiopromise import Promise
-from web import AGENT, FAILURES, Web
 
-__all__ = ["Manners", "SkippedError"]
+__all__ = ["AGENT", "Manners", "SkippedError"]
+
+AGENT: Final = "linkcheck"
 
 
 class SkippedError(Exception):
-    """Nobody is asked for this."""
+    """This address is not to be requested."""
 
 
 class Manners:
-    """Knows what the user has excluded, and what other servers do not want to be asked for."""
+    """Decides what may be requested; *fetch_robots* returns a promise for the robots.txt of a server."""
 
-    def __init__(self, web: Web, options: Namespace) -> None:
-        self._web = web
+    def __init__(self, fetch_robots: Callable[[str], Promise[str]], options: Namespace) -> None:
         self._excluded = options.exclude
         self._external = options.external
-        # One promise for each server, however many wait for it.
-        self._robots = cache(self._ask_for_robots)
+        # One promise per server, however many links wait for it.
+        self._robots = cache(lambda origin: fetch_robots(origin).then(Protego.parse))
 
-    async def allow(self, url: str) -> None:
-        """Return if *url* may be asked for.
+    async def check(self, url: str, site: str) -> None:
+        """Return if a check of *site* may request *url*.
 
         Raises:
             SkippedError: it may not.
         """
-        site, origin = self._web.site, origin_of(url)
-        if site is None:
-            return
+        origin = origin_of(url)
         if any(pattern.search(url) for pattern in self._excluded):
             raise SkippedError("excluded")
         if origin == site:
             return
-        is_local = is_loopback(url)
-        if is_local and not is_loopback(site):
-            raise SkippedError("this machine, is not asked for another's sake")
-        if not (is_local or self._external):
+        if is_loopback(url):
+            if not is_loopback(site):
+                raise SkippedError("on this machine, which is requested only if the site is on it")
+        elif not self._external:
             raise SkippedError("another host, is checked with --external")
         if not (await self._robots(origin)).can_fetch(url, AGENT):
-            raise SkippedError("its robots.txt does not want it asked for")
-
-    def _ask_for_robots(self, origin: str) -> Promise[Protego]:
-        asked = Promise(self._web.ask("GET", f"{origin}/robots.txt", {"text/plain"}))
-        # Without an answer there are no rules.
-        return asked.then(lambda answer: answer.text).catch(FAILURES, lambda _: "").then(Protego.parse)
+            raise SkippedError("disallowed by robots.txt")

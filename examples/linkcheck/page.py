@@ -1,4 +1,4 @@
-"""What a page refers to, and the places on it that others may refer to: read by selectolax."""
+"""What a page refers to, and the anchors on it (selectolax)."""
 
 import re
 from collections import Counter
@@ -14,10 +14,10 @@ __all__ = ["PAGES", "Page", "decoded", "read"]
 
 _CSS: Final = "text/css"
 
-# What may refer to something else.
+# The content types that are read for references.
 PAGES: Final = frozenset({"text/html", "application/xhtml+xml", _CSS})
 
-# Where an element says what it refers to.
+# The attributes that refer to something, by element.
 _ATTRIBUTES: Final = {
     "a": ["href"],
     "area": ["href"],
@@ -35,13 +35,13 @@ _ATTRIBUTES: Final = {
 }
 _REFERRING: Final = ",".join([*_ATTRIBUTES, "meta[http-equiv]", "style", "[style]"])
 
-# These prepare for what may come, and ask for nothing.
+# These links only name a host, and request nothing.
 _HINTS: Final = {"preconnect", "dns-prefetch"}
 
 _CANDIDATE: Final = re.compile(r"[\s,]*(\S*[^\s,])(?:,|\s[^,]*|$)")
 _REFRESH: Final = re.compile(r"[\s\d.]+[;,\s]\s*(?:url\s*=\s*)?(['\"]?)(.+?)\1\s*$", re.IGNORECASE)
 
-# The name of a namespace is no address, even if it looks like one.
+# A namespace looks like an address, but is not requested.
 _NO_ADDRESS: Final = re.compile(r"/\*.*?\*/|@namespace[^;]*;", re.DOTALL | re.IGNORECASE)
 _ADDRESS: Final = re.compile(
     r"""\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^\s"')]+))|@import\s+(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
@@ -52,10 +52,10 @@ _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xf
 
 @dataclass(slots=True)
 class Page:
-    """What a page refers to, each once; the places on it, if it can have any; how many links are not of the web."""
+    """What a page refers to, its anchors, and how many of its links have other schemes than http and https."""
 
     references: dict[Reference, None] = field(default_factory=dict)
-    anchors: set[str] | None = None
+    anchors: set[str] = field(default_factory=set)
     others: Counter[str] = field(default_factory=Counter)
     credentials: dict[str, Credentials] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Page:
         try:
             reference, found = resolve(base, href)
         except ValueError:
-            self.references[Reference(href)] = None  # a dead link, of which its author wants to know
+            self.references[Reference(href)] = None  # so that it is reported as dead
             return
         if scheme_of(reference.url) not in WEB:
             self.others[scheme_of(reference.url)] += 1
@@ -73,8 +73,8 @@ class Page:
             self.credentials[origin_of(reference.url)] = found
 
 
-def read(url: str, kind: str, text: str) -> Page:
-    """Return what the page *text* at *url* refers to."""
+def read(url: str, kind: str, text: str, *, fragments: bool) -> Page:
+    """Return the page with this *text* at *url*; with *fragments* it has its anchors, and '' among them."""
     page = Page()
     if kind == _CSS:
         base, hrefs = url, _in_css(text)
@@ -82,8 +82,9 @@ def read(url: str, kind: str, text: str) -> Page:
         tree = LexborHTMLParser(text)
         base = _base_of(tree, url)
         hrefs = (href for node in tree.css(_REFERRING) for href in _in_element(node))
-        named = {node.attributes["name"] for node in tree.css("a[name]")}
-        page.anchors = {name for name in named.union(node.id for node in tree.css("[id]")) if name}
+        if fragments:
+            named = {node.attributes["name"] for node in tree.css("a[name]")}
+            page.anchors = {name or "" for name in named.union(node.id for node in tree.css("[id]"))} | {""}
     for href in dict.fromkeys(hrefs):
         page.add(base, href)
     return page
@@ -92,8 +93,8 @@ def read(url: str, kind: str, text: str) -> Page:
     return page
 
 
-def decoded(content: bytes, charset: str | None) -> str:
-    """Return the text in *content*: its first bytes know best in which charset it is, then its server, then itself."""
+def decoded(content: bytes | bytearray, charset: str | None) -> str:
+    """Return *content* as text, decoded according to its byte order mark, the server's *charset*, or its own."""
     marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
     try:
         return content.decode(marked or charset or _stated(content) or "utf-8", errors="replace")
@@ -101,7 +102,7 @@ def decoded(content: bytes, charset: str | None) -> str:
         return content.decode(errors="replace")
 
 
-def _stated(content: bytes) -> str | None:
+def _stated(content: bytes | bytearray) -> str | None:
     for meta in LexborHTMLParser(content[:1024].decode("latin-1")).css("meta"):
         attributes = meta.attributes
         if stated := attributes.get("charset") or (attributes.get("content") or "").partition("charset=")[2]:
@@ -137,6 +138,6 @@ def _in_element(node: LexborNode) -> Iterator[str]:
 def _in_css(text: str) -> Iterator[str]:
     for found in _ADDRESS.findall(_NO_ADDRESS.sub("", text)) if text else ():
         href = "".join(found)
-        # A fragment alone names a part of the drawing that is styled.
+        # A fragment alone refers to the document that is styled.
         if href and not href.startswith("#"):
             yield href

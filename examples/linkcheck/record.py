@@ -1,4 +1,4 @@
-"""What is found, and what is still to be checked, in an SQLite file: from there the next run can go on."""
+"""What is found, and what remains to be checked, in an SQLite file, so that an interrupted run can resume."""
 
 import json
 import sqlite3
@@ -10,35 +10,44 @@ from typing import Final, NamedTuple
 from addresses import Credentials
 from link import Finding, Link
 
-__all__ = ["Dead", "Found", "Record", "RecordError", "Site", "Summary"]
+__all__ = ["Dead", "Record", "RecordError", "Site", "Summary"]
 
-# By this our files are known; it stands at a fixed place in the head of every SQLite file.
+# Identifies our files, at a fixed place in the header of every SQLite file.
 _OURS: Final = 0x6C696E6B
 _MAGIC: Final = b"SQLite format 3\0"
 _PLACE: Final = slice(68, 72)
 
-# The mark before the journal, so that it is in the file itself from the beginning. One program at a time: two would
-# check the same links.
+# The identification precedes the journal, which would hold it back from the file. Only one program may use the file:
+# two would check the same links.
 _SETTINGS: Final = f"""
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA application_id = {_OURS};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS runs (run INTEGER PRIMARY KEY, site, options, has_ended DEFAULT FALSE);
-CREATE TABLE IF NOT EXISTS links (
-    link INTEGER PRIMARY KEY, run, url, depth, verdict, detail, place, has_anchors DEFAULT FALSE, UNIQUE (run, url));
-CREATE TABLE IF NOT EXISTS refs (page, link, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS anchors (link, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS others (run, scheme, links, PRIMARY KEY (run, scheme)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (name, options, has_ended);
 """
 
-# What refers to a place on a page that was read, from pages near enough.
-_MEANT: Final = """
-FROM refs JOIN links page ON page.link = refs.page JOIN links target ON target.link = refs.link
-WHERE page.run = :run AND page.depth < :limit AND refs.fragment <> '' AND target.has_anchors"""
-_MISSING: Final = " AND NOT EXISTS (SELECT 1 FROM anchors WHERE (link, name) = (refs.link, refs.fragment))"
+# A verdict is NULL if the link is too deep. Pages that can be referred to by fragment have the anchor ''.
+_TABLES: Final = """
+DELETE FROM runs;
+DROP TABLE IF EXISTS links;
+DROP TABLE IF EXISTS refs;
+DROP TABLE IF EXISTS anchors;
+DROP TABLE IF EXISTS others;
+CREATE TABLE links (link INTEGER PRIMARY KEY, url UNIQUE, depth, verdict, detail, place);
+CREATE TABLE refs (page, link, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
+CREATE TABLE anchors (link, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
+CREATE TABLE others (scheme PRIMARY KEY, number) WITHOUT ROWID;
+"""
 
-# Farther than any link that is to be checked.
+# References to fragments of pages that were read, and whether each is there.
+_FRAGMENTS: Final = """
+SELECT DISTINCT refs.link, fragment, (refs.link, fragment) IN (SELECT link, name FROM anchors) AS is_there
+FROM refs JOIN links AS pages ON pages.link = page JOIN anchors ON anchors.link = refs.link AND name = ''
+WHERE fragment <> '' AND depth < :limit
+"""
+
+# Deeper than any link that is checked.
 _FAR: Final = sys.maxsize
 
 
@@ -47,11 +56,7 @@ class RecordError(Exception):
 
 
 class Site(NamedTuple):
-    """What is checked: its name, and its first page.
-
-    The *server* of that is named if it is one of our own, whose port is another each time; *planted* is what is dead
-    there on purpose.
-    """
+    """What is checked. *server* is given if it is our own, with a new port each time; *planted* is dead on purpose."""
 
     name: str
     start: str
@@ -60,16 +65,8 @@ class Site(NamedTuple):
     planted: frozenset[str] = frozenset()
 
 
-class Found(NamedTuple):
-    """A link, and what became of it."""
-
-    url: str
-    verdict: str
-    detail: str
-
-
 class Dead(NamedTuple):
-    """A dead link, why it is, and the pages that refer to it."""
+    """A dead link, the reason, and the pages that refer to it."""
 
     url: str
     detail: str
@@ -77,41 +74,41 @@ class Dead(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a run has found: how many links of which kind are what, and how many are not of the web, by their scheme."""
+    """What a run has found; *others* counts links of other schemes."""
 
     has_ended: bool
     counts: dict[str, dict[str, int]]
     others: dict[str, int]
     dead: list[Dead]
-    links: list[Found]
+    links: list[dict[str, str]]
 
 
 class Record:
-    """The links of one run. It is for one thread, whichever opens it."""
+    """The links of a run. Only the thread that opens it may use it."""
 
     def __init__(self, site: Site, options: Namespace) -> None:
         self._path = options.database
         self._site = site
         self._limit = _FAR - 1 if options.depth is None else options.depth
-        # Another check of the same site has a run of its own.
         patterns = [pattern.pattern for pattern in options.exclude]
         self._options = json.dumps([options.depth, options.external, options.no_fragments, patterns])
-        self._run = 0
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> list[Link]:
-        """Open the file, and return the links that wait: those of the last run, if it was interrupted, or the first.
+        """Open the file, and return the links that remain of the same run, or the first of a new one.
 
         Raises:
-            RecordError: the file is of somebody else, in use, or cannot be written.
+            RecordError: the file is in use, is another program's, or cannot be written.
         """
         try:
             self._refuse_foreign()
             self._connection = sqlite3.connect(self._path, timeout=0)
             self._connection.executescript(_SETTINGS)
             with self._connection:
-                self._begin()
-            return self._waiting()
+                if (self._site.name, self._options, False) != self._opened.execute("SELECT * FROM runs").fetchone():
+                    self._begin()
+            rows = self._opened.execute("SELECT link, url FROM links WHERE verdict = 'unchecked' ORDER BY depth, link")
+            return [Link(number, self._long(url)) for number, url in rows]
         except (OSError, sqlite3.Error) as error:
             raise RecordError(f"{self._path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -120,144 +117,113 @@ class Record:
             self._connection.close()
 
     def add(self, finding: Finding) -> list[Link]:
-        """Keep *finding*, and return the links that are now to be checked: both or, if the machine stops, neither."""
-        link, page = finding.link, finding.page
+        """Store *finding*, and return the links that it adds to those to be checked."""
+        number, page = finding.link.number, finding.page
         with self._opened as connection:
             connection.execute(
-                "UPDATE links SET (verdict, detail, place) = (?, ?, ?) WHERE link = ?",
-                (finding.verdict, finding.detail, self._short(finding.place), link.number),
+                "UPDATE links SET verdict = ?, detail = ?, place = ? WHERE link = ?",
+                (finding.verdict, finding.detail, self._short(finding.place), number),
             )
             if page is None:
                 return []
-            urls = [(self._short(url), fragment) for url, fragment in page.references]
+            refs = [(self._short(url), fragment) for url, fragment in page.references]
             connection.executemany(
-                "INSERT OR IGNORE INTO links (run, url, depth) VALUES (?, ?, ?)",
-                ((self._run, url, _FAR) for url, _ in urls),
+                "INSERT OR IGNORE INTO links (url, depth) VALUES (?, ?)", ((url, _FAR) for url, _ in refs)
             )
             connection.executemany(
-                "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE (run, url) = (?, ?)",
-                ((link.number, fragment, self._run, url) for url, fragment in urls),
+                "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE url = ?",
+                ((number, fragment, url) for url, fragment in refs),
             )
             connection.executemany(
-                "INSERT INTO others VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET links = links + excluded.links",
-                ((self._run, scheme, number) for scheme, number in page.others.items()),
+                "INSERT OR IGNORE INTO anchors VALUES (?, ?)", ((number, name) for name in page.anchors)
             )
-            if page.anchors is not None:
-                anchors = ((link.number, name) for name in page.anchors)
-                connection.executemany("INSERT OR IGNORE INTO anchors VALUES (?, ?)", anchors)
-                connection.execute("UPDATE links SET has_anchors = TRUE WHERE link = ?", (link.number,))
-            return self._come_nearer(link.number)
+            connection.executemany(
+                "INSERT INTO others VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+                page.others.items(),
+            )
+            return self._reach(number)
 
     def end(self) -> None:
-        """Have the next run begin anew."""
+        """Note that the run is complete, so that the next begins anew."""
         with self._opened as connection:
-            connection.execute("UPDATE runs SET has_ended = TRUE WHERE run = ?", (self._run,))
+            connection.execute("UPDATE runs SET has_ended = TRUE")
 
     def place(self) -> str | None:
-        """Return where the first page is, after redirects, if it was read."""
-        query = "SELECT place FROM links WHERE run = ? AND depth = 0 AND place IS NOT NULL"
-        return next((self._long(place) for (place,) in self._opened.execute(query, (self._run,))), None)
+        """Return the address of the first page after redirects, if it has been requested."""
+        [place] = self._opened.execute("SELECT place FROM links WHERE depth = 0").fetchone()
+        return place and self._long(place)
 
-    def summary(self, origin: str, *, whole: bool) -> Summary:
-        """Return what was found, the *whole* of it with each link; *origin* is the server of the site."""
-        dead = list(self._dead())
-        links = list(self._found()) if whole else []
-        return Summary(self._has_ended(), self._counts(origin), self._others(), dead, links)
-
-    def _found(self) -> Iterator[Found]:
-        query = "SELECT url, verdict, detail FROM links WHERE run = ? AND verdict IS NOT NULL ORDER BY link"
-        return (Found(*row) for row in self._opened.execute(query, (self._run,)))
-
-    def _has_ended(self) -> bool:
-        [has_ended] = self._opened.execute("SELECT has_ended FROM runs WHERE run = ?", (self._run,)).fetchone()
-        return bool(has_ended)
-
-    def _counts(self, origin: str) -> dict[str, dict[str, int]]:
-        counts: dict[str, dict[str, int]] = {"this site": {}, "other hosts": {}, "fragments": {}}
-        ours = self._short(f"{origin}/")
-        query = """SELECT CASE substr(url, 1, ?) WHEN ? THEN 'this site' ELSE 'other hosts' END, verdict, count(*)
-            FROM links WHERE run = ? AND verdict IS NOT NULL GROUP BY 1, 2"""
-        for where, verdict, number in self._opened.execute(query, (len(ours), ours, self._run)):
-            counts[where][verdict] = number
-        [meant, missing] = [
-            self._select(f"SELECT count(*) FROM (SELECT DISTINCT refs.link, fragment {which})").fetchone()[0]
-            for which in (_MEANT, _MEANT + _MISSING)
-        ]
-        counts["fragments"] = {"alive": meant - missing, "dead": missing}
-        return counts
-
-    def _others(self) -> dict[str, int]:
-        query = "SELECT scheme, links FROM others WHERE run = ? ORDER BY links DESC"
-        return dict(self._opened.execute(query, (self._run,)))
-
-    def _dead(self) -> Iterator[Dead]:
-        links = """SELECT target.link, '', url, detail FROM links target WHERE run = :run AND verdict = 'dead'
-            ORDER BY link"""
-        places = f"SELECT DISTINCT refs.link, fragment, target.url, '' {_MEANT + _MISSING} ORDER BY refs.link, fragment"
-        pages = """SELECT DISTINCT page.place FROM refs JOIN links page ON page.link = refs.page
-            WHERE refs.link = ? AND ? IN ('', fragment) AND page.depth < ? ORDER BY page.link"""
-        for link, fragment, url, detail in [*self._select(links), *self._select(places)]:
-            found = [place for (place,) in self._opened.execute(pages, (link, fragment, self._limit))]
-            if fragment:
-                yield Dead(f"{url}#{fragment}", "the page is there, but has no such part", found)
-            else:
-                yield Dead(url, detail, found)
+    def summary(self, origin: str, *, links: bool) -> Summary:
+        """Return what has been found, with all *links* if asked for; *origin* is the server of the site."""
+        [has_ended] = self._opened.execute("SELECT has_ended FROM runs").fetchone()
+        others = dict(self._opened.execute("SELECT * FROM others ORDER BY number DESC"))
+        rows = self._opened.execute("SELECT url, verdict, detail FROM links WHERE verdict NOT NULL ORDER BY link")
+        found = [dict(zip(("url", "verdict", "detail"), row, strict=True)) for row in rows] if links else []
+        return Summary(bool(has_ended), self._counts(origin), others, list(self._dead()), found)
 
     @property
     def _opened(self) -> sqlite3.Connection:
         assert self._connection is not None
         return self._connection
 
-    def _select(self, query: str) -> sqlite3.Cursor:
-        return self._opened.execute(query, {"run": self._run, "limit": self._limit})
-
     def _refuse_foreign(self) -> None:
-        """Look without SQLite, which might tidy up in a file that is not ours."""
+        # Without SQLite, which might change the file.
         try:
             with open(self._path, "rb") as file:
-                head = file.read(100)
+                header = file.read(100)
         except FileNotFoundError:
             return
-        if head and not (head.startswith(_MAGIC) and head[_PLACE] == _OURS.to_bytes(4, "big")):
-            raise RecordError(f"{self._path} is a file of something else; name another with --database")
+        if header and not (header.startswith(_MAGIC) and header[_PLACE] == _OURS.to_bytes(4, "big")):
+            raise RecordError(f"{self._path} is not a file of linkcheck; name another with --database")
 
     def _begin(self) -> None:
-        key = (self._site.name, self._options)
-        ended = "SELECT link FROM links JOIN runs USING (run) WHERE (site, options, has_ended) = (?, ?, TRUE)"
-        self._opened.execute(f"DELETE FROM refs WHERE page IN ({ended})", key)
-        self._opened.execute(f"DELETE FROM anchors WHERE link IN ({ended})", key)
-        for table in ("links", "others", "runs"):
-            runs = "SELECT run FROM runs WHERE (site, options, has_ended) = (?, ?, TRUE)"
-            self._opened.execute(f"DELETE FROM {table} WHERE run IN ({runs})", key)
-        run = self._opened.execute("SELECT run FROM runs WHERE (site, options) = (?, ?)", key).fetchone()
-        if run is None:
-            run = (self._opened.execute("INSERT INTO runs (site, options) VALUES (?, ?)", key).lastrowid,)
-            first = "INSERT INTO links (run, url, depth, verdict) VALUES (?, ?, 0, 'unchecked')"
-            self._opened.execute(first, (*run, self._short(self._site.start)))
-        [self._run] = run
+        self._opened.executescript(_TABLES)
+        self._opened.execute("INSERT INTO runs VALUES (?, ?, FALSE)", (self._site.name, self._options))
+        first = "INSERT INTO links (url, depth, verdict) VALUES (?, 0, 'unchecked')"
+        self._opened.execute(first, (self._short(self._site.start),))
 
-    def _waiting(self) -> list[Link]:
-        query = "SELECT link, url, depth FROM links WHERE run = ? AND verdict = 'unchecked' ORDER BY depth, link"
-        return [
-            Link(number, self._long(url), depth) for number, url, depth in self._opened.execute(query, (self._run,))
-        ]
-
-    def _come_nearer(self, page: int) -> list[Link]:
-        """Correct the depth of what can now be reached on a shorter way, and return what is thereby near enough."""
-        [depth] = self._opened.execute("SELECT depth FROM links WHERE link = ?", (page,)).fetchone()
+    def _reach(self, page: int) -> list[Link]:
+        """Reduce the depth of links that *page* makes nearer, and return those that are no longer too deep."""
         nearer = """UPDATE links SET depth = ?1
             WHERE depth > ?1 AND link IN (SELECT link FROM refs WHERE page = ?2) RETURNING link, url, verdict"""
+        [depth] = self._opened.execute("SELECT depth FROM links WHERE link = ?", (page,)).fetchone()
         new: list[Link] = []
         pages = [(page, depth + 1)]
         for page, depth in pages:  # which grows
             for number, url, verdict in self._opened.execute(nearer, (depth, page)).fetchall():
                 if verdict is None and depth <= self._limit:
-                    new.append(Link(number, self._long(url), depth))
+                    new.append(Link(number, self._long(url)))
                 elif verdict == "alive":
                     pages.append((number, depth + 1))
-        marked = ((link.number,) for link in new)
-        self._opened.executemany("UPDATE links SET verdict = 'unchecked' WHERE link = ?", marked)
+        numbers = ((link.number,) for link in new)
+        self._opened.executemany("UPDATE links SET verdict = 'unchecked' WHERE link = ?", numbers)
         return new
+
+    def _counts(self, origin: str) -> dict[str, dict[str, int]]:
+        counts: dict[str, dict[str, int]] = {"this site": {}, "other hosts": {}, "fragments": {}}
+        site = self._short(f"{origin}/")
+        links = """SELECT iif(substr(url, 1, :length) = :site, 'this site', 'other hosts'), verdict, count(*)
+            FROM links WHERE verdict NOT NULL GROUP BY 1, 2"""
+        fragments = f"""SELECT 'fragments', iif(is_there, 'alive', 'dead'), count(*)
+            FROM ({_FRAGMENTS}) GROUP BY is_there"""
+        values = {"site": site, "length": len(site), "limit": self._limit}
+        for query in (links, fragments):
+            for where, verdict, number in self._opened.execute(query, values):
+                counts[where][verdict] = number
+        return counts
+
+    def _dead(self) -> Iterator[Dead]:
+        links = "SELECT link, '', url, detail FROM links WHERE verdict = 'dead' ORDER BY link"
+        fragments = f"""SELECT link, fragment, url || '#' || fragment, 'the page has no such fragment'
+            FROM ({_FRAGMENTS}) JOIN links USING (link) WHERE NOT is_there ORDER BY link"""
+        pages = """SELECT DISTINCT place FROM refs JOIN links ON links.link = page
+            WHERE refs.link = ? AND ? IN ('', fragment) AND depth < ? ORDER BY page"""
+        limit = {"limit": self._limit}
+        for link, fragment, url, detail in [*self._opened.execute(links), *self._opened.execute(fragments, limit)]:
+            places = self._opened.execute(pages, (link, fragment, self._limit))
+            yield Dead(url, detail, [place for (place,) in places])
+
+    # The addresses on a server of our own are stored without it.
 
     def _short(self, url: str) -> str:
         server = self._site.server

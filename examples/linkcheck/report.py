@@ -1,4 +1,4 @@
-"""What is told while links are checked, and at the end: by rich, as a bar and a table, or as JSON."""
+"""The report: a bar and a table (rich), or JSON."""
 
 import json
 from argparse import Namespace
@@ -18,22 +18,22 @@ _VERDICTS: Final = {"alive": "green", "dead": "bold red", "skipped": "yellow", "
 
 
 class Report:
-    """Tells as much as was asked for, in the form that was asked for."""
+    """Prints what the options ask for."""
 
     def __init__(self, site: Site, options: Namespace) -> None:
-        self.is_whole = options.verbose
+        self.is_verbose = options.verbose
         self._site = site
         self._is_json = options.format == "json"
         self._database = options.database
         self._screen = Screen(quiet=options.quiet)
-        # The bar is for who is looking, even if what is told goes elsewhere.
-        looked_at = self._screen if self._screen.is_terminal else Screen(stderr=True, quiet=options.quiet)
+        # The bar is shown even if the output goes to a file or a pipe.
+        terminal = self._screen if self._screen.is_terminal else Screen(stderr=True, quiet=options.quiet)
         self._bar = Progress(
             BarColumn(None),
             TextColumn("{task.completed} of {task.total}, {task.fields[dead]} dead"),
             TimeElapsedColumn(),
-            console=looked_at,
-            disable=not looked_at.is_terminal,
+            console=terminal,
+            disable=not terminal.is_terminal,
             expand=True,
             transient=True,
             redirect_stdout=False,
@@ -50,7 +50,7 @@ class Report:
 
     def found(self, finding: Finding) -> None:
         self._dead += finding.verdict == "dead"
-        if self.is_whole and not self._is_json:
+        if self.is_verbose and not self._is_json:
             self._screen.say(
                 f"  {finding.verdict:7}  {finding.link.url}  {finding.detail}", style=_VERDICTS[finding.verdict]
             )
@@ -59,7 +59,7 @@ class Report:
         self._bar.update(self._task, completed=done, total=total, dead=self._dead)
 
     def stop(self) -> None:
-        """Leave no bar on the screen."""
+        """Remove the bar."""
         self._bar.stop()
 
     def sum_up(self, summary: Summary) -> None:
@@ -76,15 +76,13 @@ class Report:
         self._screen.show(_table(summary))
         if summary.others:
             schemes = ", ".join(f"{scheme}: {links}" for scheme, links in summary.others.items())
-            self._screen.say(f"Not of the web, and not checked: {schemes}")
+            self._screen.say(f"Not checked: {schemes}")
         if not summary.has_ended:
-            self._screen.say(f"The same command checks the rest. To begin anew, delete {self._database}")
+            self._screen.say(f"The same command checks the rest. To start again, delete {self._database}")
 
     def _as_json(self, summary: Summary) -> dict[str, object]:
-        told: dict[str, object] = {"site": self._site.name, **summary._asdict()}
-        for name in ("dead", "links"):
-            told[name] = [row._asdict() for row in getattr(summary, name)]
-        return told
+        dead = [dead._asdict() for dead in summary.dead]
+        return {"site": self._site.name, **summary._asdict(), "dead": dead}
 
 
 def _table(summary: Summary) -> Table:

@@ -1,4 +1,4 @@
-"""What the program says: in colour on a terminal, and never anything that a server has smuggled in."""
+"""The program's output."""
 
 import io
 import os
@@ -12,11 +12,11 @@ __all__ = ["OutputError", "Screen", "abandon_output", "complain", "prepare", "pr
 
 
 class OutputError(Exception):
-    """Nothing can be written any more."""
+    """The output cannot be written."""
 
 
 class Screen(Console):
-    """A console of rich that prints text as it is, in lines as long as they are."""
+    """A rich console that prints text unchanged: no markup, no line breaks, no control characters."""
 
     def say(self, text: str = "", style: str = "") -> None:
         self.show(Text(printable(text), style))
@@ -30,11 +30,11 @@ class Screen(Console):
             raise OutputError(f"the output cannot be written: {error.strerror}") from error
 
     def on_broken_pipe(self) -> NoReturn:
-        raise  # noqa: PLE0704  # called where it was caught; rich would exit here, in the middle of everything
+        raise  # noqa: PLE0704  # what is being handled, where rich would exit
 
 
 def printable(text: str) -> str:
-    """Return *text* with its control characters escaped: a server could clear the screen with them."""
+    """Return *text* with control characters escaped, as it may come from a server, which could clear the screen."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
         for letter in text
@@ -42,7 +42,7 @@ def printable(text: str) -> str:
 
 
 def prepare() -> None:
-    """Let a screen that lacks a letter show its number instead of failing.
+    """Make a terminal that lacks a character show its number instead of failing.
 
     Raises:
         OutputError: there is no output.
@@ -58,12 +58,12 @@ _errors: Final = Screen(stderr=True)
 
 
 def complain(trouble: object) -> int:
-    """Tell of *trouble* where errors are told, and return the exit status for it."""
+    """Print *trouble* to stderr, and return the exit status for it."""
     _errors.say(f"linkcheck: {' '.join(str(trouble).split())}")
     return 2
 
 
 def abandon_output() -> None:
-    """Have nothing more written to an output that fails: Python would try once more when it exits, and complain."""
+    """Write nothing more: Python would flush a broken output again at exit, and complain."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Servers that the program starts: pydoc's own, in a child process, with a dead link planted, and one for a folder."""
+"""Servers that the program starts: pydoc's own, with a dead link planted in it, and one for a folder."""
 
 import asyncio
 import os
@@ -19,10 +19,10 @@ from aiopromise import Promise, Reject, Resolve, promisify
 
 __all__ = ["DOCUMENTATION", "PLANTED", "ServerStartError", "serve_documentation", "serve_folder"]
 
-# Its port is another each time, so it is known by what it serves.
+# Its port differs each time, so it is identified by what it serves.
 DOCUMENTATION: Final = f"the documentation of Python {sys.version.partition(' ')[0]}"
 
-# Nobody listens on the first of all ports.
+# Nothing listens on port 1.
 PLANTED: Final = "http://127.0.0.1:1/planted"
 
 _PYDOC: Final = f"""
@@ -34,8 +34,8 @@ pydoc.cli()
 
 _READY: Final = re.compile(rb"Server ready at (\S+)")
 
-# To show a module, pydoc imports it: only those of the standard library, so neither what is installed nor what lies
-# in the folder of the user. One of them opens a browser.
+# To show a module, pydoc imports it: so only the standard library, and neither what is installed nor what is in the
+# user's folder. One of its modules opens a browser.
 _COMMAND: Final = [sys.executable, "-I", "-S", "-u", "-c", _PYDOC, "-n", "127.0.0.1", "-p", "0"]
 _FOLDER: Final = sysconfig.get_path("stdlib")
 _NO_BROWSER: Final = {"BROWSER": f'"{sys.executable}" -c pass %s'}
@@ -52,18 +52,18 @@ class ServerStartError(Exception):
 
 @promisify
 def serve_documentation(visit: Visit[T]) -> Promise[T]:
-    """Return a promise for what *visit* makes of the address of the index; the server runs until that has settled."""
+    """Return a promise for the result of *visit* for the index's address; the server runs until that has settled."""
     server = _start()
     address, resolve, reject = Promise[str].with_resolvers()
     listener = Thread(target=_listen, args=(server.stdout, resolve, reject), daemon=True)
     listener.start()
-    # In one breath with the start: a cancellation that came between two promises would find nobody to stop it.
+    # Together with the start: a cancellation between two promises would find nothing to stop it.
     return address.catch(OSError, _refuse).then(visit).finally_(lambda: _in_thread(_stop, server, listener))
 
 
 @promisify
 def serve_folder(folder: Path, visit: Visit[T]) -> Promise[T]:
-    """Return a promise for what *visit* makes of the address of *folder*; its server runs until that has settled."""
+    """Return a promise for the result of *visit* for *folder*'s address; the server runs until that has settled."""
     server = FolderServer(("127.0.0.1", 0), partial(FolderHandler, directory=str(folder)))
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -74,40 +74,41 @@ def serve_folder(folder: Path, visit: Visit[T]) -> Promise[T]:
 
 
 class FolderServer(ThreadingHTTPServer):
-    """The server of a folder, to which many may connect at once."""
+    """Serves a folder."""
 
     request_queue_size = 128
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that does not want its whole answer."""
+        """Ignore a client that closes the connection early."""
 
 
 class FolderHandler(SimpleHTTPRequestHandler):
-    """Answers as a server of files does: a folder has a page only if there is one in it."""
+    """Answers as most servers do: for a folder only if it contains an index.html."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def list_directory(self, path: str | os.PathLike[str]) -> BytesIO | None:
-        if self.path == "/":  # so that a folder without a first page can be checked, too
+        if self.path == "/":  # the start, where a list of the files is better than nothing
             return super().list_directory(path)
         self.send_error(HTTPStatus.NOT_FOUND, "No index.html")
         return None
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing: the report does."""
+        """Print nothing."""
 
 
 def _in_thread(fn: Callable[..., None], *arguments: object) -> Promise[None]:
-    # Begun at once and shielded: a second Ctrl-C must not leave a server running, and would find to_thread(), a Task,
-    # before its first step.
+    # Started immediately and shielded: a second Ctrl-C must not leave a server running, and would otherwise reach
+    # to_thread(), a Task, before its first step.
     return Promise(asyncio.get_running_loop().run_in_executor(None, fn, *arguments)).shield()
 
 
 def _start() -> "Popen[bytes]":
-    # Not by asyncio, which, cancelled while it starts a process, logs a complaint about that process. In a session
-    # of its own, for the Ctrl-C of a terminal goes to all that is in the foreground. And it reads from a pipe, with
-    # whose end it ends, even if this process is killed.
+    # Not by asyncio, which logs a complaint if it is cancelled while starting a process. In its own session, as a
+    # terminal's Ctrl-C goes to everything in the foreground. And it reads from a pipe, and exits when that is
+    # closed, even if this process is killed.
     try:
         return Popen(
             _COMMAND,
@@ -123,7 +124,7 @@ def _start() -> "Popen[bytes]":
 
 
 def _listen(lines: IO[bytes], resolve: Resolve[str], reject: Reject) -> None:
-    # To the end, for a module may print more than a pipe holds.
+    # To the end, as a module may print more than fits in a pipe.
     with lines:
         for line in lines:
             if ready := _READY.match(line):
@@ -139,7 +140,7 @@ def _stop(server: "Popen[bytes]", listener: Thread) -> None:
         except TimeoutExpired:
             server.kill()
             server.wait()
-    listener.join(_PATIENCE)  # before the loop is closed, which it may still have something to tell
+    listener.join(_PATIENCE)  # before the loop is closed, which it may still call
 
 
 def _refuse(error: OSError) -> NoReturn:

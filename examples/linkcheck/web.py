@@ -1,7 +1,7 @@
-"""One address of the web, asked for by httpx; stamina asks again, and aiolimiter keeps the pace."""
+"""One address requested (httpx), again after a failure (stamina), and at a limited rate (aiolimiter)."""
 
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,32 +14,27 @@ from aiolimiter import AsyncLimiter
 
 from addresses import Credentials, host_of, origin_of, resolve
 from aiopromise import Promise, promisify
+from manners import AGENT, Manners
 from page import PAGES, decoded
 
-__all__ = ["AGENT", "FAILURES", "Answer", "BusyError", "Web"]
+__all__ = ["FAILURES", "Answer", "BusyError", "Web"]
 
-Ask = Callable[[str, str], Promise["Answer"]]
-Allow = Callable[[str], Awaitable[None]]
+# How a request may fail; a ValueError means that the address is not valid.
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
-AGENT: Final = "linkcheck"
+_MAX_REDIRECTS: Final = 10
+# The rest of a longer page is not read.
+_MAX_LENGTH: Final = 2**24
+# If a server asks for a longer pause, its link is not tried again.
+_MAX_PAUSE: Final = 30.0
 
-# What a request may be rejected with; a ValueError says that the address is none.
-FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError)
-
-_MOST_REDIRECTS: Final = 10
-
-# Of a page without end this much is read.
-_LONGEST: Final = 2**24
-
-# A server that wants to be left alone for longer is left alone.
-_PATIENCE: Final = 30.0
-
+# Never through a proxy, whatever the environment says.
 _DIRECT: Final = dict.fromkeys(["all://localhost", "all://127.0.0.1", "all://[::1]"])
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server has to say about an address."""
+    """A server's answer; *text* is empty unless it is a page of the site."""
 
     url: str
     code: int
@@ -50,25 +45,29 @@ class Answer:
 
 
 class BusyError(httpx.HTTPError):
-    """The server has too much to do, or is in trouble, and may have less later."""
+    """The server is overloaded or has failed, which may be over in a while."""
 
-    def __init__(self, answer: httpx.Response) -> None:
-        self.code = answer.status_code
-        self.wait = _seconds(answer.headers.get("Retry-After", ""))
-        wants_rest = self.wait is not None and self.wait > _PATIENCE
-        super().__init__(_status(answer) + (f", and wants {self.wait:g} seconds of rest" if wants_rest else ""))
+    def __init__(self, response: httpx.Response) -> None:
+        self.code = response.status_code
+        self.pause = _seconds(response.headers.get("Retry-After", ""))
+        self.is_temporary = self.pause is None or self.pause <= _MAX_PAUSE
+        super().__init__(_status(response) + ("" if self.is_temporary else f", retry after {self.pause:g} seconds"))
+
+
+Ask = Callable[[str, str], Promise[Answer]]
 
 
 class Web:
-    """Asks servers, reads pages of *site* once it is known, and sends to the host of the start what is meant for it."""
+    """Requests addresses; of pages of *site*, which is known once its first page has answered, also the text."""
 
     def __init__(self, start: str, credentials: Credentials | None, options: Namespace) -> None:
         self.site: str | None = None
         self.credentials = {origin_of(start): credentials} if credentials else {}
         self._host = host_of(start)
         self._headers = options.header
-        self._patience = options.timeout
-        self._pace = AsyncLimiter(1, 1 / options.rate) if options.rate else nullcontext()
+        self._timeout = options.timeout
+        self._manners = Manners(self._fetch_robots, options)
+        self._limiter = AsyncLimiter(1, 1 / options.rate) if options.rate else nullcontext()
         self._client = httpx.AsyncClient(
             headers={"User-Agent": AGENT},
             limits=httpx.Limits(max_connections=options.concurrency + 1),
@@ -76,85 +75,86 @@ class Web:
             timeout=None,
             verify=not options.insecure,
         )
-        retry = stamina.retry(
-            on=_may_change, attempts=options.retries + 1, timeout=None, wait_initial=0.25, wait_jitter=0.25
-        )
-        self._persist = promisify(retry(self.ask))
-        stamina.instrumentation.set_on_retry_hooks([])  # the report tells what is to be told
         self.close = promisify(self._client.aclose)
+        self._ask = promisify(self._request)
+        self._ask_again = promisify(
+            stamina.retry(
+                on=_may_change, attempts=options.retries + 1, timeout=None, wait_initial=0.25, wait_jitter=0.25
+            )(self._request)
+        )
+        stamina.instrumentation.set_on_retry_hooks([])  # it would log each
 
-    def get(self, url: str, allow: Allow) -> Promise[Answer]:
-        """Return a promise for the answer of *url*, after redirects to where *allow* does not raise."""
-        return self._follow(self._persist, "GET", url, allow)
-
-    def head(self, url: str, allow: Allow) -> Promise[Answer]:
-        """Return a promise for the answer of *url* without its content; where HEAD is refused, GET is asked for."""
+    def visit(self, url: str) -> Promise[Answer]:
+        """Return a promise for the answer of *url*, after redirects: only the head of it, unless it is of the site."""
+        if self.is_ours(url):
+            return self._follow(self._ask_again, "GET", url)
         return (
-            self._follow(promisify(self.ask), "HEAD", url, allow)
+            self._follow(self._ask, "HEAD", url)
             .catch(FAILURES, lambda _: None)
-            .then(lambda answer: answer if answer and answer.code < 400 else self.get(url, allow))
+            .then(lambda answer: answer if answer and answer.code < 400 else self._follow(self._ask_again, "GET", url))
+            .then(lambda answer: self.visit(answer.url) if self.is_ours(answer.url) else answer)
         )
 
-    def _follow(self, ask: Ask, method: str, url: str, allow: Allow, redirects: int = 0) -> Promise[Answer]:
+    def is_ours(self, url: str) -> bool:
+        return self.site in {None, origin_of(url)}
+
+    def _follow(self, ask: Ask, method: str, url: str, redirects: int = 0) -> Promise[Answer]:
         def redirect(answer: Answer) -> Answer | Promise[Answer]:
             if answer.location is None:
                 return answer
-            if redirects == _MOST_REDIRECTS:
-                raise httpx.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects")
-            return self._follow(ask, method, answer.location, allow, redirects + 1)
+            if redirects == _MAX_REDIRECTS:
+                raise httpx.TooManyRedirects(f"more than {_MAX_REDIRECTS} redirects")
+            return self._follow(ask, method, answer.location, redirects + 1)
 
-        return Promise.resolve(allow(url)).then(lambda _: ask(method, url)).then(redirect)
+        allowed = Promise.resolve(None if self.site is None else self._manners.check(url, self.site))
+        return allowed.then(lambda _: ask(method, url)).then(redirect)
 
-    async def ask(self, method: str, url: str, kinds: Container[str] = ()) -> Answer:
-        """Return the answer of *url*, asked once, with the content of pages of the site, and of *kinds*.
+    def _fetch_robots(self, origin: str) -> Promise[str]:
+        # Without an answer, or with an error page instead, there are no rules.
+        answer = Promise(self._request("GET", f"{origin}/robots.txt", {"text/plain"}))
+        return answer.then(lambda answer: answer.text).catch(FAILURES, lambda _: "")
 
-        Raises:
-            BusyError: the server has too much to do, or has failed.
-            TimeoutError: it has taken too long.
-        """
-        async with self._pace:
+    async def _request(self, method: str, url: str, kinds: Container[str] = ()) -> Answer:
+        async with self._limiter:
             pass
-        return await Promise(self._exchange(method, url, kinds)).timeout(self._patience)
+        return await Promise(self._send(method, url, kinds)).timeout(self._timeout)
 
-    async def _exchange(self, method: str, url: str, kinds: Container[str]) -> Answer:
-        origin = origin_of(url)
-        is_ours = self.site in {None, origin}
-        request = self._client.build_request(method, url, headers=self._headers if host_of(url) == self._host else None)
-        response = await self._client.send(request, auth=self.credentials.get(origin), stream=True)
+    async def _send(self, method: str, url: str, kinds: Container[str]) -> Answer:
+        headers = self._headers if host_of(url) == self._host else None
+        request = self._client.build_request(method, url, headers=headers)
+        response = await self._client.send(request, auth=self.credentials.get(origin_of(url)), stream=True)
         try:
             if response.status_code == 429 or response.status_code >= 500:
                 raise BusyError(response)
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            is_read = method == "GET" and response.is_success and (kind in kinds or (is_ours and kind in PAGES))
-            text = decoded(await _beginning(response), response.charset_encoding) if is_read else ""
+            is_page = kind in kinds or (kind in PAGES and self.is_ours(url))
+            is_read = is_page and method == "GET" and response.is_success
+            text = decoded(await _content(response), response.charset_encoding) if is_read else ""
         finally:
             await response.aclose()
-        return Answer(url, response.status_code, _status(response), self._location(url, response), kind, text)
-
-    def _location(self, url: str, response: httpx.Response) -> str | None:
-        if not response.has_redirect_location:
-            return None
-        return resolve(url, response.headers["Location"])[0].url
+        place = response.headers["Location"] if response.has_redirect_location else None
+        location = None if place is None else resolve(url, place)[0].url
+        return Answer(url, response.status_code, _status(response), location, kind, text)
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _content(response: httpx.Response) -> bytearray:
     content = bytearray()
     async for part in response.aiter_bytes():
         content += part
-        if len(content) > _LONGEST:
+        if len(content) > _MAX_LENGTH:
             break
-    return bytes(content[:_LONGEST])
+    return content
 
 
 def _may_change(error: Exception) -> bool | float:
-    """Return whether asking again may help, or after how many seconds."""
+    """Return whether another attempt may help, or the pause before it."""
     if isinstance(error, BusyError):
-        return error.wait is None or (error.wait <= _PATIENCE and error.wait)
+        return error.is_temporary if error.pause is None or not error.is_temporary else error.pause
     return isinstance(error, (TimeoutError, httpx.TransportError))
 
 
 def _seconds(text: str) -> float | None:
-    """Return what *text*, the value of Retry-After, is in seconds: it may be a number or a date."""
+    """Return the seconds that the value of Retry-After stands for: it is a number or a date."""
     if text.strip().isdigit():
         return float(text)
     try:
