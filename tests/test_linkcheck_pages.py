@@ -146,10 +146,13 @@ def test_how_far_a_page_is_away_is_counted_on_its_shortest_way(depth: int, check
 def test_other_hosts_are_asked_as_their_robots_txt_allows(tmp_path: Path) -> None:
     """The site's own is for others: who checks a site has been asked to."""
     pages: dict[str, Page] = {
-        "http://site.test/": links("/own", "http://other.test/open", "http://other.test/closed/1", "http://any.test/"),
+        "http://site.test/": links(
+            "/own", "http://site.test:81/", "http://other.test/open", "http://other.test/closed/1", "http://any.test/"
+        ),
+        "http://site.test:81/": "",
         "http://site.test/own": "",
         "http://site.test/robots.txt": typed("text/plain", "User-agent: *\nDisallow: /"),
-        "http://other.test/robots.txt": typed("text/plain", "User-agent: *\nDisallow: /*/1"),
+        "http://other.test/robots.txt": typed("application/octet-stream", "User-agent: *\nDisallow: /*/1"),
         "http://other.test/open": "",
         "http://other.test/closed/1": "",
         "http://any.test/": "",
@@ -157,6 +160,7 @@ def test_other_hosts_are_asked_as_their_robots_txt_allows(tmp_path: Path) -> Non
     with serving(pages) as site:
         found = outcome("http://site.test/", "--external", folder=tmp_path, HTTP_PROXY=site.address())
         robots = [path for path in site.asked if "robots" in path]
+    alive = ("/own", "http://site.test:81/", "http://other.test/open", "http://any.test/")
     assert ("skipped", "disallowed by robots.txt") == found.links["http://other.test/closed/1"]
-    assert {"alive"} == {found.links[url][0] for url in ("/own", "http://other.test/open", "http://any.test/")}
+    assert {"alive"} == {found.links[url][0] for url in alive}
     assert ["http://any.test/robots.txt", "http://other.test/robots.txt"] == sorted(robots)

@@ -126,7 +126,7 @@ def test_the_rate_is_a_limit_for_all_together(tmp_path: Path) -> None:
 def test_whatever_a_server_sends_does_nothing_to_the_screen(tmp_path: Path) -> None:
     """Control characters are shown as what they are."""
     reason = b"HTTP/1.1 404 \x1b[2JNot\x9b here\r\nContent-Length: 0\r\n\r\n"
-    named = "<a href='\x1bmissing'> <a href='other\u202e:x'> <a href='/page#\x1b[2J'> <a href='http://[\x1b'>"
+    named = "<a href='\x1bmissing'> <a href='other\u202e:x'> <a href='/page#\x1b[2J'> <a href='http://[\x1b\x7f'>"
     with serving({"/": named + links("/reason"), "/reason": reason, "/page": ""}) as site:
         ended = run(site.address(), "-v", folder=tmp_path)
         told = outcome(site.address(), folder=tmp_path)

@@ -114,6 +114,13 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
         ("alive", "200 OK"),
     ),
     "/%D1%82%D0%B5%D0%B3": ("", ("alive", "200 OK")),
+    "/tagged-loudly": (
+        typed("text/html", "<META CONTENT='Text/HTML; CHARSET=cp1251; x=y'><a href='/тег'>".encode("cp1251")),
+        ("alive", "200 OK"),
+    ),
+    # What can be read as far as this is not UTF-16, as browsers know.
+    "/tagged-wrongly": (typed("text/html", "<meta charset=utf-16><a href='/žluť'>".encode()), ("alive", "200 OK")),
+    "/%C5%BElu%C5%A5": ("", ("alive", "200 OK")),
     "/marked": (
         typed("text/html; charset=latin-1", b"\xff\xfe" + "<a href='/mårked'>".encode("utf-16-le")),
         ("alive", "200 OK"),
@@ -140,6 +147,11 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
     f"{OTHER}/rude": (only_get(hang_up), ("alive", "200 OK")),
     f"{OTHER}/forgetful": (only_get(status(404)), ("alive", "200 OK")),
     f"{OTHER}/polite": ("", ("alive", "200 OK")),
+    f"{OTHER}/busy-elsewhere": (once(status(503, Retry_After="1")), ("alive", "200 OK")),
+    f"{OTHER}/annoyed-elsewhere": (
+        status(429, Retry_After="3600"),
+        ("skipped", "429 Too Many Requests, retry after 3600 seconds"),
+    ),
     f"{OTHER}/missing": (status(404), ("dead", "404 Not Found")),
     f"{OTHER}/detour": (moved("http://127.0.0.1:{port}/of-detour"), ("alive", "200 OK, at {site}/of-detour")),
     "http://[wrong": ("", ("dead", "Invalid IPv6 URL")),
@@ -149,7 +161,16 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
 # Where a case is told of without a link on the first page: another page has led there.
 FOUND = {
     *("/of-parts", "/of-zipped", "/first/in-base", "/first-of-two", "/t%C3%B5ld", "/%D1%82%D0%B5%D0%B3"),
-    *("/m%C3%A5rked", "/qapla", "/back/slash?a%5Cb", "/with%20space", "/newline", "/dots", "/of-torn"),
+    *(
+        "/%C5%BElu%C5%A5",
+        "/m%C3%A5rked",
+        "/qapla",
+        "/back/slash?a%5Cb",
+        "/with%20space",
+        "/newline",
+        "/dots",
+        "/of-torn",
+    ),
 }
 
 
@@ -217,6 +238,9 @@ def test_a_busy_server_is_given_the_time_that_it_wants(checked: Checked) -> None
     """It is asked again after Retry-After, and not before; one that wants hours is asked once."""
     assert [True] == [later - earlier >= 1 for earlier, later in pairwise(checked.times)]
     assert [1, 1] == [checked.site.asked.count(path) for path in ("/tired", "/annoyed")]
+    head = "HEAD /busy-elsewhere"
+    elsewhere = [one for one in checked.site.asked if "elsewhere" in one and one.partition("-")[1]]
+    assert sorted([head, head, "HEAD /annoyed-elsewhere"]) == sorted(elsewhere)
 
 
 def test_what_fails_is_tried_again_what_is_missing_is_not(checked: Checked) -> None:
@@ -279,6 +303,23 @@ def test_a_name_and_a_password_in_a_link_are_used_too(tmp_path: Path) -> None:
     assert b"s3cr3t" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("start", ["http://me:s3cr3t@127.0.0.1:port/", "me:s3cr3t@example.org"])
+def test_an_address_that_is_refused_is_shown_without_its_password(start: str) -> None:
+    """What is printed may be kept in a log."""
+    ended = run(start)
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert "s3cr3t" not in ended.stderr
+    assert start.rpartition("@")[2] in ended.stderr
+
+
+def test_a_password_in_an_invalid_link_is_neither_shown_nor_stored(tmp_path: Path) -> None:
+    """The link is told of all the same."""
+    with serving({"/": links("http://me:s3cr3t@[wrong", r"http:\\me:s3cr3t@127.0.0.1:port")}) as site:
+        found = outcome(site.address(), folder=tmp_path)
+    assert {"http://[wrong", r"http:\\127.0.0.1:port"} == set(found.dead)
+    assert b"s3cr3t" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("start", "reason"),
     [
@@ -309,11 +350,23 @@ def test_this_machine_needs_no_scheme(tmp_path: Path) -> None:
     assert (0, f"Checking http://localhost:{site.server_port}/") == (ended.returncode, ended.stdout.splitlines()[0])
 
 
+# Every way to write it that a resolver understands.
+LOOPBACK = [
+    "127.0.0.1",
+    "0.0.0.0",
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[::]",
+    "localhost.",
+]
+
 # What is asked of other hosts goes through a proxy, which is the server of the test.
 WORLD: dict[str, Page] = {
-    "http://site.test/": links(
-        "http://127.0.0.1:{port}/inner", "http://0.0.0.0:{port}/inner", "http://other.test/1", "2"
-    ),
+    "http://site.test/": links(*(f"http://{host}:{{port}}/inner" for host in LOOPBACK), "http://other.test/1", "2"),
+    "http://site.test/away": moved("http://localhost:{port}/inner"),
     "http://site.test/2": moved("http://localhost:{port}/inner"),
     "http://site.test/robots.txt": typed("text/plain", "User-agent: *\nDisallow: /"),
     "http://other.test/1": links("http://other.test/never"),
@@ -326,10 +379,27 @@ def test_this_machine_is_not_asked_for_the_sake_of_another(tmp_path: Path) -> No
     with serving(WORLD) as site:
         found = outcome("http://site.test/", "--external", folder=tmp_path, HTTP_PROXY=site.address())
         reason = "on this machine, which is requested only if the site is on it"
-        inner = [f"http://{host}:{site.server_port}/inner" for host in ("127.0.0.1", "0.0.0.0")]
+        inner = [f"http://{host}:{site.server_port}/inner" for host in LOOPBACK]
         assert {("skipped", reason)} == {found.links[url] for url in (*inner, "/2")}
         assert not [path for path in site.asked if "inner" in path]
     assert 0 == found.status
+
+
+def test_a_start_that_leads_to_this_machine_is_not_followed(tmp_path: Path) -> None:
+    """Nothing has been checked then, which is no success."""
+    with serving(WORLD) as site:
+        ended = run("http://site.test/away", folder=tmp_path, HTTP_PROXY=site.address())
+        assert ["http://site.test/away"] == site.asked
+    reason = "on this machine, which is requested only if the site is on it"
+    assert (2, f"linkcheck: http://site.test/away cannot be reached: {reason}\n") == (ended.returncode, ended.stderr)
+
+
+def test_a_start_that_does_not_want_to_be_asked_is_no_success(tmp_path: Path) -> None:
+    """Nothing has been checked then, either."""
+    with serving({"/": status(429, Retry_After="3600")}) as site:
+        ended = run(site.address(), folder=tmp_path)
+    reason = f"{site.address()} cannot be reached: 429 Too Many Requests, retry after 3600 seconds"
+    assert (2, f"linkcheck: {reason}\n") == (ended.returncode, ended.stderr)
 
 
 def test_other_hosts_are_asked_only_if_that_is_asked_for(tmp_path: Path) -> None:

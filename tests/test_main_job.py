@@ -307,6 +307,16 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_words(folder: Path) -> No
     assert (2, "linkcheck: links.sqlite3: unable to open database file\n") == (ended.returncode, ended.stderr)
 
 
+@needs_posix
+def test_a_disk_that_fills_in_the_middle_is_told_in_words(folder: Path) -> None:
+    """What is in the file is whole, and can be gone on with."""
+    with serving({"/": links(*map(str, range(5000)))}) as site:
+        ended = run(command=["sh", "-c", f"ulimit -f 200; exec {shlex.join([*COMMAND, site.address()])}"])
+    assert (2, 1) == (ended.returncode, len(ended.stderr.splitlines())), ended.stderr
+    assert ended.stderr.startswith("linkcheck: links.sqlite3: d")
+    assert [("ok",)] == query("PRAGMA integrity_check")
+
+
 def test_two_runs_do_not_share_a_database(folder: Path) -> None:
     """The second says so, and asks for nothing, for the first checks the same."""
     with serving({"/": links("/slow")}) as site:
@@ -421,6 +431,12 @@ class TestCtrlC:
             _, said = press_ctrl_c(process)
         assert (130, STOPPED) == (process.returncode, said)
         assert [("ok",)] == query("PRAGMA integrity_check")
+
+    def test_it_may_come_while_the_program_is_being_loaded(self, folder: Path) -> None:
+        """That takes half a second, and is told in the same words."""
+        (folder / "stamina.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+        ended = run("http://127.0.0.1/", PYTHONPATH=os.pathsep.join([str(folder), *sys.path]))
+        assert (130, "", STOPPED) == (ended.returncode, ended.stdout, ended.stderr)
 
     def test_it_stops_the_server_of_a_folder(self, folder: Path) -> None:
         """Its thread ends with the check."""

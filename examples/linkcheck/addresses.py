@@ -1,10 +1,23 @@
 """Addresses, resolved as browsers do, in a normal form in which they can be compared."""
 
-from ipaddress import ip_address
+import re
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import inet_aton
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-__all__ = ["WEB", "Credentials", "Reference", "host_of", "is_loopback", "origin_of", "resolve", "scheme_of"]
+__all__ = [
+    "WEB",
+    "Credentials",
+    "Reference",
+    "host_of",
+    "is_loopback",
+    "origin_of",
+    "resolve",
+    "scheme_of",
+    "without_credentials",
+]
 
 WEB: Final = {"http": ":80", "https": ":443"}
 
@@ -14,6 +27,8 @@ _BREAKS: Final = dict.fromkeys(map(ord, "\t\n\r"))
 
 # Characters with a meaning in an address, and % of what is already quoted.
 _UNQUOTED: Final = "/?&=%:+,;@!$'()*~|[]"
+
+_CREDENTIALS: Final = re.compile(r"^\s*((?:https?:)?[/\\]*)[^/\\?#]*@", re.IGNORECASE)
 
 Credentials = tuple[str, str]
 
@@ -61,12 +76,24 @@ def host_of(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Return whether the host of *url* is this machine."""
-    host = host_of(url)
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-    return address.is_loopback or address.is_unspecified
+    host = host_of(url).removesuffix(".")
+    if address := _ip_address(host):
+        return address.is_loopback or address.is_unspecified
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def without_credentials(text: str) -> str:
+    """Return *text*, which need not be a valid address, without the name and password in it."""
+    return _CREDENTIALS.sub(r"\1", text)
+
+
+def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
+    # inet_aton() knows the forms that resolvers accept: 127.1, 0x7f.1, 2130706433.
+    for convert in (inet_aton, ip_address):
+        with suppress(OSError, ValueError):
+            address = ip_address(convert(host))
+            return getattr(address, "ipv4_mapped", None) or address
+    return None
 
 
 def _anchor(fragment: str) -> str:

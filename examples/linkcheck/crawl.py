@@ -1,6 +1,7 @@
 """The check of a site: one stream of links, to which each page adds."""
 
 import asyncio
+import sqlite3
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -110,4 +111,5 @@ class Crawl:
         return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
 
     def _in_thread(self, fn: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Promise[T]:
-        return Promise.submit(self._thread, fn, *arguments, **named)
+        done = Promise.submit(self._thread, fn, *arguments, **named)
+        return done.catch((OSError, sqlite3.Error), self._record.refuse)

@@ -14,7 +14,7 @@ from addresses import origin_of, resolve
 from aiopromise import Promise
 from manners import SkippedError
 from page import PAGES, Page, read
-from web import FAILURES, Answer, BusyError, Web
+from web import FAILURES, Answer, ServerError, Web
 
 __all__ = ["Checker", "Finding", "Link", "UnreachableError", "Verdict"]
 
@@ -60,8 +60,7 @@ class Checker:
             Promise.try_(resolve, "", link.url)  # rejects an invalid address
             .then(lambda _: self._web.visit(link.url))
             .then(partial(self._judge, link))
-            .catch(SkippedError, lambda error: Finding(link, "skipped", str(error), link.url))
-            .catch(FAILURES, partial(self._explain, link))
+            .catch((SkippedError, *FAILURES), partial(self._explain, link))
         )
 
     def _judge(self, link: Link, answer: Answer) -> Finding:
@@ -78,11 +77,12 @@ class Checker:
 
     def _explain(self, link: Link, error: Exception) -> Finding:
         detail = self._in_words(error)
-        if isinstance(error, BusyError):
-            # There is a server, which does not want to be asked.
-            return Finding(link, "skipped" if error.code == 429 else "dead", detail, link.url)
+        if isinstance(error, ServerError) and error.code != 429:
+            return Finding(link, "dead", detail, link.url)
         if self._web.site is None:
             raise UnreachableError(f"{link.url} cannot be reached: {detail}") from error
+        if isinstance(error, (SkippedError, ServerError)):
+            return Finding(link, "skipped", detail, link.url)
         # This is not about the one link: all others would be dead, too.
         if isinstance(error, httpx.ConnectError) and origin_of(str(error.request.url)) == self._web.site:
             raise UnreachableError(f"the server of the site died in the middle: {detail}") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from addresses import WEB, Credentials, is_loopback, resolve, scheme_of
+from addresses import WEB, Credentials, is_loopback, resolve, scheme_of, without_credentials
 
 __all__ = ["parse"]
 
@@ -94,12 +94,13 @@ def start(text: str) -> Path | tuple[str, Credentials | None]:
     if (folder := Path(text)).is_dir():
         return folder.resolve()
     has_scheme = scheme_of(text) in WEB
+    shown = without_credentials(text)
     try:
         (url, _), credentials = resolve("", text if has_scheme else f"http://{text}")
     except ValueError as error:
-        raise ArgumentTypeError(f"it must be a valid address, got {text!r}: {error}") from error
+        raise ArgumentTypeError(f"it must be a valid address, got {shown!r}: {error}") from error
     if not has_scheme and not is_loopback(url):
-        raise ArgumentTypeError(f"it must be a folder or an address, got {text!r}; write https://{text}")
+        raise ArgumentTypeError(f"it must be a folder or an address, got {shown!r}; write https://{shown}")
     return url, credentials
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from addresses import WEB, Credentials, Reference, origin_of, resolve, scheme_of
+from addresses import WEB, Credentials, Reference, origin_of, resolve, scheme_of, without_credentials
 
 __all__ = ["PAGES", "Page", "decoded", "read"]
 
@@ -47,6 +47,7 @@ _ADDRESS: Final = re.compile(
     r"""\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^\s"')]+))|@import\s+(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
 )
 
+_CHARSET: Final = re.compile(r"charset\s*=\s*['\"]?([\w.:-]+)", re.IGNORECASE)
 _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -63,7 +64,7 @@ class Page:
         try:
             reference, found = resolve(base, href)
         except ValueError:
-            self.references[Reference(href)] = None  # so that it is reported as dead
+            self.references[Reference(without_credentials(href))] = None  # so that it is reported as dead
             return
         if scheme_of(reference.url) not in WEB:
             self.others[scheme_of(reference.url)] += 1
@@ -88,9 +89,6 @@ def read(url: str, kind: str, text: str, *, fragments: bool) -> Page:
     for href in dict.fromkeys(hrefs):
         page.add(base, href)
     return page
-    named = {node.attributes["name"] for node in tree.css("a[name]")}
-    page.anchors = {name for name in named.union(node.id for node in tree.css("[id]")) if name}
-    return page
 
 
 def decoded(content: bytes | bytearray, charset: str | None) -> str:
@@ -104,9 +102,9 @@ def decoded(content: bytes | bytearray, charset: str | None) -> str:
 
 def _stated(content: bytes | bytearray) -> str | None:
     for meta in LexborHTMLParser(content[:1024].decode("latin-1")).css("meta"):
-        attributes = meta.attributes
-        if stated := attributes.get("charset") or (attributes.get("content") or "").partition("charset=")[2]:
-            return stated.strip("\"' ")
+        if stated := _CHARSET.search(meta.html or ""):
+            # A page in UTF-16 could not be read as far as this, so browsers take it for a mistake.
+            return None if stated[1].lower().startswith("utf-16") else stated[1]
     return None
 
 

@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from addresses import Credentials
 from link import Finding, Link
@@ -84,7 +84,10 @@ class Summary(NamedTuple):
 
 
 class Record:
-    """The links of a run. Only the thread that opens it may use it."""
+    """The links of a run. Only the thread that opens it may use it.
+
+    A method raises sqlite3.Error or OSError if the file is in use, cannot be written, or is full.
+    """
 
     def __init__(self, site: Site, options: Namespace) -> None:
         self._path = options.database
@@ -95,22 +98,19 @@ class Record:
         self._connection: sqlite3.Connection | None = None
 
     def open(self) -> list[Link]:
-        """Open the file, and return the links that remain of the same run, or the first of a new one.
+        """Open the file, and return the links that remain of the same run, or the first of a new one."""
+        self._refuse_foreign()
+        self._connection = sqlite3.connect(self._path, timeout=0)
+        self._connection.executescript(_SETTINGS)
+        with self._connection:
+            if (self._site.name, self._options, False) != self._opened.execute("SELECT * FROM runs").fetchone():
+                self._begin()
+        rows = self._opened.execute("SELECT link, url FROM links WHERE verdict = 'unchecked' ORDER BY depth, link")
+        return [Link(number, self._long(url)) for number, url in rows]
 
-        Raises:
-            RecordError: the file is in use, is another program's, or cannot be written.
-        """
-        try:
-            self._refuse_foreign()
-            self._connection = sqlite3.connect(self._path, timeout=0)
-            self._connection.executescript(_SETTINGS)
-            with self._connection:
-                if (self._site.name, self._options, False) != self._opened.execute("SELECT * FROM runs").fetchone():
-                    self._begin()
-            rows = self._opened.execute("SELECT link, url FROM links WHERE verdict = 'unchecked' ORDER BY depth, link")
-            return [Link(number, self._long(url)) for number, url in rows]
-        except (OSError, sqlite3.Error) as error:
-            raise RecordError(f"{self._path}: {getattr(error, 'strerror', None) or error}") from error
+    def refuse(self, error: Exception) -> NoReturn:
+        """Raise what has made the file unusable as a RecordError."""
+        raise RecordError(f"{self._path}: {getattr(error, 'strerror', None) or error}") from error
 
     def close(self) -> None:
         if self._connection is not None:
