@@ -70,7 +70,7 @@ class Checker:
             return Finding(link, "dead", f"{answer.status}, without a Location", answer.url)
         page = None
         if answer.kind in PAGES and self._web.is_ours(answer.url):
-            page = read(answer.url, answer.kind, answer.text, fragments=self._fragments)
+            page = read(answer.url, answer.kind, answer.content, fragments=self._fragments)
             self._web.credentials = page.credentials | self._web.credentials
         moved = "" if answer.url == link.url else f", at {answer.url}"
         return Finding(link, "alive", answer.status + moved, answer.url, page)

@@ -10,7 +10,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from addresses import WEB, Credentials, Reference, origin_of, resolve, scheme_of, without_credentials
 
-__all__ = ["PAGES", "Page", "decoded", "read"]
+__all__ = ["PAGES", "Page", "in_utf8", "read"]
 
 _CSS: Final = "text/css"
 
@@ -74,34 +74,39 @@ class Page:
             self.credentials[origin_of(reference.url)] = found
 
 
-def read(url: str, kind: str, text: str, *, fragments: bool) -> Page:
-    """Return the page with this *text* at *url*; with *fragments* it has its anchors, and '' among them."""
+def read(url: str, kind: str, content: bytes, *, fragments: bool) -> Page:
+    """Return the page at *url* with this *content*, in UTF-8; with *fragments* it has its anchors, '' among them."""
     page = Page()
     if kind == _CSS:
-        base, hrefs = url, _in_css(text)
+        base, hrefs = url, dict.fromkeys(_in_css(content.decode()))
     else:
-        tree = LexborHTMLParser(text)
-        base = _base_of(tree, url)
-        hrefs = (href for node in tree.css(_REFERRING) for href in _in_element(node))
+        base, hrefs, anchors = _in_html(url, content)
         if fragments:
-            named = {node.attributes["name"] for node in tree.css("a[name]")}
-            page.anchors = {name or "" for name in named.union(node.id for node in tree.css("[id]"))} | {""}
-    for href in dict.fromkeys(hrefs):
+            page.anchors = anchors
+    for href in hrefs:
         page.add(base, href)
     return page
 
 
-def decoded(content: bytes | bytearray, charset: str | None) -> str:
-    """Return *content* as text, decoded according to its byte order mark, the server's *charset*, or its own."""
+def _in_html(url: str, content: bytes) -> tuple[str, dict[str, None], set[str]]:
+    # Apart, so that the tree, which is ten times as large as the content, is gone before the page is made.
+    tree = LexborHTMLParser(content)
+    hrefs = dict.fromkeys(href for node in tree.css(_REFERRING) for href in _in_element(node))
+    named = {node.attributes["name"] for node in tree.css("a[name]")}
+    return _base_of(tree, url), hrefs, {name or "" for name in named.union(node.id for node in tree.css("[id]"))} | {""}
+
+
+def in_utf8(content: bytes, charset: str | None) -> bytes:
+    """Return *content* in UTF-8, decoded according to its byte order mark, the server's *charset*, or its own."""
     marked = next((name for mark, name in _MARKS if content.startswith(mark)), None)
     try:
-        return content.decode(marked or charset or _stated(content) or "utf-8", errors="replace")
+        return content.decode(marked or charset or _stated(content) or "utf-8", errors="replace").encode()
     except LookupError:
-        return content.decode(errors="replace")
+        return content.decode(errors="replace").encode()
 
 
-def _stated(content: bytes | bytearray) -> str | None:
-    for meta in LexborHTMLParser(content[:1024].decode("latin-1")).css("meta"):
+def _stated(content: bytes) -> str | None:
+    for meta in LexborHTMLParser(content[:1024]).css("meta"):
         if stated := _CHARSET.search(meta.html or ""):
             # A page in UTF-16 could not be read as far as this, so browsers take it for a mistake.
             return None if stated[1].lower().startswith("utf-16") else stated[1]

@@ -14,7 +14,7 @@ from aiolimiter import AsyncLimiter
 from addresses import Credentials, host_of, origin_of, resolve
 from aiopromise import Promise, promisify
 from manners import AGENT, Manners
-from page import PAGES, decoded
+from page import PAGES, in_utf8
 
 __all__ = ["FAILURES", "Answer", "ServerError", "Web"]
 
@@ -33,14 +33,14 @@ _DIRECT: Final = dict.fromkeys(["all://localhost", "all://127.0.0.1", "all://[::
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's answer; *text* is empty unless it is a page of the site."""
+    """A server's answer; *content* is empty unless it is a page of the site, and in UTF-8."""
 
     url: str
     code: int
     status: str
     location: str | None
     kind: str
-    text: str
+    content: bytes
 
 
 class ServerError(httpx.HTTPError):
@@ -55,7 +55,7 @@ class ServerError(httpx.HTTPError):
 
 
 class Web:
-    """Requests addresses; of pages of *site*, which is known once its first page has answered, also the text."""
+    """Requests addresses; of pages of *site*, which is known once its first page has answered, also the content."""
 
     def __init__(self, start: str, credentials: Credentials | None, options: Namespace) -> None:
         self.site: str | None = None
@@ -113,7 +113,7 @@ class Web:
     def _fetch_robots(self, origin: str) -> Promise[str]:
         # Without an answer, or with an error instead, there are no rules.
         answer = Promise(self._request("GET", f"{origin}/robots.txt", is_read=True))
-        return answer.then(lambda answer: answer.text).catch(FAILURES, lambda _: "")
+        return answer.then(lambda answer: answer.content.decode()).catch(FAILURES, lambda _: "")
 
     async def _request(self, method: str, url: str, *, is_read: bool = False) -> Answer:
         await self._take_turn()
@@ -128,23 +128,22 @@ class Web:
                 raise ServerError(response)
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             is_read = is_read or (method == "GET" and kind in PAGES and self.is_ours(url))
-            text = (
-                decoded(await _content(response), response.charset_encoding) if is_read and response.is_success else ""
-            )
+            is_read = is_read and response.is_success
+            content = in_utf8(await _content(response), response.charset_encoding) if is_read else b""
         finally:
             await response.aclose()
         place = response.headers["Location"] if response.has_redirect_location else None
         location = None if place is None else resolve(url, place)[0].url
-        return Answer(url, response.status_code, _status(response), location, kind, text)
+        return Answer(url, response.status_code, _status(response), location, kind, content)
 
 
-async def _content(response: httpx.Response) -> bytearray:
+async def _content(response: httpx.Response) -> bytes:
     content = bytearray()
     async for part in response.aiter_bytes():
         content += part
         if len(content) > _MAX_LENGTH:
             break
-    return content
+    return bytes(content)
 
 
 def _may_change(error: Exception) -> bool | float:
