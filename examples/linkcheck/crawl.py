@@ -81,12 +81,13 @@ class Crawl:
         return Promise.each(self._frontier, self._check, concurrency=self._concurrency, on_progress=self._progress)
 
     def _check(self, link: Link) -> Promise[None]:
-        return self._checker.check(link).tap(self._report.found).then(self._keep).then(self._frontier.finish_one)
+        return self._checker.check(link).then(self._keep).then(self._frontier.finish_one)
 
-    async def _keep(self, finding: Finding) -> list[Link]:
+    def _keep(self, finding: Finding) -> Promise[list[Link]]:
         self._arrive(finding.place)
-        # Shielded: what was found is stored, even if the check is being cancelled.
-        return await self._in_thread(self._record.add, finding).shield()
+        # Shielded: what was found is stored, even if the check is being cancelled. Then it is told: what has been told
+        # is not checked again.
+        return self._in_thread(self._record.add, finding).shield().tap(lambda _: self._report.found(finding))
 
     def _arrive(self, place: str | None) -> None:
         """Take the server of the first *place* for the site's."""
