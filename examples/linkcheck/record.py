@@ -158,7 +158,7 @@ class Record:
         [has_ended] = self._opened.execute("SELECT has_ended FROM runs").fetchone()
         others = dict(self._opened.execute("SELECT * FROM others ORDER BY number DESC"))
         rows = self._opened.execute("SELECT url, verdict, detail FROM links WHERE verdict NOT NULL ORDER BY link")
-        found = [dict(zip(("url", "verdict", "detail"), row, strict=True)) for row in rows] if links else []
+        found = [{"url": url, "verdict": verdict, "detail": detail} for url, verdict, detail in rows if links]
         return Summary(bool(has_ended), self._counts(origin), others, list(self._dead()), found)
 
     @property

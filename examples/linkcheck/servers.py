@@ -95,7 +95,7 @@ class FolderHandler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND, "No index.html")
         return None
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, *arguments: object, **named: object) -> None:
         """Print nothing."""
 
 
