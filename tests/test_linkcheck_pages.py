@@ -1,6 +1,7 @@
 """The link checker: what a page refers to, how far that is followed, and what other hosts do not want."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ REFERRED = {
 }
 UNREAD = """
 <link rel='preconnect' href=/never><link rel=dns-prefetch href=/never><a><a href><img src=''>
-<meta http-equiv=refresh content=5><a href='mailto:me@example.org'><a href='tel:1'><a href='MAILTO:you@example.org'>
+<meta http-equiv=refresh content=5><meta http-equiv=refresh content='5; url='>
+<a href='mailto:me@example.org'><a href='tel:1'><a href='MAILTO:you@example.org'>
 <img src='data:image/gif;base64,R0lGODlh'><a href='javascript:void(0)'><p style='background:url(data:,x)'>
 """
 
@@ -44,6 +46,33 @@ def test_everything_that_a_browser_would_ask_for_is_checked(tmp_path: Path) -> N
     assert 0 == alive.status
     assert REFERRED - {"/style.css"} == set(dead.dead)
     assert ["/style.css"] == dead.dead["/fonts/one.woff"]
+
+
+MANY = 100_000
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        f"<img srcset='/a{',' * MANY}'>",
+        f"<img srcset='/a{',' * MANY} 1x, {' ,' * MANY}'>",
+        f"<meta http-equiv=refresh content='5{' ' * MANY}x{' ' * MANY}&#10;'>",
+        f"<meta http-equiv=refresh content='{'5' * MANY}'>",
+        f"<style>{'/* ' * MANY}</style>",
+        f"<style>{'@namespace ' * MANY}</style>",
+        f"<style>{'url(' * MANY}</style>",
+        f"<a href='http://[{' ' * MANY}'>",
+        "<p style='background: url(/a)'>" * (MANY // 10),
+    ],
+    ids=lambda trap: trap[:30],
+)
+def test_no_page_takes_forever_to_read(trap: str, tmp_path: Path) -> None:
+    """However it is made: reading takes time in proportion to its length."""
+    with serving({"/": trap + links("/end"), "/end": ""}) as site:
+        began = time.monotonic()
+        found = outcome(site.address(), folder=tmp_path)
+    assert "/end" in found.links
+    assert 10 > time.monotonic() - began
 
 
 def test_frames_are_pages(tmp_path: Path) -> None:

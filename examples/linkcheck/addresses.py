@@ -28,7 +28,7 @@ _BREAKS: Final = dict.fromkeys(map(ord, "\t\n\r"))
 # Characters with a meaning in an address, and % of what is already quoted.
 _UNQUOTED: Final = "/?&=%:+,;@!$'()*~|[]"
 
-_CREDENTIALS: Final = re.compile(r"^\s*((?:https?:)?[/\\]*)[^/\\?#]*@", re.IGNORECASE)
+_CREDENTIALS: Final = re.compile(r"^\s*+((?:https?:)?[/\\]*+)[^/\\?#]*@", re.IGNORECASE)
 
 Credentials = tuple[str, str]
 

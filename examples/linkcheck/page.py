@@ -38,11 +38,14 @@ _REFERRING: Final = ",".join([*_ATTRIBUTES, "meta[http-equiv]", "style", "[style
 # These links only name a host, and request nothing.
 _HINTS: Final = {"preconnect", "dns-prefetch"}
 
-_CANDIDATE: Final = re.compile(r"[\s,]*(\S*[^\s,])(?:,|\s[^,]*|$)")
-_REFRESH: Final = re.compile(r"[\s\d.]+[;,\s]\s*(?:url\s*=\s*)?(['\"]?)(.+?)\1\s*$", re.IGNORECASE)
+# A page may be made to take forever to read: nothing is looked at again (*+), and what has no end ends with the text.
+_CANDIDATE: Final = re.compile(r"[\s,]*+(\S*[^\s,])(?:,|\s[^,]*|$)")
+_REFRESH: Final = re.compile(
+    r"""[\s\d.]++[;,]?+\s*+(?:url\s*+=\s*+)?+(?:"([^"]*)|'([^']*)|([^"'].*))""", re.IGNORECASE | re.DOTALL
+)
 
 # A namespace looks like an address, but is not requested.
-_NO_ADDRESS: Final = re.compile(r"/\*.*?\*/|@namespace[^;]*;", re.DOTALL | re.IGNORECASE)
+_NO_ADDRESS: Final = re.compile(r"/\*.*?(?:\*/|$)|@namespace[^;]*", re.DOTALL | re.IGNORECASE)
 _ADDRESS: Final = re.compile(
     r"""\burl\(\s*(?:"([^"]*)"|'([^']*)'|([^\s"')]+))|@import\s+(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE
 )
@@ -127,13 +130,14 @@ def _in_element(node: LexborNode) -> Iterator[str]:
     if node.tag == "style":
         yield from _in_css(node.text())
     elif node.tag == "meta":
-        if (attributes["http-equiv"] or "").lower() == "refresh":
-            yield from (match[1] for match in _REFRESH.findall(attributes.get("content") or ""))
+        refresh = _REFRESH.match((attributes.get("content") or "").strip())
+        if refresh and (attributes["http-equiv"] or "").lower() == "refresh":
+            yield refresh[refresh.lastindex or 0]
     elif node.tag != "link" or _HINTS.isdisjoint((attributes.get("rel") or "").lower().split()):
         for name in _ATTRIBUTES.get(node.tag or "", ()):
             value = (attributes.get(name) or "").strip()
             if name == "srcset":
-                yield from _CANDIDATE.findall(value)
+                yield from _CANDIDATE.findall(value.rstrip(", \t\n\f\r"))
             elif value:
                 yield value
 
