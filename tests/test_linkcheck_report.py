@@ -226,6 +226,7 @@ def test_help_tells_all_and_fits_the_terminal() -> None:
             ["python.org"],
             "argument start: it must be a folder or an address, got 'python.org'; write https://python.org",
         ),
+        (["/no/folder"], "argument start: it must be a folder or an address, got '/no/folder': no host"),
         (
             ["http://127.0.0.1:port/"],
             "argument start: it must be a valid address, got 'http://127.0.0.1:port/': Port could not be cast to "

@@ -347,6 +347,13 @@ def test_an_output_that_is_full_is_told_in_words(how: list[str], folder: Path) -
         assert 0 == run(site.address()).returncode
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_the_status_is_right_even_where_nothing_can_be_said(folder: Path) -> None:
+    """Not that of a dead link, if no site was reached, and stderr is full."""
+    command = f"exec {shlex.join([*COMMAND, 'http://127.0.0.1:1/', '--retries', '0'])} 2>/dev/full"
+    assert 2 == run(command=["sh", "-c", command]).returncode
+
+
 @needs_posix
 def test_an_output_that_is_closed_is_told_in_words(folder: Path) -> None:
     """Before anything is asked for: nobody would hear of it."""

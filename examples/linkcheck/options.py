@@ -98,7 +98,8 @@ def start(text: str) -> Path | tuple[str, Credentials | None]:
     try:
         (url, _), credentials = resolve("", text if has_scheme else f"http://{text}")
     except ValueError as error:
-        raise ArgumentTypeError(f"it must be a valid address, got {shown!r}: {error}") from error
+        expected = "a valid address" if has_scheme else "a folder or an address"
+        raise ArgumentTypeError(f"it must be {expected}, got {shown!r}: {error}") from error
     if not has_scheme and not is_loopback(url):
         raise ArgumentTypeError(f"it must be a folder or an address, got {shown!r}; write https://{shown}")
     return url, credentials

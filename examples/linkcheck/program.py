@@ -1,6 +1,7 @@
 """What the program does, from its options to its exit status."""
 
 import asyncio
+import sys
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from interrupt import cancel_on_ctrl_c
 from link import UnreachableError
 from options import parse
 from record import RecordError, Site
-from screen import OutputError, abandon_output, complain, prepare
+from screen import OutputError, abandon, complain, prepare
 from servers import DOCUMENTATION, PLANTED, ServerStartError, serve_documentation, serve_folder
 
 __all__ = ["main"]
@@ -30,10 +31,10 @@ def main() -> int:
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
-        abandon_output()
+        abandon(sys.stdout)
         return 141
     except OutputError as error:
-        abandon_output()
+        abandon(sys.stdout)
         return complain(error)
 
 

@@ -3,12 +3,12 @@
 import io
 import os
 import sys
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["OutputError", "Screen", "abandon_output", "complain", "prepare", "printable"]
+__all__ = ["OutputError", "Screen", "abandon", "complain", "prepare", "printable"]
 
 
 class OutputError(Exception):
@@ -59,11 +59,14 @@ _errors: Final = Screen(stderr=True)
 
 def complain(trouble: object) -> int:
     """Print *trouble* to stderr, and return the exit status for it."""
-    _errors.say(f"linkcheck: {' '.join(str(trouble).split())}")
+    try:
+        _errors.say(f"linkcheck: {' '.join(str(trouble).split())}")
+    except (OSError, OutputError):
+        abandon(sys.stderr)  # then the status alone tells
     return 2
 
 
-def abandon_output() -> None:
-    """Write nothing more: Python would flush a broken output again at exit, and complain."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def abandon(stream: TextIO | None) -> None:
+    """Write nothing more to *stream*: Python would flush what is broken again at exit, and complain."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
