@@ -84,6 +84,43 @@ sys.executable = sys.argv.pop(1)
 runpy.run_path({PROGRAM!r}, run_name="__main__")
 """
 
+# Imported by the program: Ctrl-C is pressed, and again as soon as something is done about it.
+IMPATIENT_MODULE = """
+import os, signal
+install = signal.signal
+
+def press_again_and_install(*arguments):
+    signal.signal = install
+    os.kill(os.getpid(), signal.SIGINT)
+    return install(*arguments)
+
+signal.signal = press_again_and_install
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+# The program, in which Ctrl-C is pressed while the file is opened, which fails when that has been noticed.
+LOCKED_FILE = f"""
+import asyncio, os, runpy, signal, sqlite3, threading
+noticed = threading.Event()
+install = signal.signal
+
+def connect(*arguments, **named):
+    os.kill(os.getpid(), signal.SIGINT)
+    noticed.wait({SECONDS})
+    raise sqlite3.OperationalError("database is locked")
+
+def install_and_note(number, handler):
+    def note(*arguments):
+        handler(*arguments)
+        asyncio.get_running_loop().call_soon_threadsafe(noticed.set)
+
+    return install(number, note if callable(handler) else handler)
+
+signal.signal = install_and_note
+sqlite3.connect = connect
+runpy.run_path({PROGRAM!r}, run_name="__main__")
+"""
+
 # The tour, whose steps have no end, and in which Ctrl-C is pressed once more while the loop ends.
 ENDLESS_TOUR = """
 import asyncio, runpy, signal
@@ -443,6 +480,17 @@ class TestCtrlC:
         """That takes half a second, and is told in the same words."""
         (folder / "stamina.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
         ended = run("http://127.0.0.1/", PYTHONPATH=os.pathsep.join([str(folder), *sys.path]))
+        assert (130, "", STOPPED) == (ended.returncode, ended.stdout, ended.stderr)
+
+    def test_it_may_be_pressed_twice_while_the_program_is_being_loaded(self, folder: Path) -> None:
+        """The second comes while the program sees to it that there is no other."""
+        (folder / "stamina.py").write_text(IMPATIENT_MODULE)
+        ended = run("http://127.0.0.1/", PYTHONPATH=os.pathsep.join([str(folder), *sys.path]))
+        assert (130, "", STOPPED) == (ended.returncode, ended.stdout, ended.stderr)
+
+    def test_it_may_come_when_the_file_turns_out_to_be_unusable(self, folder: Path) -> None:
+        """That is nobody's concern any more."""
+        ended = run("http://127.0.0.1:1/", command=[*PYTHON, "-c", LOCKED_FILE])
         assert (130, "", STOPPED) == (ended.returncode, ended.stdout, ended.stderr)
 
     def test_it_stops_the_server_of_a_folder(self, folder: Path) -> None:

@@ -20,19 +20,27 @@ closed. The other modules, in reading order (each imports only from those before
 
 import signal
 import sys
+from typing import NoReturn
 
 
 def main() -> int:
     """Run the program, and return its exit status."""
     try:
         # To import the libraries takes a while, and Ctrl-C may be pressed meanwhile.
+        signal.signal(signal.SIGINT, interrupt_once)
         import program
 
         return program.main()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # while Python ends, too
         sys.stderr.write("linkcheck: stopped by Ctrl-C\n")
         return 130
+
+
+def interrupt_once(*_: object) -> NoReturn:
+    """Raise KeyboardInterrupt, and not again while that is handled."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 from addresses import origin_of
 from aiopromise import Promise
 from link import Checker, Finding, Link
-from record import Record, Site, Summary
+from record import Record, RecordError, Site, Summary
 from report import Report
 from web import Web
 
@@ -85,9 +85,8 @@ class Crawl:
 
     def _keep(self, finding: Finding) -> Promise[list[Link]]:
         self._arrive(finding.place)
-        # Shielded: what was found is stored, even if the check is being cancelled. Then it is told: what has been told
-        # is not checked again.
-        return self._in_thread(self._record.add, finding).shield().tap(lambda _: self._report.found(finding))
+        # Stored before it is told: what has been told is not checked again.
+        return self._in_thread(self._record.add, finding).tap(lambda _: self._report.found(finding))
 
     def _arrive(self, place: str | None) -> None:
         """Take the server of the first *place* for the site's."""
@@ -108,9 +107,12 @@ class Crawl:
         self._dead = {dead.url for dead in summary.dead}
 
     def _close(self) -> Promise[None]:
-        # Shielded: a second Ctrl-C must not leave the file open.
-        return self._in_thread(self._record.close).shield().finally_(self._thread.shutdown)
+        return self._in_thread(self._record.close).finally_(self._thread.shutdown)
 
     def _in_thread(self, fn: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> Promise[T]:
-        done = Promise.submit(self._thread, fn, *arguments, **named)
-        return done.catch((OSError, sqlite3.Error), self._record.refuse)
+        job = Promise.submit(self._thread, fn, *arguments, **named)
+        done = job.catch((OSError, sqlite3.Error), self._record.refuse)
+        # A second link, which nobody cancels: so Ctrl-C, however often, prevents neither what was found from being
+        # stored nor the file from being closed; and a failure after Ctrl-C is not reported as unhandled.
+        done.catch(RecordError, lambda _: None)
+        return done
