@@ -108,7 +108,7 @@ async def deferred(times: int) -> int:
 
 QUESTION = Question(
     name="await_pending",
-    text="`await` of what is pending, with its making",
+    text="making and awaiting a pending promise",
     size=3_000,
     each="await",
     ways=[

@@ -60,7 +60,7 @@ async def plain_await(times: int) -> int:
 
 QUESTION = Question(
     name="await_settled",
-    text="`await` of what has settled",
+    text="`await` of a settled promise",
     size=20_000,
     each="await",
     ways=[

@@ -4,7 +4,7 @@ It is next to the package, not in it, as importing a module imports its package;
 environment do not use promises.
 """
 
-# An older pytest lacks some of the names in the signatures, and must start all the same.
+# An older pytest lacks some of the names in the signatures, and must still be able to start.
 from __future__ import annotations
 
 import re
@@ -16,6 +16,7 @@ import pluggy
 import pytest
 
 KINDS: Final = ("unhandled", "pending", "losers")
+_NAMES: Final = f"{', '.join(KINDS)}, or all"
 
 _CHECK = "aiopromise"
 _ALLOW = "aiopromise_allow"
@@ -29,13 +30,12 @@ _PLUGGY: Final = "1.2"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and settings that say whether tests are checked, and what they may leave behind."""
-    kinds = "unhandled, pending, losers, or all"
     parser.addini(_CHECK, "strict: fail a test that leaves promises behind", default="")
-    parser.addini(_ALLOW, f"what a checked test may leave behind: {kinds}", type="args", default=[])
+    parser.addini(_ALLOW, f"what a checked test may leave behind: {_NAMES}", type="args", default=[])
     group = parser.getgroup("aiopromise")
     text = 'fail tests that leave promises behind, like the setting aiopromise = "strict"'
     group.addoption("--aiopromise", action="store_true", default=False, help=text)
-    text = f"what checked tests may leave behind, comma-separated: {kinds}"
+    text = f"what checked tests may leave behind, comma-separated: {_NAMES}"
     group.addoption("--aiopromise-allow", default="", metavar="KINDS", help=text)
 
 
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, and reject what is misspelt or unavailable before anything runs."""
     line = f"{_CHECK}: fail the test if it leaves promises behind"
     config.addinivalue_line("markers", line)
-    line = f"{_ALLOW}(*kinds): what a checked test may leave behind: unhandled, pending, losers; or all"
+    line = f"{_ALLOW}(*kinds): what a checked test may leave behind: {_NAMES}"
     config.addinivalue_line("markers", line)
     allowed_to_all(config)
     if written := _checks_all(config):

@@ -106,7 +106,7 @@ class Loop:
         if not self.reactions:
             suspects, self.suspects = self.suspects, []
             for promise in suspects:
-                promise.announce_unless_taken()
+                promise.announce_unless_handled()
         self.will_drain = False
         if self.reactions or self.suspects:
             self.arm()
@@ -288,7 +288,7 @@ class Promise:
         if self.outcome.state == REJECTED:
             self.take()
 
-    def announce_unless_taken(self) -> None:
+    def announce_unless_handled(self) -> None:
         if not (self.taken or self.is_handled):
             self.announced = self.taken = True
             self.loop.on_unhandled_rejection(self.outcome.value, False)

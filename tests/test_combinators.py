@@ -1478,7 +1478,7 @@ def test_all_fulfilled_raises_the_reasons_in_their_order(reasons, kind) -> None:
 def test_all_fulfilled_needs_outcomes() -> None:
     with pytest.raises(TypeError) as caught:
         all_fulfilled([Fulfilled(1), 2])
-    assert "all_fulfilled() needs what all_settled() gives, got 2" == str(caught.value)
+    assert "all_fulfilled() needs the outcomes from all_settled(), got 2" == str(caught.value)
 
 
 @pytest.mark.parametrize("kind", [Fulfilled, Rejected])

@@ -129,8 +129,7 @@ def chain(*awaitables: Any) -> Chain[list[Any]]:
     """
     culprits = [step for step in _flat(awaitables) if not is_awaitable(step)]
     if culprits:
-        for step in _flat(awaitables):
-            close_refused(step)
+        close_refused(*_flat(awaitables))
         raise TypeError(f"chain() needs awaitables, got {short(culprits[0])}")
     return Chain(deque(step if is_awaitable(step) else chain(*step) for step in awaitables))
 

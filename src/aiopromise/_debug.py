@@ -15,7 +15,7 @@ from typing import Any, Final, Self, final
 
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import State, handlers_of
-from aiopromise._engine.states import PENDING
+from aiopromise._engine.state_codes import PENDING
 from aiopromise._engine.tasks import name_of
 from aiopromise._errors import add_note, is_ours
 from aiopromise._instruments import instruments
@@ -62,7 +62,7 @@ class Tracer:
             # Not part of AbstractEventLoop: if the loop has none, use asyncio's.
             if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
                 logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
-            del reaction, runs
+            del reaction, runs  # breaks a reference cycle
 
 
 def _users_frames() -> StackSummary:

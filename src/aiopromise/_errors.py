@@ -1,6 +1,6 @@
-"""The errors raised when the library is misused, and their messages.
+"""Checks of what users pass, and the errors for misuse: the call as it was typed, the value, and what to write instead.
 
-Every error starts with the call as it was typed, names the value, and says what to write instead.
+Also what these need to look at values, exceptions and frames without running a user's code.
 """
 
 import asyncio
@@ -140,10 +140,11 @@ def is_coroutine(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
         return False  # a metaclass may fail as well
 
 
-def close_refused(value: object) -> None:
-    """Close *value* if it is a coroutine: it will not be run, and should not warn."""
-    if is_coroutine(value):
-        value.close()
+def close_refused(*values: object) -> None:
+    """Close each of *values* that is a coroutine: it will not be run, and should not warn."""
+    for value in values:
+        if is_coroutine(value):
+            value.close()
 
 
 def close_items(items: object) -> None:
@@ -199,8 +200,7 @@ def needs_function(call: str, place: int, /, *arguments: object, **named: object
         words = _words(arguments, named)
         wrote, write = (_with(call, [*words[:place], word, *words[place + 1 :]]) for word in (f"{name}(...)", name))
         message += f"\n\nYou wrote {wrote}. Write {write}: it will be called when it is due."
-    for refused in (*arguments, *named.values()):
-        close_refused(refused)
+    close_refused(*arguments, *named.values())
     return TypeError(message)
 
 
@@ -257,8 +257,7 @@ def is_iterable(items: Any) -> bool:
 def needs_loop(name: str, /, *arguments: object, **named: object) -> RuntimeError:
     """Return the error for a promise made without a running event loop; close the coroutines passed in."""
     call = call_of(name, *arguments, **named)
-    for argument in (*arguments, *named.values()):
-        close_refused(argument)
+    close_refused(*arguments, *named.values())
     return RuntimeError(
         f"{call} needs a running event loop\n\n"
         f"You wrote {call} outside a coroutine. Write:\n\n"

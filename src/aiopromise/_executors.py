@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from aiopromise._engine.core import Core, reject, reject_caught, settle, without_our_frames
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import Upstream
-from aiopromise._engine.states import FULFILLED
+from aiopromise._engine.state_codes import FULFILLED
 from aiopromise._engine.tasks import Wrapper
 from aiopromise._errors import add_note, args_of, close_refused, needs_function, not_a_future, short, text_of
 from aiopromise._loops import new_promise
@@ -106,7 +106,7 @@ class ExecutorFuture(Upstream):
 
 
 def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Promise[Any]":
-    """Return a promise for the result of *fn* in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, elsewhere.
+    """Return a promise for the result of *fn* in *executor*: ``await Promise.submit(e, f, x)`` is ``f(x)``, run there.
 
     The executor is anything with the interface of `concurrent.futures.Executor`: threads, processes, or a Dask cluster
     (``Client.get_executor()``). The promise settles with the call's value, its exception (with the remote
@@ -146,7 +146,7 @@ def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) 
     try:
         return promise
     finally:
-        del promise  # if the executor raises, the traceback includes this frame
+        del promise  # breaks a reference cycle
 
 
 @final
@@ -173,8 +173,7 @@ def check_submit(call: str, executor: Any, fn: Any, /, *args: Any, **kwargs: Any
         message = f"Promise.{call}() needs a plain function for an executor, got the coroutine function {short(fn)}"
     else:
         return
-    for refused in (*args, *kwargs.values()):
-        close_refused(refused)
+    close_refused(*args, *kwargs.values())
     raise TypeError(message)
 
 

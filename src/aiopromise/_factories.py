@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiopromise._engine import coroutines
 from aiopromise._engine.core import fulfil_or_follow, reject_raised, settle, start_or_follow
 from aiopromise._engine.core import reject as reject_promise
-from aiopromise._engine.states import FULFILLED
+from aiopromise._engine.state_codes import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import bad_reason, check_seconds, close_refused, needs_function, short
 from aiopromise._loops import is_promise, new_promise
@@ -111,7 +111,7 @@ def attempt(
     try:
         return promise
     finally:
-        del promise  # this frame is reachable from the traceback of the function's error
+        del promise  # breaks a reference cycle
 
 
 def with_resolvers() -> Resolvers:
@@ -141,9 +141,9 @@ def delay(seconds: float, value: Any = None) -> "Promise[Any]":
     """Return a promise that is fulfilled with *value* after *seconds*.
 
     Raises:
-        TypeError: *seconds* is not a number, or *value* is an awaitable, which nobody awaits (a coroutine is
-            closed).
-        ValueError: *seconds* is not a number that can be waited for (NaN).
+        TypeError: *seconds* is not a number, or *value* is an awaitable, which would never be awaited (a coroutine
+            is closed).
+        ValueError: *seconds* is NaN.
         RuntimeError: no event loop is running.
 
     Cancellation:

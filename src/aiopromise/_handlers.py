@@ -109,8 +109,7 @@ def split_types(call: str, arguments: tuple[Any, ...]) -> tuple[Any, Handler]:
         raise needs_function(f".{call}", len(arguments) - 1, *arguments)
     else:
         return types, handler
-    for refused in arguments:
-        close_refused(refused)
+    close_refused(*arguments)
     raise TypeError(message)
 
 

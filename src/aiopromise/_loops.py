@@ -1,4 +1,4 @@
-"""The queue of each event loop: assembled from promise class, tracer and shutdown guard."""
+"""The queue of each event loop: assembled from promise class, tracer and shutdown hook."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from aiopromise._debug import Tracer
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, pending
 from aiopromise._errors import needs_loop
-from aiopromise._shutdown import guarded
+from aiopromise._shutdown import start_shutdown_hook
 
 __all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "use_promise_class"]
 
@@ -51,7 +51,7 @@ def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str
         raise needs_loop(call, *arguments, **named)
     queue: Queue | None = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = Queue(loop, _promise_class, Tracer(), guarded)
+        queue = Queue(loop, _promise_class, Tracer(), start_shutdown_hook)
         setattr(loop, _ATTRIBUTE, queue)
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()

@@ -17,7 +17,7 @@ from aiopromise._engine.cancellation import Shield, cancel
 from aiopromise._engine.core import Core, link, start_or_follow
 from aiopromise._engine.coroutines import give
 from aiopromise._engine.state import Upstream, begin, handlers_of, pending, subscribe, withdraw
-from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
+from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS, is_awaitable, name_of
 from aiopromise._errors import check_callback, check_seconds, close_refused, needs_function, short
 from aiopromise._executors import ExecutorFuture
@@ -100,7 +100,7 @@ class Promise(Core, AwaitableBase[T_co]):
             check_executor(source)
             begin(self, running_queue("Promise", (source,)))
             execute(self, source)
-            del self, source  # this frame is reachable from the traceback of an executor's error
+            del self, source  # breaks a reference cycle
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a promise cannot be pickled or copied; it belongs to its event loop: {self!r}")
@@ -432,7 +432,7 @@ class Promise(Core, AwaitableBase[T_co]):
         not handle a rejection. What it raises goes to the loop's exception handler.
 
         Raises:
-            TypeError: *callback* is not a function, or is a coroutine function, which nobody would await.
+            TypeError: *callback* is not callable, or is a coroutine function, which would never be awaited.
 
         Example:
             >>> import asyncio
@@ -485,7 +485,7 @@ class Promise(Core, AwaitableBase[T_co]):
 
     def _make_cancelled_error(self) -> BaseException:
         if self._state != CANCELLED:
-            return CancelledError()  # a gather() that was cancelled asks the last of its own, whatever became of that
+            return CancelledError()  # a cancelled gather() asks its last child for it, however that ended
         reason: BaseException = self._value.retrieve(self)
         return reason
 
@@ -502,7 +502,7 @@ class Promise(Core, AwaitableBase[T_co]):
         iterator: Generator[Any, Any, T_co] = give(self._value) if self._state == FULFILLED else wait(self)
         return iterator
 
-    # Other ways to make a promise; each is explained in the module that it comes from.
+    # Other ways to make a promise; each is documented in the module that defines it.
 
     resolve = ClassOnly(_factories.resolve)
     reject = ClassOnly(_factories.reject)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiopromise._compat import GenericBase
 from aiopromise._engine.core import Core, reject, reject_raised, resolve_with
-from aiopromise._engine.states import PENDING
+from aiopromise._engine.state_codes import PENDING
 from aiopromise._errors import bad_reason, close_refused, is_async, is_coroutine, not_a_source, short
 
 __all__ = ["Reject", "Resolve", "Resolvers", "check_executor", "execute"]
@@ -156,7 +156,7 @@ def execute(promise: Core, executor: Callable[..., object]) -> None:
         reject.release()
         if resolve.release() is not None:
             reject_raised(promise, error)
-        del promise, executor, resolve, reject  # the traceback includes this frame
+        del promise, executor, resolve, reject  # breaks a reference cycle
         return
     if is_coroutine(result):
         result.close()

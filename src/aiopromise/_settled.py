@@ -137,7 +137,7 @@ def all_fulfilled(outcomes: Iterable[Settled[T]], /) -> list[T]:
         elif isinstance(outcome, Rejected):
             reasons.append(outcome.reason)
         else:
-            raise TypeError(f"all_fulfilled() needs what all_settled() gives, got {short(outcome)}")
+            raise TypeError(f"all_fulfilled() needs the outcomes from all_settled(), got {short(outcome)}")
     if reasons:
         raise BaseExceptionGroup(f"{len(reasons)} of {len(values) + len(reasons)} were rejected", reasons)
     return values

@@ -8,13 +8,13 @@ from typing import Any
 
 from aiopromise._engine.cancellation import end
 from aiopromise._engine.queue import Queue
-from aiopromise._engine.states import PENDING
+from aiopromise._engine.state_codes import PENDING
 from aiopromise._engine.tasks import FUTURES
 
-__all__ = ["guarded", "start_generator"]
+__all__ = ["start_generator", "start_shutdown_hook"]
 
 
-async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
+async def _shutdown_hook(queue: Queue) -> AsyncGenerator[None, None]:
     """Finish *queue* when the loop ends.
 
     A loop tracks its asynchronous generators and closes them at shutdown: after cancelling all Tasks, and while it
@@ -29,17 +29,17 @@ async def _guard(queue: Queue) -> AsyncGenerator[None, None]:
         queue.mark_finished()
 
 
-def guarded(queue: Queue) -> AsyncGenerator[None, None]:
-    """Return a guard of *queue*, registered with its loop."""
-    guard = _guard(queue)
+def start_shutdown_hook(queue: Queue) -> AsyncGenerator[None, None]:
+    """Return the shutdown hook of *queue*, registered with its loop."""
+    hook = _shutdown_hook(queue)
     if not getattr(queue.loop, "_asyncgens_shutdown_called", queue.has_ended):
-        _start(guard, queue.loop)
-        return guard
+        _start(hook, queue.loop)
+        return hook
     with warnings.catch_warnings():
         # The loop warns about generators started after shutdown_asyncgens(), as that may not be called again.
         warnings.simplefilter("ignore", ResourceWarning)
-        _start(guard, queue.loop)
-    return guard
+        _start(hook, queue.loop)
+    return hook
 
 
 def start_generator(generator: AsyncGenerator[Any, None], queue: Queue) -> None:
@@ -63,30 +63,30 @@ def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop
 
 
 async def _finish(queue: Queue) -> None:
-    """Cancel everything pending, once, wait until it has ended, and close generators that the cleanups were reading."""
+    """Cancel everything pending once, wait for it to end, then close the generators that the cleanups were reading."""
     queue.keep_generators()
-    asked: set[Any] = set()
+    cancelled: set[Any] = set()
     # All Tasks have been cancelled by now. What is still running was started by a cleanup, so it is not cancelled
     # until the cleanups have ended.
-    await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True), asked)
+    await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True), cancelled)
     while True:
-        if unasked := [one for one in (*queue.pending_roots(), *queue.works) if one not in asked]:
-            await _cancel_and_wait(queue, unasked, asked)
+        if uncancelled := [one for one in (*queue.pending_roots(), *queue.running) if one not in cancelled]:
+            await _cancel_and_wait(queue, uncancelled, cancelled)
         elif queue.generators:
             await _close_generators(queue)
         else:
             return
 
 
-async def _cancel_and_wait(queue: Queue, unasked: list[Any], asked: set[Any]) -> None:
-    asked.update(unasked)
-    for promise in unasked:
+async def _cancel_and_wait(queue: Queue, uncancelled: list[Any], cancelled: set[Any]) -> None:
+    cancelled.update(uncancelled)
+    for promise in uncancelled:
         end(promise, None)
     # A due handler may start a cleanup, and a finished cleanup may make handlers due: repeat until neither is left.
     while True:
         if queue.items:
             await asyncio.sleep(0)
-        elif running := _awaited(queue.cleanups.union(asked), queue):
+        elif running := _awaited(queue.cleanups.union(cancelled), queue):
             await asyncio.wait(running)
         else:
             return

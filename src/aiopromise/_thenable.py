@@ -6,9 +6,9 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from aiopromise._engine import coroutines
-from aiopromise._engine.core import Core, reject, reject_raised, resolve_with, settle, stops
+from aiopromise._engine.core import Core, must_propagate, reject, reject_raised, resolve_with, settle
 from aiopromise._engine.state import Upstream
-from aiopromise._engine.states import FULFILLED
+from aiopromise._engine.state_codes import FULFILLED
 from aiopromise._errors import is_coroutine, resolves_with_itself, short
 from aiopromise._loops import new_promise
 from aiopromise._resolvers import Reject, Resolve
@@ -51,15 +51,16 @@ def from_thenable(thenable: Any, /) -> "Promise[Any]":
     try:
         return promise
     finally:
-        del promise  # if the attribute raises, the traceback includes this frame
+        del promise  # breaks a reference cycle
 
 
-def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str, context: Context) -> None:
-    """Make *promise*, which has no upstream, follow *thenable*, to which those *before* it have resolved.
+def _follow(promise: Core, thenable: Any, followed: dict[int, object], shown: str, context: Context) -> None:
+    """Make *promise*, which has no upstream, follow *thenable*.
 
-    *shown* is what its repr says it follows.
+    *followed* has the thenables before it, each of which resolved to the next; *shown* is what the promise's repr says
+    that it follows.
     """
-    before[id(thenable)] = thenable  # kept, so that its id is not reused
+    followed[id(thenable)] = thenable  # kept, so that its id is not reused
     try:
         then = thenable.then
     except (KeyboardInterrupt, SystemExit):
@@ -68,13 +69,13 @@ def _follow(promise: Core, thenable: Any, before: dict[int, object], shown: str,
         reject_raised(promise, error)
     else:
         if callable(then):
-            promise._upstream = ThenableJob(promise, then, before, shown, context)
+            promise._upstream = ThenableJob(promise, then, followed, shown, context)
             promise._queue.watch(promise)
             promise._queue.push(promise._upstream)
         else:
             settle(promise, FULFILLED, thenable)
     finally:
-        del promise  # as above
+        del promise  # breaks a reference cycle
 
 
 @final
@@ -128,8 +129,8 @@ class ThenableJob(Upstream):
             if resolve.release() is not None:
                 promise._upstream = None
                 reject_raised(promise, error)
-            del self, promise, resolve, reject  # the traceback includes this frame
-            if stops(error):
+            del self, promise, resolve, reject  # breaks a reference cycle
+            if must_propagate(error):
                 raise
 
 

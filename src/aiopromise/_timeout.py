@@ -5,11 +5,11 @@ from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Final, final
 
-from aiopromise._engine.cancellation import AlreadyAsked, PassThrough, Route, end
+from aiopromise._engine.cancellation import AlreadyCancelled, PassThrough, Route, end
 from aiopromise._engine.core import Core, adopt_state, reject, reject_raised, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import has_only, subscribe, withdraw
-from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING
+from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING
 from aiopromise._errors import closed_loop
 
 __all__ = ["MISSING", "Deadline"]
@@ -76,7 +76,7 @@ class Deadline(PassThrough):
 
     def detach(self) -> None:
         super().detach()
-        self._stop()
+        self._cancel_timer()
 
     @shown_as("Promise.timeout")
     def _expire(self) -> None:
@@ -96,12 +96,14 @@ class Deadline(PassThrough):
             route.announce()
         # Like a cancelled awaiter: it no longer waits for an outcome, and withdraws in the next iteration.
         self._is_withdrawn = True
-        source._queue.loop.call_soon(self._withdraw, tasks, route, context=Context())
+        queue = source._queue
+        already_cancelled = AlreadyCancelled(queue, tasks, queue.current_run())
+        queue.loop.call_soon(self._withdraw, already_cancelled, route, context=Context())
         for task in tasks:
             task.cancel()
 
     @shown_as("Promise.timeout")
-    def _withdraw(self, asked: "list[asyncio.Future[Any]]", route: Route | None) -> None:
+    def _withdraw(self, already_cancelled: AlreadyCancelled, route: Route | None) -> None:
         if route is not None:
             route.retract()
         source, target = self.source, self.target
@@ -109,7 +111,7 @@ class Deadline(PassThrough):
             return
         if has_only(source, self):
             self._is_withdrawn = False  # the effect of the request is the outcome
-            end(source, None, AlreadyAsked(source._queue, asked, source._queue.current_run()))
+            end(source, None, already_cancelled)
         elif source._state == PENDING:
             withdraw(source, self)
             source._queue.push(self)
@@ -118,8 +120,8 @@ class Deadline(PassThrough):
         source, target = self.source, self.target
         if target._upstream is not self:
             return  # it was cancelled while this was queued
-        # The order of the three is that of the checks of asyncio.timeout().
-        self._stop()
+        # The three are checked in the same order as by asyncio.timeout().
+        self._cancel_timer()
         if source._state == CANCELLED and self._has_expired:
             self._cancelled(source._value.retrieve(source))
         elif self._is_withdrawn:
@@ -138,7 +140,7 @@ class Deadline(PassThrough):
             error.__cause__ = reason
             reject_raised(self.target, error)
 
-    def _stop(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -13,5 +13,5 @@ cdef class Rejection:
     cdef public object reason, traceback
     cdef public object _loop, _origin, _told
     cdef public bint _may_be_announced, _is_suspended
-    cdef public bint propagated, was_asked_for
+    cdef public bint propagated, from_cancelled_task
     cpdef object retrieve(self, promise)

@@ -56,13 +56,13 @@ def on_unhandled_rejection(callback: Callable[[UnhandledRejection], object], /) 
     It applies to the whole process; callbacks are called in the order in which they were registered, each in the
     context (`contextvars`) of its registration. If one raises, the loop's exception handler is called.
 
-    What `Promise.as_completed()` hands out may be taken at any later time. Such a rejection is not announced, and is
-    reported if its promise is dropped.
+    A promise from `Promise.as_completed()` may be handled at any later time, so callbacks are not told of its
+    rejection; that is reported if the promise is dropped unhandled.
 
     This is the HostPromiseRejectionTracker of ECMA-262 (27.2.1.9).
 
     Raises:
-        TypeError: *callback* is not a function, or a coroutine function, whose body nobody would await.
+        TypeError: *callback* is not callable, or is a coroutine function, which would never be awaited.
 
     Example:
         >>> from aiopromise import on_unhandled_rejection
@@ -120,10 +120,10 @@ class Rejection:
         "_may_be_announced",
         "_origin",
         "_told",
+        "from_cancelled_task",
         "propagated",
         "reason",
         "traceback",
-        "was_asked_for",
     )
 
     def __init__(
@@ -139,6 +139,7 @@ class Rejection:
         self._loop = loop
         # Whether it is held for a consumer that has not been given the promise yet.
         self._is_suspended = False
+        # Whether listeners may be notified: not once it was suspended, as its consumer may come at any later time.
         self._may_be_announced = True
         self._origin = origin
         # The listeners that were notified, until it is handled.
@@ -146,7 +147,7 @@ class Rejection:
         # Whether it also propagated out of the loop, as a raised KeyboardInterrupt or SystemExit does.
         self.propagated = False
         # Whether it came from a Task that had been cancelled.
-        self.was_asked_for = False
+        self.from_cancelled_task = False
 
     def mark_propagated(self) -> None:
         """Report nothing: the code that ran the loop got the reason."""
@@ -170,7 +171,7 @@ class Rejection:
         """Resume reporting, as the promise becomes visible: it is reported if it is not handled."""
         self._is_suspended = False
 
-    def announce_unless_taken(self, promise: object) -> None:
+    def announce_unless_handled(self, promise: object) -> None:
         """Notify the listeners, who are responsible for it from now on; it is not reported again."""
         if self._loop is not None and listeners and self._may_be_announced:
             told = tuple(listeners)

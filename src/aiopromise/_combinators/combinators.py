@@ -179,7 +179,7 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
 
     def values() -> Iterator[Any]:
         for key in awaitables:
-            hash(key)  # what cannot be a key of the result fails here, before anything has come
+            hash(key)  # an unhashable key fails here, before anything has settled
             keys.append(key)
             yield awaitables[key]
 
@@ -243,11 +243,11 @@ def _grouped(
         group.start(items)
         return group
     finally:
-        del group  # if iterating raised, the traceback includes this frame
+        del group  # breaks a reference cycle
 
 
 def _items_of(name: str, awaitables: tuple[Any, ...]) -> Iterable[Any]:
-    # Of all(a, b) and all(a) the tuple itself, whose values each keep their type; of all([a, b]) what is in it. An
+    # For all(a, b) and all(a), the tuple itself, so that each value keeps its type; for all([a, b]), the list. An
     # awaitable does not count as an iterable here, though a Future has an __iter__.
     if len(awaitables) != 1 or is_awaitable(awaitables[0]):
         return awaitables

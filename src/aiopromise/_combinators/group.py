@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from types import CoroutineType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
-from aiopromise._engine.cancellation import AlreadyAsked, ask_each, cancelled_error
+from aiopromise._engine.cancellation import AlreadyCancelled, cancel_each, cancelled_error
 from aiopromise._engine.core import (
     Core,
     adopt_outcome,
@@ -16,33 +16,33 @@ from aiopromise._engine.core import (
     fulfil_or_follow,
     mark_handled,
     mark_propagated,
+    must_propagate,
     settle_with,
     start_or_follow,
-    stops,
     without_our_frames,
 )
 from aiopromise._engine.primitives import new
 from aiopromise._engine.queue import Reaction
 from aiopromise._engine.state import State, Upstream, has_only, subscribe, withdraw
-from aiopromise._engine.states import FULFILLED, PENDING, REJECTED
+from aiopromise._engine.state_codes import FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
 from aiopromise._instruments import instruments
 from aiopromise._loops import is_promise
 from aiopromise._unhandled import Rejection
 
-__all__ = ["Group", "Input", "Losers", "PrivateInput", "failure", "outcome_of", "private_input"]
+__all__ = ["Group", "Losers", "PrivateInput", "failure", "outcome_of", "private_input"]
 
 Losers: TypeAlias = Literal["cancel", "keep"] | None
 
-# Most failures after the first that a note names.
+# The note on the first failure names at most this many of the later ones.
 _MOST_NAMED: Final = 5
 
 
 class Input(Reaction):
     """A caller's promise that a group waits for."""
 
-    __slots__ = ("group", "index", "is_asked", "promise")
+    __slots__ = ("group", "index", "is_ending", "promise")
 
     # Whether the group started it, and not the caller.
     is_owned: ClassVar[bool] = False
@@ -52,7 +52,7 @@ class Input(Reaction):
         self.index = index
         self.promise = promise
         # Whether the group has cancelled it, and it did not settle immediately.
-        self.is_asked = False
+        self.is_ending = False
 
     def __repr__(self) -> str:
         return repr(self.group)
@@ -71,20 +71,20 @@ class Input(Reaction):
 
     def _react(self) -> None:
         self.group._on_settled(self, self.index, self.promise)
-        del self  # as in _on_settled()
+        del self  # breaks a reference cycle
 
 
 class PrivateInput(Core):
-    """Any other input, and at the same time the promise that follows it, which nobody else sees.
+    """Any other input: also the promise that follows what the caller passed, which nobody else sees.
 
     It is its own consumer, so that a coroutine costs one object besides its Task.
     """
 
-    __slots__ = ("group", "index", "is_asked", "is_owned")
+    __slots__ = ("group", "index", "is_ending", "is_owned")
 
     group: Any  # None once the input is detached
     index: int
-    is_asked: bool
+    is_ending: bool
     is_owned: bool
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ class PrivateInput(Core):
     def __call__(self, future: "asyncio.Future[Any]") -> None:
         """Done callback of the upstream, as of any promise; but with nothing else due, the group is told directly."""
         queue = self._queue
-        queue.works.discard(self)
+        queue.running.discard(self)
         if self._upstream is future:
             is_next = queue.hold() and self._reactions is self
             try:
@@ -126,7 +126,7 @@ class PrivateInput(Core):
                 if is_next:
                     self.group._on_settled(self, self.index, self)
             finally:
-                del self, future  # as in the method of Core
+                del self, future  # breaks a reference cycle
                 queue.flush(1 if is_next else 0)
 
     def _react(self) -> None:
@@ -134,7 +134,7 @@ class PrivateInput(Core):
             Core._react(self)
         elif self.group is not None:
             self.group._on_settled(self, self.index, self)
-        del self  # as in _on_settled()
+        del self  # breaks a reference cycle
 
 
 PrivateT = TypeVar("PrivateT", bound=PrivateInput)
@@ -143,7 +143,7 @@ PrivateT = TypeVar("PrivateT", bound=PrivateInput)
 def private_input(kind: type[PrivateT], group: "Group", index: int, is_owned: bool) -> PrivateT:
     """Return an input of class *kind* without an upstream."""
     input_: PrivateT = new(kind)
-    # Like begin(), but instruments are not told, and the user knows the line that made the group.
+    # Like begin(), but instruments are not told, and its origin is that of the group, which the user made.
     promise = group.promise
     input_._state = PENDING
     input_._value = None
@@ -155,7 +155,7 @@ def private_input(kind: type[PrivateT], group: "Group", index: int, is_owned: bo
     input_._origin = promise._origin
     input_.group = group
     input_.index = index
-    input_.is_asked = False
+    input_.is_ending = False
     input_.is_owned = is_owned
     return input_
 
@@ -166,7 +166,7 @@ AnyInput: TypeAlias = Input | PrivateInput
 class Group(Upstream):
     """The upstream of a promise that waits for several others."""
 
-    __slots__ = ("_inputs", "_late", "_losers", "_method", "_outcome", "_propagates", "_run", "promise")
+    __slots__ = ("_inputs", "_late", "_loop_run", "_losers", "_method", "_outcome", "_propagates", "promise")
 
     has_many_sources: ClassVar[bool] = True
 
@@ -186,15 +186,15 @@ class Group(Upstream):
         # The reasons of inputs that failed after there was an outcome.
         self._late: list[BaseException] = []
         # The run of the loop in which it began.
-        self._run = promise._queue.current_run()
+        self._loop_run = promise._queue.current_run()
 
     def __repr__(self) -> str:
         return f"Promise.{self._method}(...)"
 
     def start(self, items: Iterable[Any]) -> None:
         """Wait for each of *items*; an exception from iterating them is the outcome."""
-        # By id, and the objects themselves, so that no id is reused.
-        started: dict[int, Core] = {}
+        # What follows each item: a coroutine by itself, anything else by its id; *held* keeps ids from being reused.
+        started: dict[Any, Core] = {}
         held: list[object] = []
         count = 0
         try:
@@ -207,7 +207,7 @@ class Group(Upstream):
         else:
             self._on_all_added(count)
         finally:
-            del self, items
+            del self, items  # breaks a reference cycle
 
     def exclusive_sources(self) -> list[State]:
         return [promise for input_, promise in tuple(self._inputs.items()) if input_.is_exclusive()]
@@ -226,7 +226,7 @@ class Group(Upstream):
         return self._promises()
 
     def cancel_losers(self, message: Any) -> list[State]:
-        """Cancel the losers because the iterator over the results is cancelled, and return those to ask."""
+        """Cancel the losers because the iterator over the results is cancelled, and return those to cancel."""
         self._answer_request(message)
         self._detach_losers()
         return self._promises()
@@ -242,19 +242,19 @@ class Group(Upstream):
         self._outcome = failure(error)
 
     def is_cancelling(self) -> bool:
-        self._note_asked()
+        self._note_ending()
         for input_, promise in tuple(self._inputs.items()):
-            if not input_.is_asked:
+            if not input_.is_ending:
                 del self._inputs[input_]
                 self._on_late_input(input_, promise)
         if not self._inputs:
             self._close()
         return bool(self._inputs)
 
-    def _note_asked(self) -> None:
+    def _note_ending(self) -> None:
         for input_, promise in self._inputs.items():
-            input_.is_asked = promise._state == PENDING
-            if input_.is_asked and promise is not input_:
+            input_.is_ending = promise._state == PENDING
+            if input_.is_ending and promise is not input_:
                 promise._is_handled = False  # it reports its own cleanup's failure
 
     def _on_all_added(self, count: int) -> None:
@@ -269,7 +269,7 @@ class Group(Upstream):
         """Close the source of the inputs; this may add one last input to wait for."""
 
     def _join(self, index: int, item: Any, started: dict[Any, Core], held: list[object]) -> None:
-        # Who owns it decides what happens to it once there is a result: see `_stops()`.
+        # Who owns it decides what happens to it once there is a result: see `_cancels()`.
         kind = type(item)
         if kind is CoroutineType:
             key = item
@@ -314,7 +314,7 @@ class Group(Upstream):
             if self._outcome is not None or self._conclude_or_report(error):
                 raise
         finally:
-            del self, input_, promise  # if user code raised there, the traceback includes this frame
+            del self, input_, promise  # breaks a reference cycle
 
     def _on_late_input(self, input_: AnyInput, promise: Core) -> None:
         """Handle an input that settled after there was a result: its outcome is ignored, as by `asyncio.gather()`.
@@ -325,10 +325,10 @@ class Group(Upstream):
         if promise._state != REJECTED:
             return
         rejection = promise._value
-        if not (input_.is_asked or rejection.was_asked_for):
+        if not (input_.is_ending or rejection.from_cancelled_task):
             mark_handled(promise)
             self._late.append(rejection.reason)
-        elif input_.is_owned or (promise is input_ and input_.is_asked):
+        elif input_.is_owned or (promise is input_ and input_.is_ending):
             self._report(rejection)
 
     def _report(self, rejection: Rejection) -> None:
@@ -343,13 +343,13 @@ class Group(Upstream):
 
     def _conclude_or_report(self, error: BaseException) -> bool:
         """Settle with what user code raised, or report it; return True if it must also propagate."""
-        leaves = stops(error)
+        propagates = must_propagate(error)
         if self._outcome is None:
-            self._propagates = leaves
+            self._propagates = propagates
             self._conclude(failure(without_our_frames(error)))
-        elif not leaves:
+        elif not propagates:
             self._report(Rejection(without_our_frames(error), None))
-        return leaves
+        return propagates
 
     def _conclude(self, outcome: Outcome) -> None:
         """Settle with *outcome* once the losers have been cancelled and have finished."""
@@ -358,37 +358,38 @@ class Group(Upstream):
             return
         self._outcome = outcome
         self._detach_losers()
-        ask_each(self._promises(), None, self.already_asked())
-        self._note_asked()
+        cancel_each(self._promises(), None, self.already_cancelled())
+        self._note_ending()
         self._end()
 
     def _detach_losers(self) -> None:
         # First those that keep running, so that a loser awaiting one of them becomes its last consumer, in any order.
         for input_, promise in tuple(self._inputs.items()):
             mark_handled(promise)
-            if not self._stops(input_):
+            if not self._cancels(input_):
                 for instrument in instruments:
                     instrument.loser_abandoned(self.promise, promise)
                 del self._inputs[input_]
                 input_.detach()
                 if promise._state == REJECTED:
-                    # In this iteration; if it came later, nobody would check whether it was cancelled, and by whom.
+                    # It failed in this iteration. A later failure would not be looked at, so whether it had been
+                    # cancelled does not matter here either.
                     self._late.append(promise._value.reason)
 
-    def already_asked(self) -> AlreadyAsked:
+    def already_cancelled(self) -> AlreadyCancelled:
         """Return the Tasks not to cancel again, because the loop's shutdown has cancelled them."""
-        return AlreadyAsked(self.promise._queue, [], self._run)
+        return AlreadyCancelled(self.promise._queue, [], self._loop_run)
 
-    def losers(self) -> list[State]:
+    def promises_to_cancel(self) -> list[State]:
         """Return the promises that are cancelled once there is a result."""
-        losers = (promise for input_, promise in tuple(self._inputs.items()) if self._stops(input_))
+        losers = (promise for input_, promise in tuple(self._inputs.items()) if self._cancels(input_))
         return list(dict.fromkeys(losers))
 
     def _promises(self) -> list[State]:
         """Return the promise of each input once, even if it is several of them."""
         return list(dict.fromkeys(self._inputs.values()))
 
-    def _stops(self, input_: AnyInput) -> bool:
+    def _cancels(self, input_: AnyInput) -> bool:
         return input_.is_owned if self._losers is None else self._losers == "cancel"
 
     def _end(self) -> None:
@@ -398,7 +399,7 @@ class Group(Upstream):
         try:
             if not self._inputs:
                 self._close()
-        finally:  # a KeyboardInterrupt may leave the generator of the items
+        finally:  # also if a KeyboardInterrupt propagates from the generator of items
             if not self._inputs and self._outcome is not None and self.promise._upstream is self:
                 if not self._outcome.fulfilled:
                     self._note_late(self._outcome.value)

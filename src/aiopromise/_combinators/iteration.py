@@ -11,7 +11,7 @@ from aiopromise._engine.awaiter import wait_for_end
 from aiopromise._engine.core import Core, adopt_state, mark_handled, settle
 from aiopromise._engine.coroutines import shown_as
 from aiopromise._engine.state import State, Upstream, pending
-from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING
+from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING
 from aiopromise._engine.tasks import Outcome
 from aiopromise._shutdown import start_generator
 
@@ -40,7 +40,7 @@ class Arrival(Upstream):
             settle(self.promise, FULFILLED, None)
 
     def exclusive_sources(self) -> list[State]:
-        return self._group.losers()
+        return self._group.promises_to_cancel()
 
     def cancel(self, message: Any) -> list[State]:
         return self._group.cancel_losers(message)
@@ -131,7 +131,7 @@ class Iterated(Group):
             await self.promise
         finally:
             incoming.arrival = None
-            del self, incoming, left  # the traceback of a failure includes this frame
+            del self, incoming, left  # breaks a reference cycle
 
     async def _close_early(self, error: BaseException) -> None:
         """Stop what is running, and wait until it has ended, when *error* ends the iterator.
@@ -153,7 +153,7 @@ class Iterated(Group):
             if not is_request:
                 raise
         finally:
-            del self, error
+            del self, error  # breaks a reference cycle
 
     def _iterated(self) -> None:
         """Start the work, when the first result is requested."""

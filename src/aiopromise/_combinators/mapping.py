@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["each", "filter_", "map_", "map_unordered", "reduce_"]
 
-# They can be iterated, but are hardly ever meant as their characters or numbers.
+# They can be iterated, but hardly anybody means their characters or bytes as the items.
 _STRINGS: Final = (str, bytes, bytearray)
 
 
@@ -92,7 +92,7 @@ def map_unordered(
     `Promise.map`: the iterator raises the first failure.
 
     Raises:
-        As `Promise.map`.
+        As for `Promise.map`.
 
     Cancellation:
         Leaving the loop early, or cancelling the Task that waits for the next result, cancels the calls in progress
@@ -123,10 +123,10 @@ def filter_(
 ) -> "Promise[Any]":
     """Return a promise for a list of those *items* for which *fn* returns something true, in order.
 
-    Otherwise as `Promise.map`.
+    Otherwise like `Promise.map`.
 
     Raises:
-        As `Promise.map`.
+        As for `Promise.map`.
 
     Cancellation:
         As for `Promise.map`.
@@ -152,7 +152,7 @@ def each(
     Results are awaited and discarded, so memory does not grow with the number of items. Otherwise like `Promise.map`.
 
     Raises:
-        As `Promise.map`.
+        As for `Promise.map`.
 
     Cancellation:
         As for `Promise.map`.
@@ -175,7 +175,7 @@ def reduce_(items: Any, fn: Callable[[Any, Any], Any], initial: Any, /) -> "Prom
     The items are as for `Promise.map`; if there are none, the value is *initial*.
 
     Raises:
-        As `Promise.map`.
+        As for `Promise.map`.
 
     Cancellation:
         Cancels the call in progress and closes a generator of items.

@@ -8,7 +8,7 @@ from aiopromise._combinators.group import Group, Losers, failure, outcome_of
 from aiopromise._combinators.iteration import Incoming, Iterated
 from aiopromise._engine.core import Core
 from aiopromise._engine.state import settled
-from aiopromise._engine.states import FULFILLED, REJECTED
+from aiopromise._engine.state_codes import FULFILLED, REJECTED
 from aiopromise._engine.tasks import Outcome
 from aiopromise._loops import is_promise
 from aiopromise._settled import Fulfilled, Rejected
@@ -25,7 +25,7 @@ class All(Group):
 
     def __init__(self, method: str, promise: Core, losers: Losers, make: Make) -> None:
         super().__init__(method, promise, losers)
-        # A tuple of separate arguments, a list of one iterable, a dict of a mapping.
+        # Makes a tuple from separate arguments, a list from one iterable, a dict from a mapping.
         self._make = make
         # By index, as they come in any order; empty until their number is known.
         self._found: list[Any] = []

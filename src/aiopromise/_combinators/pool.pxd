@@ -9,9 +9,9 @@ cdef Py_ssize_t PENDING
 
 
 cdef class Pool(Group):
-    cdef public object _context, _fn, _items, _iterator, _on_progress, _results, _vacancy
+    cdef public object _context, _fn, _items, _iterator, _on_progress, _results
     cdef public Reader _reader
-    cdef public bint _is_in_context, _is_reading
+    cdef public bint _is_in_context
     cdef public double _limit
     cdef public Py_ssize_t _done, _started_calls
     cpdef object _react(self)

@@ -11,15 +11,15 @@ from typing import Any, Final
 from aiopromise._combinators.group import Group, PrivateInput, outcome_of, private_input
 from aiopromise._combinators.reading import reading
 from aiopromise._engine.apart import apart
-from aiopromise._engine.cancellation import ask_each
+from aiopromise._engine.cancellation import cancel_each
 from aiopromise._engine.core import Core, call, resolve_with, without_our_frames
 from aiopromise._engine.primitives import copy_context
-from aiopromise._engine.states import PENDING
+from aiopromise._engine.state_codes import PENDING
 from aiopromise._engine.tasks import FUTURES, Outcome, name_of
 from aiopromise._errors import check_result, close_items, close_refused
 from aiopromise._unhandled import Rejection
 
-__all__ = ["Function", "Pool", "Progress"]
+__all__ = ["Function", "Pool", "Progress", "Reader"]
 
 Function = Callable[..., Any]
 Progress = Callable[[int, int | None], object]
@@ -83,7 +83,7 @@ class Pool(Group):
     def _react(self) -> None:
         if self._outcome is None:  # else it was cancelled immediately
             self._run_user_code(self._open)
-        del self
+        del self  # breaks a reference cycle
 
     def _run_user_code(self, step: Callable[[], object]) -> None:
         """Call *step*, which runs user code, in the user's context.
@@ -110,14 +110,14 @@ class Pool(Group):
         finally:
             if self._outcome is not None:
                 self._end()
-            del self, step
+            del self, step  # breaks a reference cycle
 
     def _open(self) -> None:
         if isinstance(self._items, AsyncIterable):
             self._iterator = None
             iterator = aiter(self._items)
             self._reader = reader = private_input(Reader, self, 0, False)
-            reader._origin = None  # no line of the user's has left it running, should it outlive the calls
+            reader._origin = None  # if it outlives the calls, no line of the user's is to blame
             reader.vacancy = asyncio.Event()
             reader.is_reading = False
             self._add(reader, reader)
@@ -185,7 +185,7 @@ class Pool(Group):
             if promise is not self._reader:
                 self._results.append((index, outcome.value))
             self._run_user_code(self._start_calls)
-        del self, promise
+        del self, promise  # breaks a reference cycle
 
     def _end(self) -> None:
         if not self._is_in_context:  # else _run_user_code() will do it
@@ -220,9 +220,9 @@ class Pool(Group):
         self._inputs[reader] = reader
         # If it ended by itself in this iteration, this processes its outcome.
         if reader.is_reading or (isinstance(task, FUTURES) and task.done()):
-            ask_each((reader,), None, self.already_asked())
-        reader.is_asked = reader._state == PENDING
-        if not reader.is_asked:
+            cancel_each((reader,), None, self.already_cancelled())
+        reader.is_ending = reader._state == PENDING
+        if not reader.is_ending:
             del self._inputs[reader]
             self._on_late_input(reader, reader)
 
@@ -254,10 +254,10 @@ class Call(PrivateInput):
         elif self._state == PENDING:
             context, self._value = self._value, None
             call(self, handler, self._item, context)
-            del context
+            del context  # breaks a reference cycle
         else:
             close_refused(self._item)  # cancelled before its turn
-        del self, handler  # if the handler raised, the traceback includes this frame
+        del self, handler  # breaks a reference cycle
 
 
 class Reader(PrivateInput):

@@ -41,7 +41,7 @@ async def _read(pool: "Pool", reader: "Reader", iterator: AsyncIterator[Any]) ->
                 reader.is_reading = False
             pool._start_call(item)
     finally:
-        del pool, reader
+        del pool, reader  # breaks a reference cycle
         if isinstance(iterator, AsyncGenerator):
             await iterator.aclose()
 

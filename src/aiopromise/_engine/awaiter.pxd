@@ -4,7 +4,7 @@ from aiopromise._engine.primitives cimport copy_context, new, run_in
 from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport has_only, subscribe, withdraw
 
-cdef Py_ssize_t FULFILLED, PENDING, _ASKING, _LEFT, _NONE, _ROUND
+cdef Py_ssize_t FULFILLED, PENDING, _PASSING_ON, _GAVE_UP, _NONE, _ROUND
 cdef object asyncio
 
 
@@ -18,5 +18,5 @@ cdef class Awaiter(Reaction):
 
 @cython.locals(awaiter=Awaiter)
 cpdef object wait(Core promise)
-cpdef object _withdraw(Awaiter awaiter, message, already_asked, route)
+cpdef object _withdraw(Awaiter awaiter, message, already_cancelled, route)
 cpdef object _give_up(Awaiter awaiter)

@@ -10,25 +10,25 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
-from aiopromise._engine.cancellation import AlreadyAsked, Route, cancelled_error, end
+from aiopromise._engine.cancellation import AlreadyCancelled, Route, cancelled_error, end
 from aiopromise._engine.core import Core
 from aiopromise._engine.primitives import copy_context, new, run_in
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.rings import end_rings
 from aiopromise._engine.state import has_only, subscribe, withdraw
-from aiopromise._engine.states import FULFILLED, PENDING
+from aiopromise._engine.state_codes import FULFILLED, PENDING
 
-__all__ = ["wait"]
+__all__ = ["wait", "wait_for_end"]
 
 
 # Each cancelled Task cancels the next within its own cancel(); beyond this depth it is left to a later iteration.
 _DEEPEST: Final = 100
 
 # The progress of a cancellation of the awaiting Task.
-_NONE: Final = 0  # none, or passed on, and the Task gets the effect of that; false
-_ASKING: Final = 1  # being passed on
-_ROUND: Final = 2  # being passed on, and back where it started: a cycle
-_LEFT: Final = 3  # it had no effect, and the wait is given up
+_NONE: Final = 0  # there is none, or it was passed on and the Task gets its effect; must be false
+_PASSING_ON: Final = 1  # it is being passed on
+_ROUND: Final = 2  # it is being passed on, and has come back here: a cycle
+_GAVE_UP: Final = 3  # it had no effect: the Task stops waiting
 
 
 class Awaiter(Reaction):
@@ -88,32 +88,32 @@ class Awaiter(Reaction):
         if self._wakeup is None:
             return False  # the Task is being woken, and will see the request itself
         if self._stage != _NONE:
-            if self._stage == _ASKING:
+            if self._stage == _PASSING_ON:
                 self._stage = _ROUND
             return True
         self._request = cancelled_error(msg)
-        self._stage = _ASKING
+        self._stage = _PASSING_ON
         queue = self._promise._queue
-        if queue.requests >= _DEEPEST or not has_only(self._promise, self):
+        if queue.cancel_depth >= _DEEPEST or not has_only(self._promise, self):
             self._withdraw_later(msg, [], None)
             return True
         # Within this call, so that asyncio.run(), which cancels one Task after another, is one request to all of them.
-        queue.requests += 1
+        queue.cancel_depth += 1
         try:
-            self._ask(msg)
+            self._pass_on(msg)
         finally:
-            queue.requests -= 1
+            queue.cancel_depth -= 1
         return True
 
-    def _ask(self, message: Any) -> None:
-        """Cancel all Tasks now, so that it counts as one request if others cancel them too, as asyncio.run() does.
+    def _pass_on(self, message: Any) -> None:
+        """Cancel what the request reaches now, so that it is one with the requests of others, as of asyncio.run().
 
         background = create_task(wait_for(Promise.all(work(), more())))
         asyncio.run() cancels the Tasks of background, work() and more(), in any order
         """
         route = Route(self._promise)
         route.announce()
-        if route.leave_at_first_step(message):
+        if route.store_at_first_step(message):
             self._stage = _NONE  # the Task gets the effect of the request
             return
         task = route.task()
@@ -132,9 +132,11 @@ class Awaiter(Reaction):
     def _has_come_round(self) -> bool:
         return self._stage == _ROUND
 
-    def _withdraw_later(self, message: Any, asked: "list[asyncio.Future[Any]]", route: Route | None) -> asyncio.Handle:
+    def _withdraw_later(
+        self, message: Any, cancelled: "list[asyncio.Future[Any]]", route: Route | None
+    ) -> asyncio.Handle:
         queue = self._promise._queue
-        return self._later(_withdraw, message, AlreadyAsked(queue, asked, queue.current_run()), route)
+        return self._later(_withdraw, message, AlreadyCancelled(queue, cancelled, queue.current_run()), route)
 
     def _later(self, step: Callable[..., None], *arguments: Any) -> asyncio.Handle:
         queue = self._promise._queue
@@ -150,7 +152,7 @@ class Awaiter(Reaction):
             run_in(context, wakeup, answer)
         finally:
             # If the Task raises, the traceback includes this frame.
-            del self, answer, context, wakeup
+            del self, answer, context, wakeup  # breaks a reference cycle
 
     def _failed(self) -> "asyncio.Future[Any]":
         promise = self._promise
@@ -160,7 +162,7 @@ class Awaiter(Reaction):
 
     def _aiopromise_sources(self) -> tuple[Core, ...]:
         """Return the promise, if a cancellation was or will be passed on to it."""
-        return () if self._request is None or self._stage == _LEFT else (self._promise,)
+        return () if self._request is None or self._stage == _GAVE_UP else (self._promise,)
 
     def __repr__(self) -> str:
         return repr(self._promise)
@@ -169,15 +171,15 @@ class Awaiter(Reaction):
 # Functions, because asyncio reports slow callbacks by name.
 
 
-def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route: Route | None) -> None:
+def _withdraw(awaiter: Awaiter, message: Any, already_cancelled: AlreadyCancelled, route: Route | None) -> None:
     if route is not None:
         route.retract()  # it comes now; or not at all, if the promise has got another consumer since
-    if awaiter._stage == _LEFT:
+    if awaiter._stage == _GAVE_UP:
         return
-    awaiter._stage = _ASKING  # a second cancellation is not a cycle
+    awaiter._stage = _PASSING_ON  # a second cancellation is not a cycle
     promise = awaiter._promise
-    # _has_come_round() is called after the request was passed on, which may be a cycle.
-    if has_only(promise, awaiter) and end(promise, message, already_asked) and not awaiter._has_come_round():
+    # Checked last: while end() passes the request on, it may come back here.
+    if has_only(promise, awaiter) and end(promise, message, already_cancelled) and not awaiter._has_come_round():
         awaiter._stage = _NONE  # the Task gets the effect of the request
         if promise._state == PENDING:
             _break_if_in_ring(awaiter)
@@ -187,18 +189,18 @@ def _withdraw(awaiter: Awaiter, message: Any, already_asked: AlreadyAsked, route
 
 def _give_up(awaiter: Awaiter) -> None:
     promise = awaiter._promise
-    if promise._state == PENDING and awaiter._stage != _LEFT:
-        awaiter._stage = _LEFT
+    if promise._state == PENDING and awaiter._stage != _GAVE_UP:
+        awaiter._stage = _GAVE_UP
         withdraw(promise, awaiter)
         promise._queue.push(awaiter)
 
 
 def _break_if_in_ring(awaiter: Awaiter) -> None:
-    """In the next iteration, give up the wait of *awaiter* if it is for itself, through any number of others."""
+    """In the next iteration, make *awaiter* stop waiting if it waits for itself, directly or through others."""
     queue = awaiter._promise._queue
-    if not queue.patient:
+    if not queue.cancelled_awaiters:
         queue.loop.call_soon(_end_rings, queue, context=Context())
-    queue.patient.append(awaiter)
+    queue.cancelled_awaiters.append(awaiter)
 
 
 def _end_rings(queue: Queue) -> None:
@@ -208,13 +210,13 @@ def _end_rings(queue: Queue) -> None:
     a hundred Tasks continues in later iterations.
 
         two Tasks await the promises of each other, a third one that of the first;
-        asyncio.run() cancels all three, and each of the two finds the other asked, as if it were in its cleanup
+        asyncio.run() cancels all three, and each of the two finds the other cancelled, as if it were in its cleanup
     """
-    patient, queue.patient = queue.patient, []
-    end_rings(patient, _has_handed_on, _give_up)
+    cancelled_awaiters, queue.cancelled_awaiters = queue.cancelled_awaiters, []
+    end_rings(cancelled_awaiters, _can_give_up, _give_up)
 
 
-def _has_handed_on(one: object) -> bool:
+def _can_give_up(one: object) -> bool:
     return type(one) is Awaiter and one._stage == _NONE
 
 

@@ -1,9 +1,9 @@
 from aiopromise._engine.core cimport (
     Core, adopt_outcome, adopt_state, detach_future, mark_handled, reject, settle,
 )
-from aiopromise._engine.queue cimport Queue, Reaction
+from aiopromise._engine.queue cimport Queue
 from aiopromise._engine.state cimport State, Upstream, has_only, settled, withdraw
-from aiopromise._engine.tasks cimport was_asked
+from aiopromise._engine.tasks cimport cancel_requested
 from aiopromise._unhandled cimport Cancellation
 
 cdef Py_ssize_t CANCELLED, PENDING, REJECTED

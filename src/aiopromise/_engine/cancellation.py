@@ -17,27 +17,27 @@ from aiopromise._engine.core import (
 )
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, Upstream, has_only, settled, withdraw
-from aiopromise._engine.states import CANCELLED, PENDING, REJECTED
-from aiopromise._engine.tasks import FUTURES, GATHERING, TASKS, was_asked
+from aiopromise._engine.state_codes import CANCELLED, PENDING, REJECTED
+from aiopromise._engine.tasks import FUTURES, GATHERING, TASKS, cancel_requested
 from aiopromise._unhandled import Cancellation
 
 __all__ = [
-    "AlreadyAsked",
+    "AlreadyCancelled",
     "PassThrough",
     "Route",
     "Shield",
-    "ask_each",
     "cancel",
+    "cancel_each",
     "cancelled_error",
     "end",
 ]
 
 
-# What is asked to end at once, and not in the turn after that: Tasks, and what hands the request on to some.
+# What is cancelled immediately, not an iteration later: Tasks, and a gather(), which passes the request on to its own.
 _RUNNING: Final = (*TASKS, GATHERING)
 
 
-class AlreadyAsked:
+class AlreadyCancelled:
     """Tasks that a request skips, since a second cancellation would interrupt their cleanup.
 
     They are those that it cancelled one loop iteration earlier and, while the loop shuts down, all that were
@@ -59,14 +59,14 @@ class AlreadyAsked:
         self._ids = {id(task) for task in tasks}
 
     def __repr__(self) -> str:
-        return f"<already asked: {self._tasks!r}>"  # asyncio shows the arguments of a callback
+        return f"<already cancelled: {self._tasks!r}>"  # asyncio shows the arguments of a callback
 
     def includes(self, promise: Core) -> bool:
-        """Return whether the future that *promise* follows was asked already."""
+        """Return whether the future that *promise* follows was cancelled already."""
         future, queue = promise._upstream, self._queue
         if id(future) in self._ids:
             return True
-        return (was_asked(future) or promise in queue.cleanups) and queue.is_shutting_down(self._run)
+        return (cancel_requested(future) or promise in queue.cleanups) and queue.is_shutting_down(self._run)
 
 
 class Route:
@@ -89,7 +89,8 @@ class Route:
             else:
                 break
             upstream = links[-1]._upstream
-        # From the promise to cancel upwards. Invariant: each is the only consumer of the next.
+        # From the promise to cancel upwards. Invariant: each is the only consumer of the next; and a route is used for
+        # one request, as _cancel_route() and _interrupt() empty this list.
         self.links = links
         # The time limits between the links.
         self.passed = passed
@@ -97,7 +98,7 @@ class Route:
         self.upstream: Any = upstream
 
     def __repr__(self) -> str:
-        return f"<a request to end {self.links[0]!r}>"  # as for AlreadyAsked
+        return f"<a request to end {self.links[0]!r}>"  # as for AlreadyCancelled
 
     def task(self) -> "asyncio.Future[Any] | None":
         """Return the Task that the request reaches, or the `asyncio.gather()`, which cancels its own; else None."""
@@ -126,7 +127,7 @@ class Route:
         for limit in self.passed:
             limit.requests -= 1
 
-    def leave_at_first_step(self, message: Any) -> bool:
+    def store_at_first_step(self, message: Any) -> bool:
         """Store the request if it reaches a coroutine in its first step, and return whether it does.
 
         The request is applied once the step is over:
@@ -157,24 +158,24 @@ def cancel(promise: Core, message: Any) -> bool:
     route = Route(promise)
     route.announce()
     if isinstance(route.upstream, Upstream):
-        _ask_through(route, message, None)
+        _cancel_through(route, message, None)
         return True
-    return _ask(route, message, None)
+    return _cancel_route(route, message, None)
 
 
-def end(promise: Core, message: Any, already_asked: AlreadyAsked | None = None) -> bool:
+def end(promise: Core, message: Any, already_cancelled: AlreadyCancelled | None = None) -> bool:
     """Cancel *promise* internally: an exception from `cancel()` of its upstream rejects it instead of being raised.
 
-    Tasks in *already_asked* may be in the middle of their cleanup, and are skipped.
+    Tasks in *already_cancelled* may be in the middle of their cleanup, and are skipped.
     """
     if promise._state != PENDING:
         return False
     route = Route(promise)
     route.announce()
     if isinstance(route.upstream, Upstream):
-        _ask_through(route, message, already_asked)
+        _cancel_through(route, message, already_cancelled)
         return True
-    return _ask_or_fail(route, message, already_asked)
+    return _cancel_or_reject(route, message, already_cancelled)
 
 
 def cancelled_error(message: Any) -> CancelledError:
@@ -182,19 +183,19 @@ def cancelled_error(message: Any) -> CancelledError:
     return CancelledError() if message is None else CancelledError(message)
 
 
-def ask_each(promises: Iterable[State], message: Any, already_asked: AlreadyAsked | None = None) -> None:
+def cancel_each(promises: Iterable[State], message: Any, already_cancelled: AlreadyCancelled | None = None) -> None:
     """Cancel each of *promises*, with its upstream; an error in one does not prevent the others."""
-    _ask_all([(None, iter(promises))], message, already_asked)
+    _cancel_all([(None, iter(promises))], message, already_cancelled)
 
 
-def _ask_through(route: Route, message: Any, already_asked: AlreadyAsked | None) -> None:
+def _cancel_through(route: Route, message: Any, already_cancelled: AlreadyCancelled | None) -> None:
     """Cancel everything that an `Upstream` waits for."""
     sources = iter(route.upstream.cancel(message))
-    _ask_all([(route, sources)], message, already_asked)
+    _cancel_all([(route, sources)], message, already_cancelled)
 
 
-def _ask_all(
-    stack: list[tuple[Route | None, Iterator[State]]], message: Any, already_asked: AlreadyAsked | None
+def _cancel_all(
+    stack: list[tuple[Route | None, Iterator[State]]], message: Any, already_cancelled: AlreadyCancelled | None
 ) -> None:
     """Cancel the promises on the *stack*, then each route that led to them and has nothing left to wait for.
 
@@ -217,13 +218,13 @@ def _ask_all(
             if isinstance(route.upstream, Upstream):
                 stack.append((route, iter(route.upstream.cancel(message))))
             else:
-                _ask_or_fail(route, message, already_asked)
+                _cancel_or_reject(route, message, already_cancelled)
 
 
-def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
+def _cancel_or_reject(route: Route, message: Any, already_cancelled: AlreadyCancelled | None) -> bool:
     top = route.links[-1]
     try:
-        return _ask(route, message, already_asked)
+        return _cancel_route(route, message, already_cancelled)
     except Exception as error:
         # A future that cannot be cancelled. The others must be cancelled all the same, and this one must settle.
         detach_future(top)
@@ -231,13 +232,13 @@ def _ask_or_fail(route: Route, message: Any, already_asked: AlreadyAsked | None)
         return True
 
 
-def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool:
+def _cancel_route(route: Route, message: Any, already_cancelled: AlreadyCancelled | None) -> bool:
     """Cancel whatever the route leads to; return False if its first link already had its outcome."""
     links, upstream = route.links, route.upstream
     top = links[-1]
     # A Future may be done before its callback has run: its outcome stands, and is not cancelled.
     if isinstance(upstream, FUTURES):
-        if not upstream.done() and (already_asked is None or not already_asked.includes(top)):
+        if not upstream.done() and (already_cancelled is None or not already_cancelled.includes(top)):
             upstream.cancel(msg=message)
         if not upstream.done():
             return True  # it runs its cleanup, whose outcome passes down as usual
@@ -246,24 +247,24 @@ def _ask(route: Route, message: Any, already_asked: AlreadyAsked | None) -> bool
         adopt_outcome(top, upstream)
         if not links:
             return top._state == CANCELLED
-    elif route.leave_at_first_step(message):
+    elif route.store_at_first_step(message):
         return True
     _interrupt(links, cancelled_error(message))
     return True
 
 
-def _interrupt(path: list[Core], error: CancelledError) -> None:
-    """Cancel the links of *path*, last first, down to one whose handler handles cancellation.
+def _interrupt(links: list[Core], error: CancelledError) -> None:
+    """Cancel *links*, last first, down to one whose handler handles cancellation; remove them from the list.
 
     A link that was already queued leaves its source's rejection unhandled, unless the library handles the outcome
-    of the first of *path*:
+    of the first of *links*:
 
         Promise.map(urls, lambda url: Promise(fetch(url)).then(parse))    <-- two fail in one iteration:
                                                                               map() settles, and so does a then() that
                                                                               was about to handle the other
     """
-    if path and path[0]._is_handled:
-        source = path[-1]._upstream
+    if links and links[0]._is_handled:
+        source = links[-1]._upstream
         if isinstance(source, Upstream):  # a time limit or a shield between the two
             source = source.sole_source()
         if isinstance(source, Core):
@@ -273,8 +274,8 @@ def _interrupt(path: list[Core], error: CancelledError) -> None:
             if source._state == REJECTED:
                 mark_handled(source)
     # From the top down, so that each link sees the outcome of the one above it, or that there is none.
-    while path:
-        link = path.pop()
+    while links:
+        link = links.pop()
         queued = _detach(link)
         if type(link._handlers) is tuple and _may_catch(link, error):
             # Its handler is queued, with a cancelled source of its own; the links below wait for it.

@@ -2,7 +2,7 @@ cimport cython
 from aiopromise._engine.primitives cimport copy_context, new, run_in
 from aiopromise._engine.queue cimport Queue
 from aiopromise._engine.state cimport State, Upstream, is_awaited_by, subscribe
-from aiopromise._engine.tasks cimport Outcome, is_awaitable, name_of, new_task, start, was_asked
+from aiopromise._engine.tasks cimport Outcome, is_awaitable, name_of, new_task, start, cancel_requested
 from aiopromise._unhandled cimport Cancellation, Rejection
 
 cdef Py_ssize_t CANCELLED, FULFILLED, PENDING, REJECTED

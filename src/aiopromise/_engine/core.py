@@ -14,17 +14,17 @@ from aiopromise._engine.apart import apart
 from aiopromise._engine.coroutines import TapCoroutine, as_cleanup, as_coroutine
 from aiopromise._engine.primitives import copy_context, new, run_in
 from aiopromise._engine.state import State, Types, Upstream, is_awaited_by, subscribe
-from aiopromise._engine.states import CANCELLED, FULFILLED, PENDING, REJECTED
+from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import (
     FUTURES,
     GATHERING,
     TASKS,
     Outcome,
+    cancel_requested,
     is_awaitable,
     name_of,
     new_task,
     start,
-    was_asked,
 )
 from aiopromise._errors import close_refused, foreign_loop, is_ours, short, traceback_of, waits_for_itself
 from aiopromise._unhandled import Cancellation, Rejection, listeners
@@ -35,12 +35,12 @@ __all__ = [
     "adopt_state",
     "call",
     "detach_future",
-    "follow_future",
     "fulfil_or_follow",
     "is_caught",
     "link",
     "mark_handled",
     "mark_propagated",
+    "must_propagate",
     "reject",
     "reject_caught",
     "reject_raised",
@@ -48,7 +48,6 @@ __all__ = [
     "settle",
     "settle_with",
     "start_or_follow",
-    "stops",
     "without_our_frames",
 ]
 
@@ -90,8 +89,9 @@ def is_caught(reason: BaseException, types: Types) -> bool:
 
 def settle(promise: State, state: int, value: Any) -> None:
     """Settle *promise* and queue its consumers; *value* is the value, the Rejection or the Cancellation."""
-    # Invariant: this is the only place where a promise leaves PENDING, so it settles once, and whoever calls this has
-    # seen it pending. The outcome is complete before the first reaction is pushed, and none of them runs in here.
+    # Invariant: a promise leaves PENDING here and nowhere else (`settled()` makes one that nobody has seen pending), so
+    # it settles once, and the caller has seen it pending. The outcome is complete before the first reaction is pushed,
+    # and none of them runs in here.
     promise._state = state
     promise._value = value
     promise._upstream = None
@@ -160,7 +160,7 @@ def reject_raised(promise: State, error: BaseException) -> None:
         promise._queue.loop.call_exception_handler({"message": message, "exception": without_our_frames(error)})
 
 
-def stops(error: BaseException) -> bool:
+def must_propagate(error: BaseException) -> bool:
     """Return whether *error* must propagate out of the loop, as from a Task."""
     return issubclass(type(error), (KeyboardInterrupt, SystemExit))
 
@@ -168,7 +168,7 @@ def stops(error: BaseException) -> bool:
 def reject_caught(promise: State, error: BaseException) -> bool:
     """Reject with *error*; return True if it must also propagate out of the loop."""
     reject_raised(promise, error)
-    if not stops(error):
+    if not must_propagate(error):
         return False
     mark_propagated(promise)
     return True
@@ -225,10 +225,10 @@ class Core(State):
             else:
                 result = run_in(context, handler, argument)
         except BaseException as error:
-            leaves = reject_caught(self, error)
+            propagates = reject_caught(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
-            del self, source, argument, handler, context
-            if leaves:
+            del self, source, argument, handler, context  # breaks a reference cycle
+            if propagates:
                 raise
             return
         kind = type(result)
@@ -239,7 +239,7 @@ class Core(State):
             settle(self, FULFILLED, result)
         else:
             resolve_with(self, result, handler, context, cleanup)
-            del self, source, argument, handler, context, result
+            del self, source, argument, handler, context, result  # breaks a reference cycle
 
     def _aiopromise_sources(self) -> Sequence[Any]:
         """Return what this waits for, for `end_rings()`: of several promises, those that would be cancelled with it."""
@@ -255,7 +255,7 @@ class Core(State):
         """Done callback of the upstream."""
         # Also called if the promise has detached since: a scheduled callback is not withdrawn.
         queue = self._queue
-        queue.works.discard(self)
+        queue.running.discard(self)
         queue.cleanups.discard(self)
         if self._upstream is future:
             # The handlers run in this loop iteration, and not in the next one:
@@ -266,12 +266,12 @@ class Core(State):
                 adopt_outcome(self, future)
             finally:
                 # If a Task resumed by this drain fails, its traceback includes this frame.
-                del self, future
+                del self, future  # breaks a reference cycle
                 queue.flush(0)
 
 
 def _chosen(handlers: tuple[Any, Any, Any], source: State) -> tuple[Any, Any, bool]:
-    """Return the one of *handlers* that *source* asks for, or None, and its argument, and whether it is a cleanup."""
+    """Return the one of *handlers* for the outcome of *source*, or None; its argument; and whether it is a cleanup."""
     on_fulfilled, on_rejected, catches = handlers
     # The loop's shutdown has to wait for handlers of a cancellation, and for every finally_().
     cleanup = source._state == CANCELLED or catches is BaseException
@@ -311,14 +311,14 @@ def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: C
     try:
         result = run_in(context, handler, argument)
     except BaseException as error:
-        leaves = reject_caught(promise, error)
+        propagates = reject_caught(promise, error)
         # As in _react().
-        del promise, handler, argument, context
-        if leaves:
+        del promise, handler, argument, context  # breaks a reference cycle
+        if propagates:
             raise
         return
     resolve_with(promise, result, handler, context)
-    del promise, handler, argument, context, result
+    del promise, handler, argument, context, result  # breaks a reference cycle
 
 
 def resolve_with(
@@ -353,7 +353,7 @@ def resolve_with(
         if reject_caught(promise, error):
             raise
     finally:
-        del promise, value, handler, context  # a traceback may include this frame
+        del promise, value, handler, context  # breaks a reference cycle
 
 
 def _resolve_with_promise(promise: Core, other: Core, handler: Any, context: Context | None, cleanup: bool) -> None:
@@ -388,11 +388,11 @@ def _resolve_with_future(
         elif cleanup:
             _run(promise, as_coroutine(future), handler, context, cleanup)
         elif isinstance(future, TASKS):
-            follow_future(promise, future, promise._queue.works)
+            follow_future(promise, future, promise._queue.running)
         else:
             follow_future(promise, future, None)
     finally:
-        del promise  # if a user's method raises, the traceback includes this frame
+        del promise  # breaks a reference cycle
 
 
 def _resolve_apart(*arguments: Any) -> None:
@@ -437,7 +437,7 @@ def _resolve_with_awaitable(promise: Core, value: Any, handler: Any, context: Co
         if cleanup or not coroutines.follow_thenable(promise, value, context):
             _run(promise, as_coroutine(value), handler, context, cleanup)
     finally:
-        del promise, value  # as above
+        del promise, value  # breaks a reference cycle
 
 
 def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, cleanup: bool) -> None:
@@ -476,11 +476,11 @@ def _run(promise: Core, coroutine: Any, handler: Any, context: Context | None, c
         else:
             reject(promise, request)  # it cancelled its own promise: its result is discarded
     else:
-        follow_future(promise, task, queue.cleanups if cleanup else queue.works)
+        follow_future(promise, task, queue.cleanups if cleanup else queue.running)
         if request is not None:
             task.cancel(*request.args)
     # If an eager Task failed, its traceback includes this frame.
-    del promise, coroutine, handler, context, queue, task
+    del promise, coroutine, handler, context, queue, task  # breaks a reference cycle
 
 
 def _close(coroutine: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -544,7 +544,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
         if task.done():
             adopt_outcome(promise, task)
         else:
-            follow_future(promise, task, queue.works)
+            follow_future(promise, task, queue.running)
     except BaseException as error:
         if reject_caught(promise, error):
             raise
@@ -556,7 +556,7 @@ def detach_future(promise: Core) -> None:
     if isinstance(future, FUTURES):
         # First our own state, then a method that may be the user's, and may raise.
         queue = promise._queue
-        queue.works.discard(promise)
+        queue.running.discard(promise)
         promise._upstream = None
         try:
             future.remove_done_callback(promise._on_done)
@@ -573,11 +573,11 @@ def adopt_outcome(promise: Core, future: "asyncio.Future[Any]") -> None:
     except BaseException as error:
         reject_raised(promise, error)
         # A Task has also raised it out of the loop; a plain Future has only stored it.
-        if stops(error) and isinstance(future, TASKS):
+        if must_propagate(error) and isinstance(future, TASKS):
             mark_propagated(promise)
-        if promise._state == REJECTED and was_asked(future):
-            promise._value.was_asked_for = True
-        del promise  # as above
+        if promise._state == REJECTED and cancel_requested(future):
+            promise._value.from_cancelled_task = True
+        del promise  # breaks a reference cycle
     else:
         if type(value) is Outcome:
             settle_with(promise, value)

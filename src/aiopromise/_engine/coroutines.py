@@ -63,9 +63,9 @@ def as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
         coroutine: Coroutine[Any, Any, Any] = awaitable
         return coroutine
     kind = type(awaitable)
-    is_own_future = issubclass(kind, FUTURES) and kind not in (*FUTURES, *TASKS)
-    waiting = _wait_for_future(awaitable) if is_own_future else _wait_for(awaitable)
-    return shown_as(f"await {type(awaitable).__name__}")(waiting)
+    is_users_future = issubclass(kind, FUTURES) and kind not in (*FUTURES, *TASKS)
+    waiting = _wait_for_future(awaitable) if is_users_future else _wait_for(awaitable)
+    return shown_as(f"await {kind.__name__}")(waiting)
 
 
 class CoroutineWrapper(Coroutine[Any, Any, T_co]):
@@ -152,7 +152,7 @@ class TapCoroutine(CoroutineWrapper[Any]):
                 return self._begin(*error)
             return self._step(self._coroutine.throw, *error)
         finally:
-            del error  # this frame is in its traceback
+            del error  # breaks a reference cycle
 
     def _begin(self, *error: Any) -> Any:
         """Take the first step, although *error* came first."""
@@ -191,7 +191,7 @@ class TapCoroutine(CoroutineWrapper[Any]):
             if outcome is None:
                 raise
         finally:
-            del arguments  # as in throw()
+            del arguments  # breaks a reference cycle
         raise StopIteration(outcome)
 
 
@@ -224,7 +224,7 @@ def while_handling(reason: BaseException, function: Callable[..., Any], *argumen
             raise
     finally:
         BaseException.with_traceback(reason, traceback)
-        del arguments  # may be the error thrown in, whose traceback includes this frame
+        del arguments  # breaks a reference cycle
 
 
 def give(value: Any) -> Generator[Any, None, Any]:

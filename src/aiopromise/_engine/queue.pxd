@@ -13,12 +13,12 @@ cdef class Reaction:
 
 @cython.final
 cdef class Queue:
-    cdef public set works, cleanups
-    cdef public object loop, loop_class, promise_class, early_requests, go_on, patient, shutdown_hook, tracer
+    cdef public set running, cleanups
+    cdef public object loop, loop_class, promise_class, early_requests, go_on, cancelled_awaiters, shutdown_hook, tracer
     cdef public object items, run_forever, generators
     cdef public bint debug, traced, is_finishing, is_in_cleanup, has_ended
-    cdef public Py_ssize_t requests
-    cdef public object _append, _every_task_was_asked, _guard, _unhandled, _roots
+    cdef public Py_ssize_t cancel_depth
+    cdef public object _append, _every_task_was_cancelled, _start_shutdown_hook, _unhandled, _roots
     cdef public Py_ssize_t _roots_limit, _roots_before_cleanups
     cdef public bint _armed, _refuses, _scheduled
 

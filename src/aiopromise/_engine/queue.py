@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any, Final
 from weakref import WeakSet, ref
 
-from aiopromise._engine.states import PENDING
-from aiopromise._engine.tasks import was_asked
+from aiopromise._engine.state_codes import PENDING
+from aiopromise._engine.tasks import cancel_requested
 from aiopromise._instruments import instruments
 from aiopromise._unhandled import Rejection
 
@@ -27,7 +27,7 @@ _MOST: Final = 1024
 # Seconds that one drain may run before I/O and timers get a turn.
 _SECONDS: Final = 0.002
 
-# Reactions that one finishing Task may run at once, since many may finish in one iteration.
+# The most that one finishing Task runs immediately: fewer, as many Tasks may finish in one iteration.
 _MOST_ALONG: Final = 64
 
 _CLOSE_RUNNER: Final = asyncio.Runner.close.__code__
@@ -51,14 +51,16 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
-        "_every_task_was_asked",
-        "_guard",
+        "_every_task_was_cancelled",
         "_refuses",
         "_roots",
         "_roots_before_cleanups",
         "_roots_limit",
         "_scheduled",
+        "_start_shutdown_hook",
         "_unhandled",
+        "cancel_depth",
+        "cancelled_awaiters",
         "cleanups",
         "debug",
         "early_requests",
@@ -70,14 +72,12 @@ class Queue:
         "items",
         "loop",
         "loop_class",
-        "patient",
         "promise_class",
-        "requests",
         "run_forever",
+        "running",
         "shutdown_hook",
         "traced",
         "tracer",
-        "works",
     )
 
     def __init__(
@@ -85,7 +85,7 @@ class Queue:
         loop: asyncio.AbstractEventLoop,
         promise_class: Any,
         tracer: Any,
-        guard: "Callable[[Queue], object]",
+        start_shutdown_hook: "Callable[[Queue], object]",
     ) -> None:
         self.loop = loop
         self.loop_class: Any = type(loop)
@@ -95,7 +95,7 @@ class Queue:
         # Whether the origin of promises is recorded.
         self.traced = self.debug or bool(instruments)
         # The loop holds a running Task only weakly: the promise that waits for it is held here until it ends.
-        self.works: set[Any] = set()
+        self.running: set[Any] = set()
         # The same for work started by a cancellation, which the loop's shutdown must not interrupt.
         self.cleanups: set[Any] = set()
         # Whether the handler of a cleanup is being called: coroutines that it wraps in promises must start, even if
@@ -106,19 +106,21 @@ class Queue:
         # Cancellations that reached a coroutine in its first step, by its promise.
         self.early_requests: dict[Any, Any] = {}
         # The nesting depth of cancellations passed from Task to Task.
-        self.requests = 0
+        self.cancel_depth = 0
         # Awaiters that passed on a cancellation in this iteration, and wait for its effect.
-        self.patient: list[Any] = []
+        self.cancelled_awaiters: list[Any] = []
         # Whether all Tasks have been cancelled, if that was computed in this iteration.
-        self._every_task_was_asked: bool | None = None
-        # What finishes the rest when the loop shuts down, whether it is running, and whether that has happened.
+        self._every_task_was_cancelled: bool | None = None
+        # The async generator whose closing, when the loop shuts down, finishes what is left.
         self.shutdown_hook: object = None
+        # Whether it is doing so now.
         self.is_finishing = False
+        # Whether it has done so before; the loop may run again.
         self.has_ended = False
-        # What a Task is woken with, if it is to go on: a Future that is done.
+        # The result that a Task is woken with if it is to continue: a Future that is done.
         self.go_on: asyncio.Future[None] = asyncio.Future(loop=loop)
         self.go_on.set_result(None)
-        self._guard = guard
+        self._start_shutdown_hook = start_shutdown_hook
         # Used in debug mode; see `aiopromise._debug`.
         self.tracer = tracer
         self.items: deque[Reaction] = deque()
@@ -132,8 +134,9 @@ class Queue:
         self._roots_limit = 1000
         # How many of them are older than any running cleanup.
         self._roots_before_cleanups = 0
-        # Whether the loop refuses to be re-entered by a handler, and the method of its class when that was found out.
+        # Whether the loop refuses to be re-entered by a handler.
         self._refuses = False
+        # The method of its class that was looked at to find out: another one now means that the loop was patched.
         self.run_forever: object = None
         self.look_at_loop()
 
@@ -160,7 +163,7 @@ class Queue:
         self._unhandled.append((promise, rejection))
 
     def watch(self, root: object) -> None:
-        """Have *root*, which is settled from outside, cancelled when the loop ends; hold it weakly."""
+        """Cancel *root*, which is settled from outside, when the loop ends; hold it only weakly."""
         self._roots.append(ref(root))
         if not self.has_cleanup():
             self._roots_before_cleanups = len(self._roots)
@@ -172,7 +175,7 @@ class Queue:
             self._roots_limit = 1000 + 2 * len(self._roots)
 
     def pending_roots(self, *, older_than_cleanups: bool = False) -> list[Any]:
-        """Return the watched promises that are alive and pending; or only those for which no cleanup can wait.
+        """Return the watched promises that are alive and pending; or only those that no cleanup can be waiting for.
 
         As a rule, a cleanup waits for promises that it made itself, not for those that were pending when it started:
 
@@ -202,8 +205,8 @@ class Queue:
 
     def current_run(self) -> object:
         """Return an object that identifies this run of the loop: it changes when the loop is stopped and run again."""
-        # Each run sets new bound methods as the hooks. keep_generators() replaces the other one; a guest of the loop,
-        # such as trio, may replace this one, which then identifies its run.
+        # Each run sets new bound methods as the hooks. keep_generators() replaces the firstiter hook; a guest of the
+        # loop, such as trio, may replace the finalizer, which then identifies the guest's run.
         return sys.get_asyncgen_hooks().finalizer
 
     def is_shutting_down(self, run: object) -> bool:
@@ -212,19 +215,19 @@ class Queue:
             return True
         # A program may also cancel them by itself, between two runs of the loop. In one and the same run, a Task that
         # was cancelled once has absorbed that, and goes on.
-        return self.current_run() is not run and self._was_every_task_asked()
+        return self.current_run() is not run and self._was_every_task_cancelled()
 
-    def _was_every_task_asked(self) -> bool:
-        # Computed once per loop iteration, as each of 10,000 combinators may ask at shutdown.
-        if self._every_task_was_asked is None:
+    def _was_every_task_cancelled(self) -> bool:
+        # Computed once per loop iteration, as each of 10,000 combinators may need it at shutdown.
+        if self._every_task_was_cancelled is None:
             cleanups = {id(promise._upstream) for promise in self.cleanups}
             tasks = asyncio.all_tasks(self.loop)
-            self._every_task_was_asked = all(was_asked(task) or id(task) in cleanups for task in tasks)
-            self.loop.call_soon(self._forget_every_task_was_asked, context=Context())
-        return self._every_task_was_asked
+            self._every_task_was_cancelled = all(cancel_requested(task) or id(task) in cleanups for task in tasks)
+            self.loop.call_soon(self._forget_every_task_was_cancelled, context=Context())
+        return self._every_task_was_cancelled
 
-    def _forget_every_task_was_asked(self) -> None:
-        self._every_task_was_asked = None
+    def _forget_every_task_was_cancelled(self) -> None:
+        self._every_task_was_cancelled = None
 
     def hold(self) -> bool:
         """Defer whatever is pushed until `flush()`, which saves a loop iteration.
@@ -262,14 +265,14 @@ class Queue:
             )
 
     def mark_finished(self) -> None:
-        """Record that the guard has run; later promises need a new one."""
+        """Record that the shutdown hook has run; later promises need a new one."""
         self.is_finishing = False
         self.has_ended = True
         self.shutdown_hook = None
         self.run_forever = None  # the next drain looks at the loop again
 
     def look_at_loop(self) -> None:
-        """Set a guard if there is none, and find out whether this loop can be re-entered by a handler.
+        """Set a shutdown hook if there is none, and find out whether this loop can be re-entered by a handler.
 
         It can under nest_asyncio, in a modal Qt dialog, or with Pyodide's `run_sync()`:
 
@@ -285,7 +288,7 @@ class Queue:
         if not self._refuses and self._armed and not self._scheduled:
             self._arm()  # patched by a handler, or by a Task resumed in the middle of a drain
         if self.shutdown_hook is None:
-            self.shutdown_hook = self._guard(self)
+            self.shutdown_hook = self._start_shutdown_hook(self)
 
     def _arm(self) -> None:
         # The library's own callbacks need no context variables, and should keep no context alive. Each has a
@@ -309,7 +312,7 @@ class Queue:
             if self._unhandled and not self.items:
                 unhandled, self._unhandled = self._unhandled, []
                 for promise, rejection in unhandled:
-                    rejection.announce_unless_taken(promise)
+                    rejection.announce_unless_handled(promise)
         finally:
             # Also if a KeyboardInterrupt leaves the drain: the remaining reactions must still run.
             self._armed = self._scheduled
@@ -342,7 +345,7 @@ class Queue:
         finally:
             # This frame is seen from the traceback of whatever a handler raises, and would make a cycle of the
             # exception and the promise that holds it.
-            del reaction
+            del reaction  # breaks a reference cycle
 
 
 def _is_pending(watched: "ref[Any]") -> bool:

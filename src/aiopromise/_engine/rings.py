@@ -42,7 +42,7 @@ def end_rings(starts: Sequence[Any], can_give_up: Callable[[Any], bool], give_up
 
 
 def _waited_for(one: Any) -> Sequence[Any]:
-    """Return what *one* waits for, if a cancellation would reach it."""
+    """Return what *one* waits for, if a cancellation would reach it; or nothing, or only None."""
     kind = type(one)
     if issubclass(kind, TASKS):
         return (getattr(one, "_fut_waiter", None),)

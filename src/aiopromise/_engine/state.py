@@ -18,11 +18,12 @@ from typing import Any, ClassVar
 
 from aiopromise._engine.primitives import new
 from aiopromise._engine.queue import Queue, Reaction
-from aiopromise._engine.states import PENDING
+from aiopromise._engine.state_codes import PENDING
 from aiopromise._errors import closed_loop
 
 __all__ = [
     "State",
+    "Types",
     "Upstream",
     "begin",
     "handlers_of",
@@ -44,7 +45,8 @@ class State(Reaction):
     engine calls them directly.
     """
 
-    # Invariant: an attribute is written by the functions of the engine alone, on the thread of the loop.
+    # Invariant: attributes are written only on the loop's thread. Outside of the engine, code sets the `_upstream` of a
+    # pending promise, and a group makes and marks its own inputs; how a promise settles is written by `settle()` alone.
     __slots__ = (
         "__weakref__",
         "_handlers",
@@ -69,7 +71,7 @@ class State(Reaction):
     # What is called with the outcome of the upstream: None; a handler for a value, which is all that most links have;
     # or a tuple of one for a value, one for a reason, and the exceptions that this one handles.
     _handlers: Any
-    # A rejection counts as handled, whenever it happens (ECMA-262, [[PromiseIsHandled]]).
+    # Whether a rejection, past or future, counts as handled (ECMA-262, [[PromiseIsHandled]]).
     _is_handled: bool
     _origin: Any  # where the promise was made; in debug mode, or if recorded
 
@@ -94,7 +96,11 @@ class Upstream(Reaction):
         return ()
 
     def is_cancelling(self) -> bool:
-        """Return, after those were cancelled, whether the promise settles later; if not, it is cancelled now."""
+        """Finish the cancellation; return whether the promise settles later. If not, the caller cancels it now.
+
+        Called once, after everything that `cancel()` returned has been cancelled. It may run user code: a group
+        closes its generator of items.
+        """
         return False
 
 
@@ -105,7 +111,7 @@ def pending(queue: Queue) -> Any:
     return promise
 
 
-# The one other place that sets all attributes is link(), which is too hot to call this first.
+# link(), and private_input() of a group, set all attributes themselves: they are too hot to call this first.
 def begin(promise: State, queue: Queue) -> None:
     """Give a bare object the state of a pending promise without an upstream."""
     promise._state = PENDING

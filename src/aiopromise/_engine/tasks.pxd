@@ -17,5 +17,5 @@ cdef class Outcome:
 cpdef bint is_awaitable(value) except -1
 cpdef object new_task(loop, coroutine)
 cpdef object start(loop, coroutine, name, context)
-cpdef bint was_asked(future) except -1
+cpdef bint cancel_requested(future) except -1
 cpdef object name_of(handler)

@@ -23,11 +23,11 @@ __all__ = [
     "Handler",
     "Outcome",
     "Wrapper",
+    "cancel_requested",
     "is_awaitable",
     "name_of",
     "new_task",
     "start",
-    "was_asked",
 ]
 
 Handler = Callable[..., Any]
@@ -115,14 +115,14 @@ def start(
         try:
             return task
         finally:
-            del task  # the traceback of an eager Task's error includes this frame
+            del task  # breaks a reference cycle
     new: Callable[..., asyncio.Future[Any]] = asyncio.Task
     if _HAS_EAGER_TASKS:
         return new(coroutine, loop=loop, name=name, context=context, eager_start=True)
     return new(coroutine, loop=loop, name=name, context=context)
 
 
-def was_asked(future: "asyncio.Future[Any] | None") -> bool:
+def cancel_requested(future: "asyncio.Future[Any] | None") -> bool:
     """Return whether *future* is a Task whose `cancel()` was ever called."""
     # Not whether it *is* ending: many programs absorb a cancellation without calling uncancel().
     return isinstance(future, TASKS) and future.cancelling() > 0

@@ -10,7 +10,7 @@ from typing import Any, Final
 __all__ = ["TestScope", "others"]
 
 # Inherited by Tasks and callbacks from the code that starts them: the mark of a test, or of code that outlives tests.
-_mark: Final[ContextVar[object]] = ContextVar("aiopromise_maker", default=None)
+_mark: Final[ContextVar[object]] = ContextVar("aiopromise_test", default=None)
 _OTHERS: Final = object()
 
 

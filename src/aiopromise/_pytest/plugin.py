@@ -25,7 +25,7 @@ _HINTS: Final = {
     ),
     "losers": (
         "lost to another promise, and still running when the test ended",
-        'Stop it with losers="cancel", or await it in the test',
+        'Cancel it with losers="cancel", or await it in the test',
     ),
 }
 
@@ -136,7 +136,7 @@ class Watch:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Show leftovers with a failure, as they may be the cause.
 
-        Only here it is known how a test has ended: what unittest has caught was not raised to anybody.
+        Only here is it known how the test ended: unittest does not re-raise what it catches.
         """
         report = yield
         if self._untold and report.failed and (text := self._told(item)):

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from aiopromise._combinators.group import Group
 from aiopromise._debug import Origin
 from aiopromise._engine.core import Core
-from aiopromise._engine.states import PENDING, REJECTED
+from aiopromise._engine.state_codes import PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
 from aiopromise._executors import ExecutorFuture
@@ -53,8 +53,8 @@ class Recording:
         self._listeners = {*listeners}
         self._made: list[weakref.ref[Promise[Any]]] = []
         self._limit = 100
-        self._left: list[tuple[weakref.ref[Any], Origin]] = []
-        self._lost: list[Leftover] = []
+        self._losers: list[tuple[weakref.ref[Any], Origin]] = []
+        self._unhandled: list[Leftover] = []
         # What was running at the last look; work that a loop cancels at its shutdown is a leftover all the same.
         self._running: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]] = {}
 
@@ -86,7 +86,7 @@ class Recording:
                 self.look()
 
     def promise_created(self, promise: Any, origin: Origin | None) -> Origin | None:
-        frame = _users_frame(sys._getframe(1))
+        frame = _calling_frame(sys._getframe(1))
         if frame is None or not self._scope.is_at_work():
             return origin
         place = origin or Origin([_summary_of(frame)])
@@ -101,20 +101,20 @@ class Recording:
 
     def rejection_unhandled(self, rejection: Any) -> None:
         if self._is_unhandled(rejection):
-            self._lost.append(_unhandled(rejection))
+            self._unhandled.append(_unhandled(rejection))
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
         if self._is_ours(promise._origin) and self._is_ours(loser._origin):
             upstream = loser._upstream
             runs = upstream if isinstance(upstream, TASKS) else loser
-            self._left.append((weakref.ref(runs), promise._origin))
+            self._losers.append((weakref.ref(runs), promise._origin))
 
     def look(self) -> None:
         """Note what is running now, on every loop that is still open."""
         loops = [(reference, reference()) for reference in self._running]
         now: dict[weakref.ref[asyncio.AbstractEventLoop], list[Leftover]]
         now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
-        losers = [(runs, origin) for reference, origin in self._left if (runs := reference()) is not None]
+        losers = [(runs, origin) for reference, origin in self._losers if (runs := reference()) is not None]
         for runs, origin in losers:
             if (loop := weakref.ref(runs.get_loop())) in now and self._is_running(runs):
                 now[loop].append(Leftover("losers", repr(runs), origin))
@@ -130,7 +130,7 @@ class Recording:
     def leftovers(self, kinds: Collection[str]) -> list[Leftover]:
         """Return the leftovers of these *kinds*, and mark rejections among them as reported."""
         running = [leftover for found in self._running.values() for leftover in found]
-        unhandled = [*self._lost, *self._report_those_alive()] if "unhandled" in kinds else []
+        unhandled = [*self._unhandled, *self._report_those_alive()] if "unhandled" in kinds else []
         return unhandled + [leftover for leftover in running if leftover.kind in kinds]
 
     def _report_those_alive(self) -> list[Leftover]:
@@ -168,7 +168,7 @@ class Recording:
         return isinstance(upstream, ExecutorFuture) or (isinstance(upstream, TASKS) and self._is_running(upstream))
 
 
-def _users_frame(frame: FrameType | None) -> FrameType | None:
+def _calling_frame(frame: FrameType | None) -> FrameType | None:
     """Return the nearest user frame, or None if the loop called the library."""
     while frame is not None and (is_ours(frame) or _package(frame) in _BETWEEN):
         frame = frame.f_back
