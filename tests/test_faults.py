@@ -797,6 +797,28 @@ def test_what_stops_a_program_stops_it_from_wherever_it_is_raised(place, error) 
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_no_handler_runs_before_what_stops_a_program_has_left_the_loop(error) -> None:
+    """The generator of items is resumed when a call ends; whatever waits for the pool, when the loop runs again."""
+    called: list[str] = []
+
+    def items() -> Iterator[int]:
+        yield 0
+        raise error
+
+    async def main() -> None:
+        pool = Promise.map(items(), lambda _: turns(), concurrency=1)
+        pool.finally_(lambda: called.append("finally_")).catch(BaseException, called.append)
+        await hang()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(type(error)):
+            runner.run(main())
+        assert [] == called
+        runner.run(turns(3))
+        assert ["finally_", error] == called
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 async def test_what_stops_a_program_leaves_the_call_of_try_(error) -> None:
     """The function is called immediately, so there is no loop between it and the caller."""
     with pytest.raises(type(error)):

@@ -31,7 +31,7 @@ import concurrent.futures
 import threading
 import pytest
 import pytest_asyncio
-from aiopromise import Promise, on_unhandled_rejection
+from aiopromise import Promise, Thenable, on_unhandled_rejection
 from aiopromise.testing import assert_rejected, settle
 
 async def forever(value=None):
@@ -247,8 +247,16 @@ async def test_task():
 async def test_promise():
     slow = Promise(forever())
     await Promise.race([slow.then(print), Promise.resolve(1)])
+
+class Never(Thenable):
+    def then(self, resolve, reject=None):
+        self.resolve = resolve
+
+async def test_thenable(request):
+    request.node.kept = Never()
+    await Promise.race([request.node.kept, Promise.resolve(1)], losers="keep")
 """)
-    result.assert_outcomes(passed=3, errors=3)
+    result.assert_outcomes(passed=4, errors=3)
     assert {
         "test_kept": 'losers await Promise.race([forever(), asyncio.sleep(0)], losers="keep")',
         "test_task": "losers await Promise.any([asyncio.create_task(forever()), asyncio.sleep(0)])",

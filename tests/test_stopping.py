@@ -470,6 +470,32 @@ def test_the_end_of_the_loop_breaks_into_no_finally_callback_of_a_sibling(begin,
     assert [1, 2, 3] == released
 
 
+@ways_to_end
+@pytest.mark.parametrize("losers", [None, "cancel"])
+def test_a_combinator_that_a_cleanup_makes_when_the_loop_ends_stops_its_losers(losers, run, wait) -> None:
+    """Nobody has cancelled them: neither a coroutine of its own, nor a finally_() that runs as it does at any time."""
+    ended: list[str] = []
+
+    async def clean_up(_: object = None) -> None:
+        later = [Promise(absorb_and_hang()), Promise.resolve().finally_(hang)] if losers else [absorb_and_hang()]
+        await Promise.race(*later, wait(3), losers=losers)
+        ended.append("cleanup")
+
+    async def work() -> None:
+        try:
+            await hang()
+        finally:
+            await clean_up()
+
+    async def main() -> None:
+        promises.extend([Promise(work()), Promise(hang()).finally_(clean_up)])
+        await settle()
+
+    promises: list[Promise] = []
+    run(main(), debug=False)
+    assert ["cleanup"] * 2 == ended
+
+
 async def absorbing_items() -> AsyncIterator[int]:
     await absorb()
     yield 1
@@ -839,6 +865,24 @@ async def test_what_is_an_input_twice_is_asked_once(run) -> None:
 
     await value_or_class(run(Promise(work())))
     assert [1] == counts
+
+
+@pytest.mark.parametrize("begin", [lambda work: work, asyncio.ensure_future], ids=["a coroutine", "a Task"])
+async def test_what_is_an_input_twice_and_fails_in_its_cleanup_is_reported_once(begin, announced, reports) -> None:
+    async def work() -> None:
+        try:
+            await hang()
+        finally:
+            raise Stop
+
+    one = begin(work())
+    await turns()
+    await Promise.race(one, one, turns(), losers="cancel")
+    await turns()
+    del one
+    gc.collect()
+    assert ["Stop()"] == [repr(report["exception"]) for report in reports]
+    assert [] == announced
 
 
 # -------------------------------------------------------------------------------------------------------- deep nesting

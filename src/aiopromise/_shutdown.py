@@ -65,28 +65,28 @@ def _start(generator: AsyncGenerator[Any, None], loop: asyncio.AbstractEventLoop
 async def _finish(queue: Queue) -> None:
     """Cancel everything pending once, wait for it to end, then close the generators that the cleanups were reading."""
     queue.keep_generators()
-    cancelled: set[Any] = set()
     # All Tasks have been cancelled by now. What is still running was started by a cleanup, so it is not cancelled
     # until the cleanups have ended.
-    await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True), cancelled)
+    await _cancel_and_wait(queue, queue.pending_roots(older_than_cleanups=True))
     while True:
+        cancelled = queue.cancelled_last
         if uncancelled := [one for one in (*queue.pending_roots(), *queue.running) if one not in cancelled]:
-            await _cancel_and_wait(queue, uncancelled, cancelled)
+            await _cancel_and_wait(queue, uncancelled)
         elif queue.generators:
             await _close_generators(queue)
         else:
             return
 
 
-async def _cancel_and_wait(queue: Queue, uncancelled: list[Any], cancelled: set[Any]) -> None:
-    cancelled.update(uncancelled)
-    for promise in uncancelled:
+async def _cancel_and_wait(queue: Queue, promises: list[Any]) -> None:
+    queue.cancelled_last.update(promises)
+    for promise in promises:
         end(promise, None)
     # A due handler may start a cleanup, and a finished cleanup may make handlers due: repeat until neither is left.
     while True:
         if queue.items:
             await asyncio.sleep(0)
-        elif running := _awaited(queue.cleanups.union(cancelled), queue):
+        elif running := _awaited(queue.cleanups | queue.cancelled_last, queue):
             await asyncio.wait(running)
         else:
             return

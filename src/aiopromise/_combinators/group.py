@@ -125,9 +125,13 @@ class PrivateInput(Core):
                 adopt_outcome(self, future)
                 if is_next:
                     self.group._on_settled(self, self.index, self)
+            except BaseException:
+                # A KeyboardInterrupt from a generator of items, say: no handler runs before it has left the loop.
+                queue.postpone()
+                raise
             finally:
                 del self, future  # breaks a reference cycle
-                queue.flush(1 if is_next else 0)
+            queue.flush(1 if is_next else 0)
 
     def _react(self) -> None:
         if self._state == PENDING:
@@ -254,7 +258,7 @@ class Group(Upstream):
     def _note_ending(self) -> None:
         for input_, promise in self._inputs.items():
             input_.is_ending = promise._state == PENDING
-            if input_.is_ending and promise is not input_:
+            if input_.is_ending and not isinstance(promise, PrivateInput):
                 promise._is_handled = False  # it reports its own cleanup's failure
 
     def _on_all_added(self, count: int) -> None:

@@ -46,7 +46,7 @@ class AlreadyCancelled:
         two Tasks await one promise, and asyncio.run() cancels both, and the Task of the promise;
         an iteration later the second of them finds itself the last consumer of the promise
 
-    *run* is the run of the loop in which the request came, or the work to cancel began.
+    *run* is the `Queue.current_run()` in which the work to cancel began, or the request came.
     """
 
     __slots__ = ("_ids", "_queue", "_run", "_tasks")
@@ -64,7 +64,7 @@ class AlreadyCancelled:
     def includes(self, promise: Core) -> bool:
         """Return whether the future that *promise* follows was cancelled already."""
         future, queue = promise._upstream, self._queue
-        if id(future) in self._ids:
+        if id(future) in self._ids or promise in queue.cancelled_last:
             return True
         return (cancel_requested(future) or promise in queue.cleanups) and queue.is_shutting_down(self._run)
 

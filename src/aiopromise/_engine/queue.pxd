@@ -13,12 +13,12 @@ cdef class Reaction:
 
 @cython.final
 cdef class Queue:
-    cdef public set running, cleanups
+    cdef public set running, cleanups, cancelled_last
     cdef public object loop, loop_class, promise_class, early_requests, go_on, cancelled_awaiters, shutdown_hook, tracer
     cdef public object items, run_forever, generators
-    cdef public bint debug, traced, is_finishing, is_in_cleanup, has_ended
+    cdef public bint debug, traced, is_finishing, is_in_cleanup, has_ended, _is_last_run
     cdef public Py_ssize_t cancel_depth
-    cdef public object _append, _every_task_was_cancelled, _start_shutdown_hook, _unhandled, _roots
+    cdef public object _append, _every_task_was_cancelled, _start_shutdown_hook, _unhandled, _roots, _run_seen
     cdef public Py_ssize_t _roots_limit, _roots_before_cleanups
     cdef public bint _armed, _refuses, _scheduled
 
@@ -29,6 +29,7 @@ cdef class Queue:
     cpdef bint has_cleanup(self)
     cpdef bint hold(self) except -1
     cpdef object flush(self, Py_ssize_t ran)
+    cpdef object postpone(self)
     cpdef object look_at_loop(self)
     cdef object _arm(self)
     cdef object _drain(self, Py_ssize_t most)

@@ -30,6 +30,8 @@ _SECONDS: Final = 0.002
 # The most that one finishing Task runs immediately: fewer, as many Tasks may finish in one iteration.
 _MOST_ALONG: Final = 64
 
+_NO_RUN: Final = object()
+
 _CLOSE_RUNNER: Final = asyncio.Runner.close.__code__
 
 # Loops of these packages raise if they are run while running.
@@ -52,15 +54,18 @@ class Queue:
         "_append",
         "_armed",
         "_every_task_was_cancelled",
+        "_is_last_run",
         "_refuses",
         "_roots",
         "_roots_before_cleanups",
         "_roots_limit",
+        "_run_seen",
         "_scheduled",
         "_start_shutdown_hook",
         "_unhandled",
         "cancel_depth",
         "cancelled_awaiters",
+        "cancelled_last",
         "cleanups",
         "debug",
         "early_requests",
@@ -109,6 +114,11 @@ class Queue:
         self.cancel_depth = 0
         # Awaiters that passed on a cancellation in this iteration, and wait for its effect.
         self.cancelled_awaiters: list[Any] = []
+        # The last run of the loop that was looked at, and whether that was to shut down.
+        self._run_seen: object = None
+        self._is_last_run = False
+        # What the shutdown hook has cancelled.
+        self.cancelled_last: set[Any] = set()
         # Whether all Tasks have been cancelled, if that was computed in this iteration.
         self._every_task_was_cancelled: bool | None = None
         # The async generator whose closing, when the loop shuts down, finishes what is left.
@@ -204,18 +214,27 @@ class Queue:
             sys.set_asyncgen_hooks(firstiter=self.generators.add)
 
     def current_run(self) -> object:
-        """Return an object that identifies this run of the loop: it changes when the loop is stopped and run again."""
+        """Return an object that identifies this run of the loop, or None if it runs only to shut down.
+
+        If the loop is not running, the object is that of no run.
+        """
         # Each run sets new bound methods as the hooks. keep_generators() replaces the firstiter hook; a guest of the
         # loop, such as trio, may replace the finalizer, which then identifies the guest's run.
-        return sys.get_asyncgen_hooks().finalizer
+        run = sys.get_asyncgen_hooks().finalizer
+        if run is None:
+            return _NO_RUN
+        if run is not self._run_seen:
+            self._run_seen = run
+            self._is_last_run = _is_closing_runner()
+        return None if self._is_last_run or self.is_finishing else run
 
     def is_shutting_down(self, run: object) -> bool:
-        """Return whether all Tasks have been cancelled since *run*, because the loop is shutting down."""
-        if self.is_finishing or _is_closing_runner():
-            return True
-        # A program may also cancel them by itself, between two runs of the loop. In one and the same run, a Task that
-        # was cancelled once has absorbed that, and goes on.
-        return self.current_run() is not run and self._was_every_task_cancelled()
+        """Return whether all Tasks of *run*, an earlier one, have been cancelled, because the loop is shutting down."""
+        now = self.current_run()
+        if run is None or now is run:
+            return False
+        # A program may also cancel them by itself, between two runs of the loop.
+        return now is None or self._was_every_task_cancelled()
 
     def _was_every_task_cancelled(self) -> bool:
         # Computed once per loop iteration, as each of 10,000 combinators may need it at shutdown.
@@ -234,7 +253,7 @@ class Queue:
 
         Return whether the first reaction pushed would run before all others, so that it may as well run directly.
 
-        Invariant: the caller flushes in a ``finally``.
+        Invariant: the caller flushes, or postpones, whatever happens.
 
         Only for callbacks called by the loop itself: no user code is on the stack, so handlers may run before they
         return.
@@ -256,6 +275,12 @@ class Queue:
             else:
                 self._armed = False
 
+    def postpone(self) -> None:
+        """Leave what is queued to a later drain, which is sure to come."""
+        self._armed = self._scheduled
+        if (self.items or self._unhandled) and not self._scheduled:
+            self._arm()
+
     def check_thread(self, call: str) -> None:
         """Raise `RuntimeError` if the loop is running in another thread. For debug mode only."""
         if self.loop.is_running() and asyncio._get_running_loop() is not self.loop:
@@ -266,6 +291,7 @@ class Queue:
 
     def mark_finished(self) -> None:
         """Record that the shutdown hook has run; later promises need a new one."""
+        self.cancelled_last.clear()
         self.is_finishing = False
         self.has_ended = True
         self.shutdown_hook = None
@@ -315,9 +341,7 @@ class Queue:
                     rejection.announce_unless_handled(promise)
         finally:
             # Also if a KeyboardInterrupt leaves the drain: the remaining reactions must still run.
-            self._armed = self._scheduled
-            if (self.items or self._unhandled) and not self._scheduled:
-                self._arm()
+            self.postpone()
 
     def _run(self, most: int) -> None:
         """Run at most *most* reactions, for a limited time."""

@@ -116,7 +116,7 @@ class Recording:
         now = {reference: [] for reference, loop in loops if loop is not None and not loop.is_closed()}
         losers = [(runs, origin) for reference, origin in self._losers if (runs := reference()) is not None]
         for runs, origin in losers:
-            if (loop := weakref.ref(runs.get_loop())) in now and self._is_running(runs):
+            if self._is_running(runs) and (loop := weakref.ref(runs.get_loop())) in now:
                 now[loop].append(Leftover("losers", repr(runs), origin))
         # By id: there may be many, and a user's future may not support == or hash().
         known = {id(runs) for runs, _ in losers}
