@@ -247,6 +247,8 @@ class Promise:
         self.loop = loop
         loop.promises.append(self)
         self.outcome = Outcome(PENDING, None)
+        # Of a promise that only a combinator has: its input.
+        self.member: Any = None
         # Whether a rejection need not be handled: that of a combinator's input, or of its own promises.
         self.is_handled = is_handled
         # Whether a rejection is handled; whether it was reported as unhandled.
@@ -365,6 +367,8 @@ class Promise:
     def told(self) -> None:
         """Do what is to be done when the source has settled."""
         if self.done():
+            if self.member is not None:
+                self.member.told()  # cancelled while it was in the queue, where it keeps its place
             return
         state, value = self.source.outcome
         handler = self.on_value
@@ -753,6 +757,8 @@ class Group:
 
     def join(self, promise: Promise, kind: str) -> Member:
         member = Member(self, promise, kind, self.joined)
+        if kind != "caller's":
+            promise.member = member
         if kind != "reader":
             self.joined += 1
         self.members.append(member)

@@ -980,6 +980,12 @@ FOUND = {
         ("work", Script()),
         ("link", "then(f)", 0, Handler("itself"), Handler()),
     ],
+    "a call that is cancelled while it is in the queue, before others": [
+        ("calls", "map", 0, Handler("pending"), 1),
+        ("stream", 1, Handler("pending", acts=(("settle", 1, "error", False),)), 1, 1, False),
+        ("calls", "map", 2, Handler("pending", acts=(("link", "then(f)", 0, Handler(), Handler()),)), 2),
+        ("chain", (("work", Script(acts_first=(("follow promise", 0, 0),))),)),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),
