@@ -828,14 +828,30 @@ async def test_a_coroutine_that_comes_too_late_is_closed(run: Callable) -> None:
     assert "value" == await promised
 
 
+class ClosesInBetween(asyncio.SelectorEventLoop):
+    """A loop that another thread closes while this one is about to call something on it."""
+
+    def call_soon_threadsafe(self, *arguments: Any, **named: Any) -> asyncio.Handle:
+        self.close()
+        return super().call_soon_threadsafe(*arguments, **named)
+
+
+@pytest.mark.parametrize("close", [True, False], ids=["before", "in between"])
 @pytest.mark.parametrize("name", ["resolve", "reject"])
-async def test_settling_after_the_loop_was_closed_is_a_runtime_error(name: str) -> None:
+async def test_settling_after_the_loop_was_closed_is_a_runtime_error(name: str, close: bool) -> None:
     """There is no loop any more to process it; a coroutine passed in is closed."""
 
     async def make() -> Any:
         return Promise.with_resolvers()
 
-    resolvers = await asyncio.to_thread(lambda: asyncio.run(make()))
+    def run() -> Any:
+        loop = ClosesInBetween()
+        resolvers = loop.run_until_complete(make())
+        if close:
+            loop.close()
+        return resolvers
+
+    resolvers = await asyncio.to_thread(run)
     given = work()
     with pytest.raises(RuntimeError, match=rf"^{name}\(\) was called after the loop of "):
         getattr(resolvers, name)({"resolve": given, "reject": LookupError()}[name])

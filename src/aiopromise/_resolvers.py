@@ -38,8 +38,18 @@ class _Resolver:
             return promise
         return None
 
-    def _raise_if_pending(self, call: str) -> None:
+    def _call_on_loop(self, argument: Any) -> None:
+        """Have it decided on the loop, so that of calls from several threads the first in its queue counts."""
+        decide: Any = self
+        try:
+            self._loop.call_soon_threadsafe(decide, argument)
+            return
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+        close_refused(argument)
         if self._promise is not None:  # else this is a later call, which is ignored
+            call = type(self).__name__.lower()
             raise RuntimeError(f"{call}() was called after the loop of {self._promise!r} was closed")
 
     def __repr__(self) -> str:
@@ -70,14 +80,8 @@ class Resolve(_Resolver, GenericBase[T_contra]):
     __slots__ = ()
 
     def __call__(self, value: Awaitable[T_contra] | T_contra | None = None, /) -> None:
-        loop = self._loop
-        if _get_running_loop() is not loop:
-            if loop.is_closed():
-                close_refused(value)
-                self._raise_if_pending("resolve")
-            else:
-                # Decided on the loop, so that of calls from several threads the first in its queue counts.
-                loop.call_soon_threadsafe(self, value)
+        if _get_running_loop() is not self._loop:
+            self._call_on_loop(value)
             return
         thenable: Any = self._upstream
         promise = self.release()
@@ -115,12 +119,8 @@ class Reject(_Resolver):
     def __call__(self, reason: BaseException, /) -> None:
         if not issubclass(type(reason), BaseException):
             raise bad_reason("reject", reason)
-        loop = self._loop
-        if _get_running_loop() is not loop:
-            if loop.is_closed():
-                self._raise_if_pending("reject")
-            else:
-                loop.call_soon_threadsafe(self, reason)
+        if _get_running_loop() is not self._loop:
+            self._call_on_loop(reason)
             return
         promise = self.release()
         if promise is not None:

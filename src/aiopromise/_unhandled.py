@@ -101,14 +101,16 @@ class Cancellation:
     @property
     def reason(self) -> BaseException:
         """The error that `retrieve()` will return, to be inspected but not raised."""
-        if self._error is None:
-            self._error = asyncio.CancelledError(*self.args)
-        return self._error
+        error = self._error
+        if error is None:
+            error = self._error = asyncio.CancelledError(*self.args)
+        return error
 
     def retrieve(self, promise: object) -> BaseException:
         """Return the error to raise."""
-        error, self._error = self.reason, None
-        return error
+        # Read once: a settled promise may be awaited by loops in several threads.
+        error, self._error = self._error, None
+        return asyncio.CancelledError(*self.args) if error is None else error
 
 
 class Rejection:

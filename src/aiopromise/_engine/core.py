@@ -92,8 +92,8 @@ def settle(promise: State, state: int, value: Any) -> None:
     # Invariant: a promise leaves PENDING here and nowhere else (`settled()` makes one that nobody has seen pending), so
     # it settles once, and the caller has seen it pending. The outcome is complete before the first reaction is pushed,
     # and none of them runs in here.
+    promise._value = value  # before the state, which another thread may be looking at
     promise._state = state
-    promise._value = value
     promise._upstream = None
     reactions = promise._reactions
     if reactions is not None:
