@@ -581,6 +581,8 @@ def leads_to(thing: Any, end: Any, *, stop_at: Any = ()) -> bool:
 
 def what_holds_up(thing: Any) -> list[Any]:
     """Return what *thing* waits for directly."""
+    if isinstance(thing, Limit) and thing.has_left:
+        return []
     if isinstance(thing, Promise | Shield | Limit):
         return [thing.source]
     if isinstance(thing, Group):
@@ -599,6 +601,8 @@ class Limit:
         self.source, self.promise, self.fallback = source, promise, fallback
         # Whether the time was up while the source was waited for; whether that wait was given up then.
         self.is_expired = self.is_left = False
+        # Whether it has stopped waiting for the source, and is about to settle the promise.
+        self.has_left = False
         # How many cancellations passed through, other than its own.
         self.requests = 0
 
@@ -621,6 +625,7 @@ class Limit:
             self.is_left = False  # the effect of the request is the outcome
             self.source.cancel(but_not=asked)
         elif not self.source.done():
+            self.has_left = True
             self.source.forget(self)
             self.source.loop.push(self.told)
 

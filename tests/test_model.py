@@ -986,6 +986,14 @@ FOUND = {
         ("calls", "map", 2, Handler("pending", acts=(("link", "then(f)", 0, Handler(), Handler()),)), 2),
         ("chain", (("work", Script(acts_first=(("follow promise", 0, 0),))),)),
     ],
+    "a limit that has stopped waiting for the one that follows it now": [
+        ("calls", "map", Source(), Handler(("promise", 0)), 1),
+        ("link", "then(f)", 0, Handler("itself"), Handler()),
+        ("timeout", 1, 1, False),
+        ("work", Script()),
+        ("advance", 2),
+        ("group", "all", (("promise", 1),), None, 1),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),

@@ -37,7 +37,7 @@ class Deadline(PassThrough):
         task.cancel()                           <-- meanwhile: it ends in CancelledError, not TimeoutError
     """
 
-    __slots__ = ("_fallback", "_has_expired", "_is_withdrawn", "_seconds", "_timer")
+    __slots__ = ("_fallback", "_has_expired", "_has_left", "_is_withdrawn", "_seconds", "_timer")
 
     def __init__(self, source: Core, target: Core, seconds: float, fallback: Any) -> None:
         self.source = source
@@ -46,6 +46,8 @@ class Deadline(PassThrough):
         self._seconds = seconds
         self._fallback = fallback
         self._has_expired = False
+        # Whether it has stopped waiting for the source, and is about to settle the target.
+        self._has_left = False
         # Whether it no longer waits, either for an outcome or for a cleanup.
         self._is_withdrawn = False
         # None before start(), and once it is over.
@@ -73,6 +75,9 @@ class Deadline(PassThrough):
         if target._state == PENDING:
             target._upstream = self
             subscribe(source, self)
+
+    def sole_source(self) -> Core | None:
+        return None if self._has_left else self.source
 
     def detach(self) -> None:
         super().detach()
@@ -113,6 +118,7 @@ class Deadline(PassThrough):
             self._is_withdrawn = False  # the effect of the request is the outcome
             end(source, None, already_cancelled)
         elif source._state == PENDING:
+            self._has_left = True
             withdraw(source, self)
             source._queue.push(self)
 

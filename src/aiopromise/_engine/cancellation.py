@@ -317,7 +317,7 @@ class PassThrough(Upstream):
     source: Core
     target: Core
 
-    def sole_source(self) -> Core:
+    def sole_source(self) -> Core | None:
         return self.source
 
     def detach(self) -> None:
