@@ -525,13 +525,13 @@ def cut_off(path: list[Promise]) -> None:
     is_handled = bool(path) and path[0].is_handled
     for link in reversed(path):
         source, link.source = link.source, None
-        is_due = isinstance(source, Promise) and source.done()
         above = source.source if isinstance(source, Limit | Shield) else source
         if is_handled and isinstance(above, Promise):
             if isinstance(above.source, Future) and above.source.done():
                 above.adopt(above.source)  # it ended in this iteration
             if above.done():
                 above.handle()  # what the library handles is not reported
+        is_due = isinstance(source, Promise) and source.done()
         if isinstance(source, Promise):
             source.forget(link)
         elif isinstance(source, Limit):

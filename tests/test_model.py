@@ -994,6 +994,15 @@ FOUND = {
         ("advance", 2),
         ("group", "all", (("promise", 1),), None, 1),
     ],
+    "a cleanup of what has ended in the turn in which its stream is cancelled": [
+        ("work", Script()),
+        ("make", "task", Handler("pending")),
+        ("follow", 0),
+        ("open", 0),
+        ("stream", 1, Handler(("promise", 0)), 1, 1, False),
+        ("cancel task", 0),
+        ("link", "finally_(f)", 1, Handler("pending"), Handler("itself")),
+    ],
     "a shield that was cancelled is no consumer": [
         ("work", Script(("gate",))),
         ("link", "shield()", 0, Handler(), Handler()),
