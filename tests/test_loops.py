@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from itertools import permutations
 from typing import Any
 
@@ -98,6 +99,23 @@ def test_promises_of_others_settle_while_a_handler_runs_the_loop(loop: Reentrant
         return log
 
     assert ["behind", "work 0", "work 1", "work 2", "outer"] == loop.run_until_complete(main())
+
+
+def test_links_of_others_run_while_a_generator_that_a_finished_call_resumes_runs_the_loop(loop: Reentrant) -> None:
+    async def main() -> list:
+        other, resolve, _ = Promise.with_resolvers()
+        tip = other.then(str.upper)
+
+        def items() -> Iterator[int]:
+            yield 1
+            loop.call_later(0.01, resolve, "settled")
+            loop.dialog(tip.done)
+            yield 2
+
+        found = await asyncio.wait_for(Promise.map(items(), give, concurrency=1), 10)
+        return [*found, await tip]
+
+    assert [1, 2, "SETTLED"] == loop.run_until_complete(main())
 
 
 @pytest.mark.parametrize("deep", [1, 2, 5])
@@ -518,6 +536,27 @@ def test_every_shutdown_of_a_loop_ends_what_was_begun_since_the_last(linked: boo
         assert ["cleaned up"] * count == log
         source = settled if linked else None
     loop.close()
+
+
+def test_a_shutdown_that_is_cancelled_leaves_the_rest_to_the_next() -> None:
+    log: list[str] = []
+    loop = asyncio.new_event_loop()
+    gate = asyncio.Event()
+
+    async def begin() -> Promise:
+        return Promise(lambda *_: None).finally_(gate.wait).finally_(lambda: log.append("cleaned up"))
+
+    held = [loop.run_until_complete(begin())]
+    shutdown = loop.create_task(loop.shutdown_asyncgens())
+    loop.run_until_complete(turns())
+    shutdown.cancel()
+    with suppress(asyncio.CancelledError):
+        loop.run_until_complete(shutdown)
+    held.append(loop.run_until_complete(begin()))
+    loop.call_soon(gate.set)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    assert (["cleaned up"] * 2, [True] * 2) == (log, [promise.cancelled() for promise in held])
 
 
 def test_a_first_promise_may_come_after_a_shutdown_of_its_loop() -> None:

@@ -24,9 +24,11 @@ async def _shutdown_hook(queue: Queue) -> AsyncGenerator[None, None]:
         yield
     finally:
         queue.is_finishing = True
-        await _finish(queue)
-        # The loop may run again, and shut down again.
-        queue.mark_finished()
+        try:
+            await _finish(queue)
+        finally:
+            # The loop may run again, and shut down again; also if this was cancelled.
+            queue.mark_finished()
 
 
 def start_shutdown_hook(queue: Queue) -> AsyncGenerator[None, None]:
