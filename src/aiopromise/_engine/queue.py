@@ -231,7 +231,7 @@ class Queue:
     def is_shutting_down(self, run: object) -> bool:
         """Return whether all Tasks of *run*, an earlier one, have been cancelled, because the loop is shutting down."""
         now = self.current_run()
-        if run is None or now is run:
+        if now is run:
             return False
         # A program may also cancel them by itself, between two runs of the loop.
         return now is None or self._was_every_task_cancelled()
