@@ -1109,6 +1109,19 @@ async def test_timeout_with_a_fallback_fulfils_with_it(fallback) -> None:
     assert [()] == work.requests
 
 
+@pytest.mark.parametrize(("after", "expected"), [(0, TypeError), (1, TypeError), (2, TimeoutError), (3, TimeoutError)])
+async def test_a_limit_that_has_stopped_waiting_makes_no_cycle(after, expected) -> None:
+    """Once its time is up, and others wait for the source, it waits for nothing: so the source may follow it."""
+    first, resolve, _ = Promise.with_resolvers()
+    source = first.then(str)
+    other, limit = source.then(str), source.timeout(0)
+    await turns(after)
+    resolve(limit)
+    assert expected is await value_or_class(first)
+    assert TimeoutError is await value_or_class(limit)
+    assert expected is await value_or_class(other)
+
+
 async def test_a_time_limit_that_the_loop_refuses_leaves_nothing_behind(reports) -> None:
     """In debug mode it refuses another thread; what was started for the limit ends silently."""
     promise, resolve, _ = Promise.with_resolvers()

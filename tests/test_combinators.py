@@ -1475,6 +1475,22 @@ def test_all_fulfilled_raises_the_reasons_in_their_order(reasons, kind) -> None:
     assert "2 of 3 were rejected" == caught.value.message
 
 
+async def test_futures_that_nobody_else_holds_are_not_taken_for_one() -> None:
+    """A new one may get the place in memory, and so the id, of one that is done."""
+
+    class Large(asyncio.Future):
+        """Of a size that nothing else has here."""
+
+        __slots__ = ("a", "b", "c", "d", "e", "f")
+
+    def done(number: int) -> asyncio.Future:
+        future = Large()
+        future.set_result(number)
+        return future
+
+    assert [*range(100)] == await Promise.all(done(number) for number in range(100))
+
+
 def test_all_fulfilled_needs_outcomes() -> None:
     with pytest.raises(TypeError) as caught:
         all_fulfilled([Fulfilled(1), 2])

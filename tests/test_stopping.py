@@ -496,6 +496,54 @@ def test_a_combinator_that_a_cleanup_makes_when_the_loop_ends_stops_its_losers(l
     assert ["cleanup"] * 2 == ended
 
 
+@pytest.mark.parametrize("wait", [turns, in_a_task])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda work: Promise.all(work(1), work(2), work(3)),
+        lambda work: Promise.race(work(1), work(2), work(3)),
+        lambda work: Promise.map([1, 2, 3], work),
+    ],
+    ids=["all", "race", "map"],
+)
+def test_what_a_link_starts_while_the_loop_ends_is_cancelled_once(begin, wait) -> None:
+    """Not by asyncio.run(), which has cancelled all Tasks before, and then by the first of its siblings to end, too."""
+    events: list[str] = []
+    work = with_a_cleanup(events, 3, wait)
+
+    async def main() -> None:
+        begun, resolve, _ = Promise.with_resolvers()
+
+        async def last() -> None:
+            try:
+                await hang()
+            finally:
+                resolve(None)
+
+        promises.extend([begun.then(lambda _: begin(work)), Promise(last())])
+        await settle()
+
+    promises: list[Promise] = []
+    asyncio.run(main())
+    assert ["clean"] * 3 == events
+
+
+@pytest.mark.parametrize("wait", [turns, in_a_task])
+def test_the_end_of_the_loop_breaks_into_no_cleanup_after_an_earlier_shutdown(wait) -> None:
+    events: list[str] = []
+    work = with_a_cleanup(events, 3, wait)
+
+    async def main() -> None:
+        promises.append(Promise.any(answers_when_asked(), work(1)))
+        await asyncio.get_running_loop().shutdown_asyncgens()
+        promises.append(Promise.any(answers_when_asked(), work(2)))
+        await settle()
+
+    promises: list[Promise] = []
+    asyncio.run(main())
+    assert ["clean"] * 2 == events
+
+
 async def absorbing_items() -> AsyncIterator[int]:
     await absorb()
     yield 1
@@ -781,6 +829,40 @@ def test_a_task_of_a_cleanup_may_begin_to_read_a_generator_late() -> None:
     promises: list[Promise] = []
     asyncio.run(main())
     assert [0, 1, 2] == found
+
+
+def test_what_is_made_while_a_cleanup_runs_ends_with_the_loop_however_many() -> None:
+    held: list[Promise] = []
+
+    async def main() -> None:
+        Promise.resolve().finally_(hang)
+        await settle()
+        held.extend(Promise.with_resolvers().promise for _ in range(5000))
+
+    asyncio.run(main())
+    assert [True] * 5000 == [promise.cancelled() for promise in held]
+
+
+def test_the_end_of_the_loop_lets_a_cleanup_wait_for_what_it_made_among_many() -> None:
+    """Whatever number of others had been made before, and are gone."""
+    ended: list[str] = []
+
+    async def save() -> None:
+        promise, resolve, _ = Promise.with_resolvers()
+        others = [Promise.with_resolvers() for _ in range(400)]
+        asyncio.get_running_loop().call_later(0.01, resolve, "saved")
+        ended.append(await promise)
+        del others
+
+    async def main() -> None:
+        for _ in range(900):
+            Promise.with_resolvers()
+        held.append(Promise(hang()).finally_(save))
+        await settle()
+
+    held: list[Promise] = []
+    asyncio.run(main())
+    assert ["saved"] == ended
 
 
 def test_a_generator_that_a_cleanup_has_left_is_closed_with_the_loop() -> None:
