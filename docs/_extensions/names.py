@@ -1,0 +1,51 @@
+"""Links from the names of the library, wherever a page has one in backticks, to the API reference."""
+
+import re
+from typing import Final
+
+from docutils import nodes
+from reference import public_names
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+CALL: Final = re.compile(r"([\w.]+?)(?:\(.*\))?$")
+METHOD_ONLY: Final = re.compile(r"\.?(\w+)\(\)$")
+
+
+class LinkNames(SphinxPostTransform):
+    """Make a reference of each literal that is a public name: `chain()`, `Promise.all`, `catch()`."""
+
+    # Before references are resolved.
+    default_priority = 5
+
+    def run(self) -> None:
+        """Replace the literals."""
+        names = public_names()
+        for literal in list(self.document.findall(nodes.literal)):
+            if isinstance(literal.parent, nodes.reference | pending_xref | nodes.title):
+                continue
+            target = target_of(literal.astext(), names)
+            if target is not None:
+                reference = pending_xref(
+                    "", refdomain="py", reftype="obj", reftarget=target, refdoc=self.env.current_document.docname
+                )
+                literal.replace_self(reference)
+                reference += literal
+
+
+def target_of(text: str, names: set[str]) -> str | None:
+    """Return the public name that *text* stands for, or None."""
+    if match := METHOD_ONLY.match(text):
+        candidates = [f"aiopromise.{match[1]}", f"aiopromise.testing.{match[1]}", f"aiopromise.Promise.{match[1]}"]
+    elif match := CALL.match(text):
+        candidates = [f"aiopromise.{match[1]}", f"aiopromise.testing.{match[1]}", match[1]]
+    else:
+        candidates = []
+    return next((name for name in candidates if name in names), None)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the transform."""
+    app.add_post_transform(LinkNames)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
