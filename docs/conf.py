@@ -26,10 +26,13 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "aiopromise"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+# Quotes stay as they were written.
+smartquotes = False
 copybutton_exclude = ".linenos, .gp, .go"

@@ -1,6 +1,7 @@
 """Links from the names of the library, wherever a page has one in backticks, to the API reference."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from docutils import nodes
@@ -23,7 +24,7 @@ class LinkNames(SphinxPostTransform):
         """Replace the literals."""
         names = public_names()
         for literal in list(self.document.findall(nodes.literal)):
-            if isinstance(literal.parent, nodes.reference | pending_xref | nodes.title):
+            if isinstance(literal.parent, nodes.reference | pending_xref | nodes.title) or self._is_foreign(literal):
                 continue
             target = target_of(literal.astext(), names)
             if target is not None:
@@ -32,6 +33,19 @@ class LinkNames(SphinxPostTransform):
                 )
                 literal.replace_self(reference)
                 reference += literal
+
+    def _is_foreign(self, literal: nodes.literal) -> bool:
+        """Return whether the name is another library's: such a page has those in the first column of its tables."""
+        if not self.env.current_document.docname.startswith("from-"):
+            return False
+        entry = next((node for node in _ancestors(literal) if isinstance(node, nodes.entry)), None)
+        return entry is not None and entry.parent.index(entry) == 0
+
+
+def _ancestors(node: nodes.Node) -> Iterator[nodes.Node]:
+    while node.parent is not None:
+        node = node.parent
+        yield node
 
 
 def target_of(text: str, names: set[str]) -> str | None:

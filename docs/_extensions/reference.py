@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from pydoc import locate
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import griffe
 from docutils import nodes
@@ -38,7 +38,7 @@ class Api(SphinxDirective):
     """Describe a public name, and the members of it that are listed."""
 
     required_arguments = 1
-    option_spec = {"module": directives.unchanged, "members": directives.unchanged}
+    option_spec: ClassVar = {"module": directives.unchanged, "members": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
         """Return the nodes of the description."""
@@ -58,7 +58,7 @@ def public_names() -> set[str]:
     return names | {f"aiopromise.Promise.{name}" for name in vars(promise) if not name.startswith("_")}
 
 
-def check_complete(app: Sphinx, env: BuildEnvironment) -> None:
+def check_complete(_app: Sphinx, env: BuildEnvironment) -> None:
     """Fail if a public name is not described."""
     missing = public_names() - set(env.domains.python_domain.objects)
     if missing:
@@ -88,6 +88,7 @@ def _description(module: str, name: str) -> Iterator[str]:
         yield from _indented(_text(module, name, inspect.getdoc(thing) or ""))
     if len(found) > 1:
         yield from _indented(_folded(name.rpartition(".")[2], found))
+    yield ""
 
 
 def _kind(module: str, name: str, thing: Any) -> tuple[str, list[str]]:
