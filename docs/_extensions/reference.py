@@ -19,7 +19,6 @@ from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 
@@ -59,10 +58,10 @@ def public_names() -> set[str]:
 
 
 def check_complete(_app: Sphinx, env: BuildEnvironment) -> None:
-    """Fail if a public name is not described."""
+    """Warn of public names that are not described."""
     missing = public_names() - set(env.domains.python_domain.objects)
     if missing:
-        raise ExtensionError(f"the API reference does not describe {', '.join(sorted(missing))}")
+        LOGGER.warning("the API reference does not describe %s", ", ".join(sorted(missing)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
