@@ -1,5 +1,6 @@
-"""Links from the names of the library, wherever a page has one in backticks, to the API reference."""
+"""Links to the API reference from the names of the library that a page has in backticks."""
 
+import builtins
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -10,8 +11,12 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-CALL: Final = re.compile(r"([\w.]+?)(?:\(.*\))?$")
-METHOD_ONLY: Final = re.compile(r"\.?(\w+)\(\)$")
+# `chain()`, `Promise.all`, `on_unhandled_rejection(callback)`
+NAME: Final = re.compile(r"([\w.]+?)(?:\(.*\))?$")
+# `catch()`, `.then(f)`, `promise.cancel()`
+METHOD: Final = re.compile(r"(?:promise\.|p\.|\.)?(\w+)\((.*)\)$")
+# Without an owner these are the functions that settle a promise.
+RESOLVERS: Final = {"resolve", "reject"}
 
 
 class LinkNames(SphinxPostTransform):
@@ -50,12 +55,14 @@ def _ancestors(node: nodes.Node) -> Iterator[nodes.Node]:
 
 def target_of(text: str, names: set[str]) -> str | None:
     """Return the public name that *text* stands for, or None."""
-    if match := METHOD_ONLY.match(text):
-        candidates = [f"aiopromise.{match[1]}", f"aiopromise.testing.{match[1]}", f"aiopromise.Promise.{match[1]}"]
-    elif match := CALL.match(text):
-        candidates = [f"aiopromise.{match[1]}", f"aiopromise.testing.{match[1]}", match[1]]
-    else:
-        candidates = []
+    candidates = []
+    if match := NAME.match(text):
+        candidates += [f"aiopromise.{match[1]}", f"aiopromise.testing.{match[1]}", match[1]]
+    if match := METHOD.match(text):
+        has_owner = "." in text.partition("(")[0]
+        is_builtin = bool(match[2]) and hasattr(builtins, match[1])
+        if has_owner or not (match[1] in RESOLVERS or is_builtin):
+            candidates.append(f"aiopromise.Promise.{match[1]}")
     return next((name for name in candidates if name in names), None)
 
 
