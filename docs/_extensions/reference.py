@@ -136,7 +136,7 @@ def _folded(last: str, found: list[griffe.Function]) -> Iterator[str]:
     yield from ["", ".. raw:: html", "", f"   <details><summary>{len(found)} typed signatures</summary>", ""]
     yield from [".. code-block:: python", ""]
     for one in found:
-        yield from _indented(_wrapped(f"def {last}", one))
+        yield from _indented(_wrapped(last if one.name == "__init__" else f"def {last}", one))
     yield from ["", ".. raw:: html", "", "   </details>", ""]
 
 
