@@ -3,7 +3,7 @@ from aiopromise._engine.core cimport fulfil_or_follow, reject_raised, settle, st
 from aiopromise._engine.state cimport State
 from aiopromise._engine.tasks cimport is_awaitable
 from aiopromise._loops cimport is_promise, new_promise
-from aiopromise._resolvers cimport Reject, Resolve
+from aiopromise._resolvers cimport resolvers_of
 
 cdef Py_ssize_t FULFILLED
 cdef object Resolvers, _new_tuple

@@ -11,7 +11,7 @@ from aiopromise._engine.state_codes import FULFILLED
 from aiopromise._engine.tasks import is_awaitable
 from aiopromise._errors import bad_reason, check_seconds, close_refused, needs_function, short
 from aiopromise._loops import is_promise, new_promise
-from aiopromise._resolvers import Reject, Resolve, Resolvers
+from aiopromise._resolvers import Resolvers, resolvers_of
 
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
@@ -134,7 +134,8 @@ def with_resolvers() -> Resolvers:
     """
     promise: Promise[Any] = new_promise("Promise.with_resolvers")
     promise._queue.watch(promise)
-    return _new_tuple(Resolvers, (promise, Resolve(promise), Reject(promise)))
+    resolve, reject = resolvers_of(promise)
+    return _new_tuple(Resolvers, (promise, resolve, reject))
 
 
 def delay(seconds: float, value: Any = None) -> "Promise[Any]":

@@ -1,15 +1,16 @@
 """The functions that settle a promise from outside, on any thread, and executors, which are called with them."""
 
-from asyncio import _get_running_loop
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from aiopromise._compat import GenericBase
 from aiopromise._engine.core import Core, reject, reject_raised, resolve_with
+from aiopromise._engine.primitives import new
 from aiopromise._engine.state_codes import PENDING
 from aiopromise._errors import bad_reason, close_refused, is_async, is_coroutine, not_a_source, short
 
-__all__ = ["Reject", "Resolve", "Resolvers", "check_executor", "execute"]
+__all__ = ["Reject", "Resolve", "Resolvers", "check_executor", "execute", "resolvers_of"]
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -19,12 +20,11 @@ class _Resolver:
 
     __slots__ = ("_loop", "_promise", "_upstream")
 
-    def __init__(self, promise: Core, upstream: object = None, /) -> None:
-        self._loop = promise._queue.loop
-        self._promise: Core | None = promise
-        # The upstream of the promise when this pair was made. If it has changed, also to None because the promise
-        # has settled, the promise has been resolved.
-        self._upstream = upstream
+    _loop: AbstractEventLoop
+    _promise: Core | None
+    # The upstream of the promise when this pair was made. If it has changed, also to None because the promise has
+    # settled, the promise has been resolved.
+    _upstream: Any
 
     def release(self) -> Core | None:
         """Return the promise if it is unresolved, and drop the reference, so that later calls are ignored.
@@ -127,6 +127,16 @@ class Reject(_Resolver):
             reject(promise, reason)
 
 
+def resolvers_of(promise: Core, upstream: Any = None) -> tuple[Resolve[Any], Reject]:
+    """Return a new pair for *promise*, which counts only while it has this *upstream*."""
+    resolve: Resolve[Any] = new(Resolve)
+    reject: Reject = new(Reject)
+    resolve._loop = reject._loop = promise._queue.loop
+    resolve._promise = reject._promise = promise
+    resolve._upstream = reject._upstream = upstream
+    return resolve, reject
+
+
 class Resolvers(NamedTuple):
     """The result of `Promise.with_resolvers()`: unpack it, or use the field names."""
 
@@ -146,8 +156,7 @@ def check_executor(source: Any) -> None:
 def execute(promise: Core, executor: Callable[..., object]) -> None:
     """Call *executor* with the resolvers of *promise*."""
     # If the executor raises, that rejects, unless a resolver was called before: first resolution wins.
-    resolve: Resolve[Any] = Resolve(promise)
-    reject = Reject(promise)
+    resolve, reject = resolvers_of(promise)
     try:
         result = executor(resolve, reject)
     except (KeyboardInterrupt, SystemExit):

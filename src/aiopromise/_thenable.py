@@ -11,7 +11,7 @@ from aiopromise._engine.state import Upstream
 from aiopromise._engine.state_codes import FULFILLED
 from aiopromise._errors import is_coroutine, resolves_with_itself, short
 from aiopromise._loops import new_promise
-from aiopromise._resolvers import Reject, Resolve
+from aiopromise._resolvers import Reject, Resolve, resolvers_of
 
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
@@ -118,7 +118,7 @@ class ThenableJob(Upstream):
         if promise._upstream is not self:
             return  # cancelled while queued
         # A new pair, which counts only while this call is the promise's upstream.
-        resolve, reject = Resolve[Any](promise, self), Reject(promise, self)
+        resolve, reject = resolvers_of(promise, self)
         try:
             result = self._context.run(self._then, resolve, reject)
             if is_coroutine(result):
