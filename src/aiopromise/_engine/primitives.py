@@ -1,10 +1,11 @@
-"""Three primitives of every link, C functions in both builds: see the Cython file next to this one."""
+"""Primitives that are C functions in both builds: see the Cython file next to this one."""
 
 import contextvars
 from contextvars import Context
 from typing import Any, Final
+from weakref import ref
 
-__all__ = ["copy_context", "new", "run_in"]
+__all__ = ["copy_context", "new", "run_in", "weak_reference"]
 
 copy_context: Final = contextvars.copy_context
 
@@ -13,3 +14,5 @@ run_in: Final = Context.run
 
 # Makes an instance of a class, whose __init__ is not called.
 new: Final[Any] = object.__new__
+
+weak_reference: Final = ref

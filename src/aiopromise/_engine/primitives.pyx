@@ -10,6 +10,7 @@ cdef extern from *:
     object PyContext_CopyCurrent()
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
+    object PyWeakref_NewRef(object referent, object callback)
 
 
 cpdef object copy_context():
@@ -26,3 +27,7 @@ cpdef object run_in(object context, object function, object argument):
 
 cpdef object new(object kind):
     return new_without_init(kind, ())
+
+
+cpdef object weak_reference(object referent):
+    return PyWeakref_NewRef(referent, None)

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Final
 from weakref import WeakSet, ref
 
+from aiopromise._engine.primitives import weak_reference
 from aiopromise._engine.state_codes import PENDING
 from aiopromise._engine.tasks import cancel_requested
 from aiopromise._instruments import instruments
@@ -53,6 +54,7 @@ class Queue:
     __slots__ = (
         "_append",
         "_armed",
+        "_context",
         "_every_task_was_cancelled",
         "_is_last_run",
         "_refuses",
@@ -139,6 +141,7 @@ class Queue:
         # Also true while one runs, unless a handler may re-enter the loop.
         self._armed = False
         self._scheduled = False
+        self._context = Context()  # of its drains
         self._unhandled: list[tuple[object, Rejection]] = []
         self._roots: list[ref[Any]] = []
         self._roots_limit = 1000
@@ -174,12 +177,12 @@ class Queue:
 
     def watch(self, root: object) -> None:
         """Cancel *root*, which is settled from outside, when the loop ends; hold it only weakly."""
-        self._roots.append(ref(root))
-        if not self.has_cleanup():
+        self._roots.append(weak_reference(root))
+        if not (self.is_in_cleanup or self.cleanups):
             self._roots_before_cleanups = len(self._roots)
         if len(self._roots) > self._roots_limit:
-            older = list(filter(_is_pending, self._roots[: self._roots_before_cleanups]))
-            newer = list(filter(_is_pending, self._roots[self._roots_before_cleanups :]))
+            older = _still_pending(self._roots[: self._roots_before_cleanups])
+            newer = _still_pending(self._roots[self._roots_before_cleanups :])
             self._roots = older + newer
             self._roots_before_cleanups = len(older)
             self._roots_limit = 1000 + 2 * len(self._roots)
@@ -317,10 +320,9 @@ class Queue:
             self.shutdown_hook = self._start_shutdown_hook(self)
 
     def _arm(self) -> None:
-        # The library's own callbacks need no context variables, and should keep no context alive. Each has a
-        # context of its own: if a handler re-enters the loop they are nested, and a context cannot be entered
-        # twice.
-        self.loop.call_soon(run_handlers, self, context=Context())
+        # The library's own callbacks need no context variables, and should keep no context alive. Where a handler can
+        # re-enter the loop they are nested, and need a context each, as one cannot be entered twice.
+        self.loop.call_soon(run_handlers, self, context=self._context if self._refuses else Context())
         self._armed = self._scheduled = True
 
     def _drain(self, most: int) -> None:
@@ -372,9 +374,8 @@ class Queue:
             del reaction  # breaks a reference cycle
 
 
-def _is_pending(watched: "ref[Any]") -> bool:
-    root = watched()
-    return root is not None and root._state == PENDING
+def _still_pending(roots: "list[ref[Any]]") -> "list[ref[Any]]":
+    return [root for root in roots if (promise := root()) is not None and promise._state == PENDING]
 
 
 def run_handlers(queue: Queue) -> None:
