@@ -1,6 +1,6 @@
 cimport cython
 from aiopromise._engine.core cimport Core
-from aiopromise._engine.primitives cimport copy_context, new, run_in
+from aiopromise._engine.primitives cimport copy_context, new, run_in, stop_iteration
 from aiopromise._engine.queue cimport Queue, Reaction
 from aiopromise._engine.state cimport has_only, subscribe, withdraw
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiopromise._engine.cancellation import AlreadyCancelled, Route, cancelled_error, end
 from aiopromise._engine.core import Core
-from aiopromise._engine.primitives import copy_context, new, run_in
+from aiopromise._engine.primitives import copy_context, new, run_in, stop_iteration
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.rings import end_rings
 from aiopromise._engine.state import has_only, subscribe, withdraw
@@ -54,7 +54,8 @@ class Awaiter(Reaction):
     def __next__(self) -> "Awaiter":
         promise = self._promise
         if promise._state == FULFILLED:
-            raise StopIteration(promise._value)
+            stop_iteration(promise._value)
+            raise StopIteration  # see there
         if promise._state != PENDING:
             raise promise._value.retrieve(promise)
         if self._wakeup is not None:

@@ -5,7 +5,7 @@ from contextvars import Context
 from typing import Any, Final
 from weakref import ref
 
-__all__ = ["copy_context", "new", "run_in", "weak_reference"]
+__all__ = ["copy_context", "new", "run_in", "stop_iteration", "weak_reference"]
 
 copy_context: Final = contextvars.copy_context
 
@@ -16,3 +16,8 @@ run_in: Final = Context.run
 new: Final[Any] = object.__new__
 
 weak_reference: Final = ref
+
+
+def stop_iteration(value: Any) -> None:
+    """Raise `StopIteration` with *value*; in Cython, only set it, for a ``raise StopIteration`` that follows."""
+    raise StopIteration(value)

@@ -11,6 +11,7 @@ cdef extern from *:
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
     object PyWeakref_NewRef(object referent, object callback)
+    void PyErr_SetObject(object kind, object value)
 
 
 cpdef object copy_context():
@@ -31,3 +32,9 @@ cpdef object new(object kind):
 
 cpdef object weak_reference(object referent):
     return PyWeakref_NewRef(referent, None)
+
+
+# Where Cython raises an exception it adds a traceback, which costs more than the rest of an await. It adds none for a bare
+# `raise StopIteration` in `__next__()`, which only returns, and leaves the exception that is set here as it is.
+cpdef object stop_iteration(object value):
+    PyErr_SetObject(StopIteration, StopIteration(value))
