@@ -37,7 +37,7 @@ LAYERS = [
     {"_promise"},
     {"_chain"},
     {"__init__"},
-    {"_pytest", "testing"},
+    {"_pytest", "inspect", "testing"},
     {"__main__"},
 ]
 # What may not, though it stands on a higher layer.

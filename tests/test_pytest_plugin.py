@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiopromise._instruments import instruments
+from aiopromise._loops import instruments_of_all as instruments
 from aiopromise._unhandled import listeners
 
 pytest_plugins = ["pytester"]
@@ -824,7 +824,7 @@ def test_nothing_is_checked_where_nobody_has_asked_for_it(run: Run) -> None:
         LEFT
         + """
 import traceback
-from aiopromise._instruments import instruments
+from aiopromise._loops import instruments_of_all as instruments
 
 @pytest.mark.aiopromise_allow("pending")
 async def test_what_is_allowed_switches_nothing_on(request):
@@ -901,7 +901,7 @@ def test_a_marked_test_does_not_answer_for_others(run: Run) -> None:
     result = run(
         """
 import traceback
-from aiopromise._instruments import instruments
+from aiopromise._loops import instruments_of_all as instruments
 
 kept = []
 
@@ -987,7 +987,7 @@ def test_the_fixture_works_where_nothing_is_checked(run: Run) -> None:
     """It lists what is made, and fails nothing; nor is anything recorded in the next test."""
     result = run(
         """
-from aiopromise._instruments import instruments
+from aiopromise._loops import instruments_of_all as instruments
 
 async def test_it(recorded_promises):
     promise = Promise(forever())

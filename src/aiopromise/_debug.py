@@ -1,24 +1,25 @@
-"""What is recorded only in debug mode: where a promise was made, where its links were attached, and what is slow.
+"""What a tracer knows of promises: in debug mode where they were made and what is slow, for instruments what happens.
 
-The engine knows debug mode only through the `Tracer` that its queue is given.
+The engine knows neither: it calls the `Tracer` that its queue is given for each new promise, and from then on the
+`Origin` of that promise.
 """
 
 import logging
 import sys
 import traceback
 from asyncio import CancelledError
-from collections.abc import Iterable
 from itertools import islice
 from time import monotonic
-from traceback import FrameSummary, StackSummary
-from typing import Any, Final, Self, final
+from traceback import StackSummary
+from typing import Any, Final, final
+from weakref import ref
 
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import State, handlers_of
 from aiopromise._engine.state_codes import PENDING
-from aiopromise._engine.tasks import name_of
-from aiopromise._errors import add_note, is_ours
-from aiopromise._instruments import instruments
+from aiopromise._engine.tasks import Wrapper, name_of, unwrapped
+from aiopromise._errors import add_note, is_coroutine, is_ours
+from aiopromise._instruments import Instrument, Instruments
 
 __all__ = ["Origin", "Tracer"]
 
@@ -28,25 +29,50 @@ _MOST_LINKS: Final = 16
 # Most frames that are inspected, as each promise keeps their summaries.
 _MOST_FRAMES: Final = 16
 
+_NO_FRAMES: Final = StackSummary()
+
 logger = logging.getLogger("aiopromise")
 
 
 class Tracer:
-    """What a queue calls in debug mode, or while promises are recorded."""
+    """What a queue calls while it is traced: in debug mode, or with instruments."""
 
-    def trace(self, promise: Any, call: str | None) -> "Origin | None":
-        """Notify the instruments of a new *promise*; return its origin, if recorded. *call* is the method's name."""
+    def __init__(self) -> None:
+        self.instruments = Instruments()
+
+    def trace(self, promise: Any, call: str, parent: Any) -> "Origin | None":
+        """Return the origin of a new *promise*, made by *call*; if that is a method, *parent* is its promise."""
         queue: Queue = promise._queue
-        origin = None
         if queue.debug:
-            if call is not None:
+            if parent is not None:
                 queue.check_thread(call)
-            origin = Origin(_users_frames())
-            if call is not None:
-                origin.attach(_link(call, promise), promise._upstream._origin)
-        for instrument in tuple(instruments):
-            origin = instrument.promise_created(promise, origin)
+        elif not self.instruments:
+            # The last one was removed, maybe because it failed.
+            queue.traced = queue.is_observed = False
+            return None
+        promise._origin = origin = Origin(call)
+        if queue.debug:
+            _places.promise_created(promise, call, parent)
+        if self.instruments:
+            self._observe(promise, origin, parent)
         return origin
+
+    def trace_call(self, promise: Any, pool: Any) -> None:
+        """Trace the call of a pool's function that settles *promise*."""
+        origin: Origin = promise._origin
+        if promise._queue.debug:
+            # The loop made it; the user knows the line that called map().
+            origin.link = repr(pool)
+        if self.instruments:
+            origin.call = f"Promise.{pool._method}"
+            promise._handler = Observed(promise._handler, promise)
+            self._observe(promise, origin, pool.promise)
+
+    def _observe(self, promise: Any, origin: "Origin", parent: Any) -> None:
+        origin.instruments = self.instruments
+        if promise._handlers is not None:
+            promise._handlers = _observed(promise._handlers, promise)
+        self.instruments.tell("promise_created", promise, origin.call, parent)
 
     def run(self, reaction: Reaction, queue: Queue) -> None:
         """Run *reaction*, and log it if it exceeds the loop's `slow_callback_duration`."""
@@ -63,6 +89,59 @@ class Tracer:
             if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
                 logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
             del reaction, runs  # breaks a reference cycle
+
+
+@final
+class Places(Instrument):
+    """The instrument of debug mode: it records where promises are made, and where links are attached."""
+
+    __slots__ = ()
+
+    def promise_created(self, promise: Any, call: str, parent: Any) -> None:
+        origin: Origin = promise._origin
+        origin.frames = _users_frames()
+        if parent is not None:
+            origin.attach(_link(call, promise), parent._origin)
+
+
+_places: Final = Places()
+
+
+def _observed(handlers: Any, promise: Any) -> Any:
+    """Return *handlers*, as a promise keeps them, with each of them observed."""
+    if type(handlers) is not tuple:
+        return Observed(handlers, promise)
+    on_fulfilled, on_rejected, catches = handlers
+    return None if on_fulfilled is None else Observed(on_fulfilled, promise), Observed(on_rejected, promise), catches
+
+
+@final
+class Observed(Wrapper):
+    """A handler whose start and end instruments are told of."""
+
+    __slots__ = ("_promise",)
+
+    def __init__(self, handler: Any, promise: Any) -> None:
+        self.handler = handler
+        # Weakly, as the promise holds this. It is alive whenever its handler is called.
+        self._promise = ref(promise)
+
+    def __call__(self, argument: Any) -> Any:
+        promise: Any = self._promise()
+        handler = unwrapped(self.handler)
+        promise._origin.instruments.tell("handler_started", promise, handler)
+        is_running = False
+        try:
+            result = self.handler(argument)
+            if is_coroutine(result) and promise._state == PENDING:
+                # It ends with its Task, whose outcome settles the promise.
+                promise._origin.handler = handler
+                is_running = True
+            return result
+        finally:
+            if not is_running:
+                promise._origin.instruments.tell("handler_ended", promise, handler)
+            del self, argument, promise, handler  # breaks a reference cycle
 
 
 def _users_frames() -> StackSummary:
@@ -94,44 +173,91 @@ class Links(tuple[str, ...]):
 
 
 @final
-class Origin(StackSummary):
-    """The stack of the user's code where a promise was made."""
+class Origin:
+    """What a tracer knows of one promise."""
 
-    def __init__(self, frames: Iterable[FrameSummary]) -> None:
-        super().__init__(frames)
-        # The link as the user wrote it; None for the start of a chain, and outside debug mode.
-        self.call: str | None = None
+    __slots__ = ("above", "call", "follows", "frames", "handler", "instruments", "link", "made", "recording")
+
+    def __init__(self, call: str) -> None:
+        # What made it: for example "then", or "Promise.all".
+        self.call = call
+        # When it was made.
+        self.made = monotonic()
+        # The stack of the user's code where it was made; empty outside debug mode, unless it is recorded.
+        self.frames = _NO_FRAMES
+        # The link as the user wrote it, and those above; None for the start of a chain, and outside debug mode.
+        self.link: str | None = None
         self.above: tuple[str, ...] = ()
         # Whether it follows a promise that its handler returned, whose rejection is the handler's failure.
         self.follows = False
-        # The recording that the promise belongs to.
-        self.recording: object = None
+        # The recording of pytest that the promise belongs to.
+        self.recording: Any = None
+        # Those that observe the promise; None if there were none when it was made.
+        self.instruments: Instruments | None = None
+        # The async handler that is running.
+        self.handler: object = None
 
-    def attach(self, call: str, above: "Origin | None") -> None:
-        """Record that the promise is a link: *call* is what the user wrote, *above* the origin of its source."""
-        self.call = call
-        self.above = () if above is None else above.links()[-_MOST_LINKS:]
+    # The engine calls these.
 
-    def with_call(self, call: str) -> Self:
-        """Return a copy for a promise made later on behalf of the same line; *call* is what the user wrote."""
-        origin = type(self)(self)
-        origin.call = call
+    def settled(self, promise: Any) -> None:
+        """Tell instruments that *promise* has settled, and that its async handler, if there is one, has ended."""
+        if self.instruments is not None:
+            handler, self.handler = self.handler, None
+            if handler is not None:
+                self.instruments.tell("handler_ended", promise, handler)
+            self.instruments.tell("promise_settled", promise)
+
+    def cancel_requested(self, promise: Any) -> None:
+        self._tell("cancel_requested", promise)
+
+    def observes_rejections(self) -> bool:
+        """Return whether any instrument is to be told if nobody handles a rejection."""
+        instruments = self.instruments
+        return instruments is not None and (
+            instruments.observe("rejection_unhandled") or instruments.observe("rejection_handled_late")
+        )
+
+    def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
+        self._tell("rejection_unhandled", promise, reason)
+
+    def rejection_handled_late(self, promise: Any, reason: BaseException) -> None:
+        self._tell("rejection_handled_late", promise, reason)
+
+    def loser_abandoned(self, promise: Any, loser: Any) -> None:
+        self._tell("loser_abandoned", promise, loser)
+
+    def _tell(self, event: str, *arguments: Any) -> None:
+        if self.instruments is not None:
+            self.instruments.tell(event, *arguments)
+
+    def of_input(self) -> "Origin":
+        """Return that of a private input of the promise, made later on behalf of the same line, and not observed."""
+        origin = Origin(self.call)
+        origin.frames, origin.link, origin.above = self.frames, self.link, self.above
+        origin.recording = self.recording
         return origin
+
+    def attach(self, link: str, above: "Origin | None") -> None:
+        """Record that the promise is a link: *link* is what the user wrote, *above* the origin of its source."""
+        self.link = link
+        self.above = () if above is None else above.links()[-_MOST_LINKS:]
 
     def links(self) -> Links:
         """Return where the chain starts, and where each link was attached, down to this one."""
-        if not self:
+        if not self.frames:
             return Links(self.above)  # all frames were the library's
-        place = f"{self[-1].filename}:{self[-1].lineno}"
-        return Links((*self.above, f"made at {place}" if self.call is None else f"{self.call}, attached at {place}"))
+        place = f"{self.frames[-1].filename}:{self.frames[-1].lineno}"
+        return Links((*self.above, f"made at {place}" if self.link is None else f"{self.link}, attached at {place}"))
 
     def add_note(self, error: BaseException) -> None:
         """Add a note to *error* that names this link, whose handler raised it."""
-        if self.call is None or not self or issubclass(type(error), CancelledError):
+        if self.link is None or not self.frames or issubclass(type(error), CancelledError):
             return
         add_note(error, f"in {self.links()[-1]}")
 
     def report(self) -> dict[str, Any]:
         """Return what the report of an unhandled rejection says about the promise."""
+        if not self.frames:
+            return {}
         links = self.links()
-        return {"source_traceback": self} | ({"links": links} if len(links) > 1 else {})
+        return {"source_traceback": self.frames} | ({"links": links} if len(links) > 1 else {})

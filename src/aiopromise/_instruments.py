@@ -1,21 +1,157 @@
-"""Hooks for test harnesses: called for each new promise and what becomes of it."""
+"""Instruments: observers of the promises of one loop."""
 
-from typing import Any, Final, Protocol
+import logging
+from collections.abc import Callable
+from typing import Any, Final
 
-__all__ = ["Instrument", "instruments"]
+from aiopromise._errors import is_async, short
+
+__all__ = ["Instrument", "Instruments"]
+
+logger = logging.getLogger("aiopromise")
 
 
-class Instrument(Protocol):
-    """An observer; called synchronously, so it must not raise or settle anything."""
+class Instrument:
+    """Base class of what observes the promises of a loop, from `add_instrument()` to `remove_instrument()`.
 
-    def promise_created(self, promise: Any, origin: Any) -> Any:
-        """Observe a new promise; return its origin, which may be a new one."""
+    Override the methods for what you want to know; each does nothing here. They are called synchronously, in the
+    thread of the loop and in the middle of its work, so they must not block, must not settle, cancel or await
+    promises, and should not make any. They do not count as consumers, and never change what a promise does.
 
-    def rejection_unhandled(self, rejection: Any) -> None:
-        """Observe a rejection that dies unhandled."""
+    Promises made while no instrument was added are not observed. What the library makes for itself is not either,
+    except that every call of the function by `Promise.map()` and the like is shown as a promise of its own.
+
+    An instrument that raises is removed, and the exception is logged by the logger ``aiopromise``; the program goes on.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> from aiopromise.inspect import Instrument, add_instrument, remove_instrument
+        >>> class Calls(Instrument):
+        ...     def handler_started(self, promise, handler):
+        ...         print("calling", handler.__name__)
+        ...     def promise_settled(self, promise):
+        ...         print(promise)
+        >>> async def main():
+        ...     calls = Calls()
+        ...     add_instrument(calls)
+        ...     await Promise.resolve("7").then(int)
+        ...     remove_instrument(calls)
+        >>> asyncio.run(main())
+        <Promise fulfilled '7'>
+        calling int
+        <Promise fulfilled 7>
+    """
+
+    __slots__ = ()
+
+    def promise_created(self, promise: Any, call: str, parent: Any) -> None:
+        """Observe a new promise, before anything has happened to it, within the call that makes it.
+
+        *call* is the method or function that was called: for example ``"then"`` or ``"Promise.all"``. *parent* is the
+        promise that it was chained from; for a call of the function by `Promise.map()`, the promise for all results;
+        or None. Called in the user's code that makes the promise, whose frames are on the stack.
+        """
+
+    def handler_started(self, promise: Any, handler: Callable[..., Any]) -> None:
+        """Observe that *handler*, a user's function, is about to be called; its outcome settles *promise*.
+
+        Called in the context (`contextvars`) in which the handler runs, so what it sets is visible there.
+        """
+
+    def handler_ended(self, promise: Any, handler: Callable[..., Any]) -> None:
+        """Observe that *handler* has ended: it has returned or raised or, if it is async, its Task has ended.
+
+        A handler that returns a promise or a future has ended then. *promise* may still be pending.
+        """
+
+    def promise_settled(self, promise: Any) -> None:
+        """Observe that *promise* has been fulfilled, rejected or cancelled, before its consumers run."""
+
+    def cancel_requested(self, promise: Any) -> None:
+        """Observe a request to cancel *promise*, before it has any effect.
+
+        It may come from ``cancel()``, from the Task that awaits the promise, from a time limit or from a combinator.
+        What it reaches from there, through the promises above, is told only by their being cancelled.
+        """
+
+    def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
+        """Observe that nobody has handled a rejection by the time all due handlers have run.
+
+        That is when callbacks of `on_unhandled_rejection()` are called. It may still be handled later; otherwise it is
+        reported when *promise* dies, unless there is such a callback.
+        """
+
+    def rejection_handled_late(self, promise: Any, reason: BaseException) -> None:
+        """Observe that a rejection is handled after `rejection_unhandled()` was called for it."""
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        """Observe that *promise* has its result and leaves the promise *loser* running."""
+        """Observe that *promise*, of a combinator, has its result, and leaves *loser* running, one of its inputs."""
 
 
-instruments: Final[list[Instrument]] = []
+_EVENTS: Final = tuple(name for name in vars(Instrument) if not name.startswith("_"))
+
+
+class Instruments:
+    """The instruments of one loop, in the order in which they were added."""
+
+    __slots__ = ("_all", "_observers")
+
+    def __init__(self) -> None:
+        self._all: list[Instrument] = []
+        # For each event, those that override the method, and that method.
+        self._observers: dict[str, tuple[tuple[Instrument, Callable[..., None]], ...]] = {}
+        self._look()
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, instrument: Instrument) -> None:
+        """Add *instrument*, unless it has been added already."""
+        if not isinstance(instrument, Instrument):
+            raise TypeError(_not_an_instrument(instrument))
+        for event in _EVENTS:
+            if is_async(getattr(instrument, event)):
+                raise TypeError(f"{event}() of an instrument cannot be async, got {short(instrument)}")
+        # By identity: an instrument may define __eq__, as a dataclass does.
+        if not any(one is instrument for one in self._all):
+            self._all.append(instrument)
+            self._look()
+
+    def remove(self, instrument: Instrument) -> None:
+        """Remove *instrument*, or raise `KeyError`."""
+        others = [one for one in self._all if one is not instrument]
+        if len(others) == len(self._all):
+            raise KeyError(instrument)
+        self._all = others
+        self._look()
+
+    def observe(self, event: str) -> bool:
+        """Return whether any of them observes *event*."""
+        return bool(self._observers[event])
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Call the method named *event* of each; remove those that raise."""
+        for instrument, observer in self._observers[event]:
+            try:
+                observer(*arguments)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:
+                self._all = [one for one in self._all if one is not instrument]
+                self._look()
+                logger.exception("%s() of an instrument failed, which is removed: %s", event, short(instrument))
+
+    def _look(self) -> None:
+        for event in _EVENTS:
+            ignores = getattr(Instrument, event)
+            self._observers[event] = tuple(
+                (one, getattr(one, event)) for one in self._all if getattr(type(one), event) is not ignores
+            )
+
+
+def _not_an_instrument(value: object) -> str:
+    message = f"add_instrument() needs an Instrument, got {short(value)}"
+    if isinstance(value, type) and issubclass(value, Instrument):
+        message += f"\n\nYou wrote the class. Write an instance: add_instrument({value.__name__}())"
+    return message

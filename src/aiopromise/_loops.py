@@ -1,22 +1,39 @@
-"""The queue of each event loop: assembled from promise class, tracer and shutdown hook."""
+"""The queue of each event loop: assembled from promise class, tracer and shutdown hook; and its instruments."""
 
 import asyncio
 import os
 from asyncio import _get_running_loop
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
+from weakref import ref
 
 from aiopromise._debug import Tracer
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, pending
 from aiopromise._errors import needs_loop
+from aiopromise._instruments import Instrument
 from aiopromise._shutdown import start_shutdown_hook
 
-__all__ = ["is_promise", "known_queue", "new_promise", "running_queue", "use_promise_class"]
+__all__ = [
+    "instruments_of_all",
+    "is_promise",
+    "known_queue",
+    "new_promise",
+    "observe",
+    "observe_all",
+    "running_queue",
+    "stop_observing_all",
+    "use_promise_class",
+]
 
 # Specific to this copy of the library: an earlier copy, since purged, may have a queue on the same loop.
 _ATTRIBUTE: Final = f"_aiopromise_queue_{os.urandom(8).hex()}"
+
+# The loops that have a queue, and the instruments that a new one starts with: those of a test harness.
+_loops: Final[set[ref[asyncio.AbstractEventLoop]]] = set()
+instruments_of_all: Final[list[Instrument]] = []
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -37,7 +54,7 @@ def is_promise(value: object) -> bool:
 
 def new_promise(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str, Any] = _NOTHING) -> Any:
     """Return a pending promise on the running loop; the call is what the user wrote, for the error if there is none."""
-    return pending(running_queue(call, arguments, named))
+    return pending(running_queue(call, arguments, named), call)
 
 
 def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str, Any] = _NOTHING) -> Queue:
@@ -53,6 +70,9 @@ def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str
     if queue is None:
         queue = Queue(loop, _promise_class, Tracer(), start_shutdown_hook)
         setattr(loop, _ATTRIBUTE, queue)
+        _loops.add(ref(loop, _loops.discard))  # first: another thread may be adding an instrument
+        for instrument in instruments_of_all:
+            observe(queue, instrument)
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()
     return queue
@@ -61,3 +81,29 @@ def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str
 def known_queue(loop: asyncio.AbstractEventLoop) -> Queue | None:
     """Return the queue of *loop*, or None if it has had no promise yet."""
     return getattr(loop, _ATTRIBUTE, None)
+
+
+def observe(queue: Queue, instrument: Instrument) -> None:
+    """Add *instrument* to the loop of *queue*."""
+    queue.tracer.instruments.add(instrument)
+    queue.is_observed = queue.traced = True
+
+
+def observe_all(instrument: Instrument) -> None:
+    """Add *instrument* to every loop, also to those to come."""
+    instruments_of_all.append(instrument)
+    for queue in _queues():
+        observe(queue, instrument)
+
+
+def stop_observing_all(instrument: Instrument) -> None:
+    """Remove *instrument* from every loop; from some it may have been removed already."""
+    instruments_of_all.remove(instrument)
+    for queue in _queues():
+        with suppress(KeyError):
+            queue.tracer.instruments.remove(instrument)
+
+
+def _queues() -> list[Queue]:
+    loops = [loop for reference in tuple(_loops) if (loop := reference()) is not None]
+    return [queue for loop in loops if (queue := known_queue(loop)) is not None]

@@ -91,14 +91,14 @@ class Promise(Core, AwaitableBase[T_co]):
         # Callable and awaitable counts as awaitable. Each branch validates before begin(): if __init__ raises,
         # nothing has seen the object yet.
         if issubclass(type(source), concurrent.futures.Future):
-            begin(self, running_queue("Promise", (source,)))
+            begin(self, running_queue("Promise", (source,)), "Promise")
             ExecutorFuture(source, self).start()
         elif is_awaitable(source):
-            begin(self, running_queue("Promise", (source,)))
+            begin(self, running_queue("Promise", (source,)), "Promise")
             start_or_follow(self, source)
         else:
             check_executor(source)
-            begin(self, running_queue("Promise", (source,)))
+            begin(self, running_queue("Promise", (source,)), "Promise")
             execute(self, source)
             del self, source  # breaks a reference cycle
 
@@ -291,7 +291,7 @@ class Promise(Core, AwaitableBase[T_co]):
         check_seconds("timeout", seconds)
         if self._queue.debug:
             self._queue.check_thread("timeout")
-        promise: Promise[Any] = pending(self._queue)
+        promise: Promise[Any] = pending(self._queue, "timeout", self)
         Deadline(self, promise, seconds, fallback).start()
         return promise
 
@@ -313,7 +313,7 @@ class Promise(Core, AwaitableBase[T_co]):
         """
         if self._queue.debug:
             self._queue.check_thread("shield")
-        promise: Promise[T_co] = pending(self._queue)
+        promise: Promise[T_co] = pending(self._queue, "shield", self)
         promise._upstream = Shield(self, promise)
         subscribe(self, promise._upstream, "shield")
         return promise

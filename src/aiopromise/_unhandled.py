@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 from aiopromise._errors import args_of, check_callback, check_result, short, traceback_of
-from aiopromise._instruments import instruments
 
 __all__ = ["Cancellation", "Rejection", "UnhandledRejection", "listeners", "on_unhandled_rejection"]
 
@@ -144,8 +143,8 @@ class Rejection:
         # Whether listeners may be notified: not once it was suspended, as its consumer may come at any later time.
         self._may_be_announced = True
         self._origin = origin
-        # The listeners that were notified, until it is handled.
-        self._told: tuple[Callable[[UnhandledRejection], object], ...] = ()
+        # The listeners that were notified, until it is handled; None if neither they nor instruments were.
+        self._told: tuple[Callable[[UnhandledRejection], object], ...] | None = None
         # Whether it also propagated out of the loop, as a raised KeyboardInterrupt or SystemExit does.
         self.propagated = False
         # Whether it came from a Task that had been cancelled.
@@ -158,11 +157,17 @@ class Rejection:
 
     def retrieve(self, promise: object) -> BaseException:
         """Return the reason to a caller, who is responsible for it from now on."""
-        if self._told:
-            self._told = ()
-            _tell(UnhandledRejection(promise, self.reason, handled=True))
+        if self._told is not None:
+            self._tell_late(promise)
         self._loop = None
         return BaseException.with_traceback(self.reason, self.traceback)
+
+    def _tell_late(self, promise: object) -> None:
+        told, self._told = self._told, None
+        if self._origin is not None:
+            self._origin.rejection_handled_late(promise, self.reason)
+        if told:
+            _tell(UnhandledRejection(promise, self.reason, handled=True))
 
     def suspend(self) -> None:
         """Suspend reporting, while nobody else can see the promise."""
@@ -174,8 +179,13 @@ class Rejection:
         self._is_suspended = False
 
     def announce_unless_handled(self, promise: object) -> None:
-        """Notify the listeners, who are responsible for it from now on; it is not reported again."""
-        if self._loop is not None and listeners and self._may_be_announced:
+        """Notify the listeners, who are responsible for it from now on: it is not reported again. And instruments."""
+        if self._loop is None or not self._may_be_announced:
+            return
+        if self._origin is not None and self._origin.observes_rejections():
+            self._told = ()
+            self._origin.rejection_unhandled(promise, self.reason)
+        if listeners:
             told = tuple(listeners)
             _tell(UnhandledRejection(promise, self.reason, handled=False))
             self._loop = None
@@ -185,9 +195,8 @@ class Rejection:
         # It dies with its promise.
         if self._is_suspended:
             return
-        if self._loop is not None or self._told:
-            for instrument in instruments:
-                instrument.rejection_unhandled(self)
+        if self._origin is not None and self._origin.recording is not None and (self._loop is not None or self._told):
+            self._origin.recording.rejection_died(self)
         if self._loop is not None:
             self.report(self._loop, {})
 

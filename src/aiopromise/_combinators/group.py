@@ -27,7 +27,6 @@ from aiopromise._engine.state import State, Upstream, has_only, subscribe, withd
 from aiopromise._engine.state_codes import FULFILLED, PENDING, REJECTED
 from aiopromise._engine.tasks import FUTURES, Outcome
 from aiopromise._errors import add_note, is_coroutine, short
-from aiopromise._instruments import instruments
 from aiopromise._loops import is_promise
 from aiopromise._unhandled import Rejection
 
@@ -147,7 +146,7 @@ PrivateT = TypeVar("PrivateT", bound=PrivateInput)
 def private_input(kind: type[PrivateT], group: "Group", index: int, is_owned: bool) -> PrivateT:
     """Return an input of class *kind* without an upstream."""
     input_: PrivateT = new(kind)
-    # Like begin(), but instruments are not told, and its origin is that of the group, which the user made.
+    # Like begin(), but nobody observes it, and its origin is that of the group, which the user made.
     promise = group.promise
     input_._state = PENDING
     input_._value = None
@@ -156,7 +155,7 @@ def private_input(kind: type[PrivateT], group: "Group", index: int, is_owned: bo
     input_._upstream = None
     input_._handlers = None
     input_._is_handled = False
-    input_._origin = promise._origin
+    input_._origin = None if promise._origin is None else promise._origin.of_input()
     input_.group = group
     input_.index = index
     input_.is_ending = False
@@ -371,8 +370,8 @@ class Group(Upstream):
         for input_, promise in tuple(self._inputs.items()):
             mark_handled(promise)
             if not self._cancels(input_):
-                for instrument in instruments:
-                    instrument.loser_abandoned(self.promise, promise)
+                if self.promise._origin is not None:
+                    self.promise._origin.loser_abandoned(self.promise, promise)
                 del self._inputs[input_]
                 input_.detach()
                 if promise._state == REJECTED:

@@ -26,7 +26,7 @@ class Arrival(Upstream):
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self.promise: Any = pending(group.promise._queue)
+        self.promise: Any = pending(group.promise._queue, f"Promise.{group._method}", group.promise)
         self.promise._upstream = self
 
     def __repr__(self) -> str:

@@ -143,7 +143,8 @@ class AsCompleted(Iterated):
     def _yielded(self, result: tuple[int, Core]) -> tuple[int, Core]:
         index, promise = result
         if not is_promise(promise):
-            promise = settled(promise._queue, promise._state, promise._value)
+            private, promise = promise, settled(promise._queue, promise._state, promise._value)
+            promise._origin = private._origin
         # From here on, handling it is the caller's responsibility.
         if promise._state == REJECTED:
             promise._value.resume()

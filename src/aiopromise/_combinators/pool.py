@@ -168,11 +168,10 @@ class Pool(Group):
         self._on_call(index, item)
         queue = self.promise._queue
         called = private_input(Call, self, index, True)
-        if queue.debug and called._origin is not None:
-            # The loop made it; the user knows the line that called map().
-            called._origin = called._origin.with_call(repr(self))
         called._value = copy_context()
         called._handler = self._handler()
+        if called._origin is not None:
+            queue.tracer.trace_call(called, self)
         called._item = item
         self._add(called, called)
         queue.push(called)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
 
-from aiopromise._engine.cancellation import AlreadyCancelled, Route, cancelled_error, end
+from aiopromise._engine.cancellation import AlreadyCancelled, Route, cancelled_error, end, tell_requested
 from aiopromise._engine.core import Core
 from aiopromise._engine.primitives import copy_context, new, run_in, stop_iteration
 from aiopromise._engine.queue import Queue, Reaction
@@ -115,11 +115,16 @@ class Awaiter(Reaction):
         route = Route(self._promise)
         route.announce()
         if route.store_at_first_step(message):
+            tell_requested(self._promise)
             self._stage = _NONE  # the Task gets the effect of the request
             return
         task = route.task()
         tasks = route.tasks() if task is None else [task]
-        handle = self._withdraw_later(message, tasks, route) if task is None else None
+        if task is None:
+            handle = self._withdraw_later(message, tasks, route)  # which requests it
+        else:
+            handle = None
+            tell_requested(self._promise)
         for one in tasks:
             one.cancel(message)
         if self._has_come_round():

@@ -30,6 +30,7 @@ __all__ = [
     "cancel_each",
     "cancelled_error",
     "end",
+    "tell_requested",
 ]
 
 
@@ -155,6 +156,7 @@ def cancel(promise: Core, message: Any) -> bool:
         return False  # like Task.cancel(): there is nothing left to cancel
     if promise._queue.debug:
         promise._queue.check_thread("cancel")
+    tell_requested(promise)
     route = Route(promise)
     route.announce()
     if isinstance(route.upstream, Upstream):
@@ -170,12 +172,19 @@ def end(promise: Core, message: Any, already_cancelled: AlreadyCancelled | None 
     """
     if promise._state != PENDING:
         return False
+    tell_requested(promise)
     route = Route(promise)
     route.announce()
     if isinstance(route.upstream, Upstream):
         _cancel_through(route, message, already_cancelled)
         return True
     return _cancel_or_reject(route, message, already_cancelled)
+
+
+def tell_requested(promise: State) -> None:
+    """Tell the tracer of a request to end *promise*."""
+    if promise._origin is not None:
+        promise._origin.cancel_requested(promise)
 
 
 def cancelled_error(message: Any) -> CancelledError:
@@ -213,6 +222,7 @@ def _cancel_all(
             if below is not None and not below.upstream.is_cancelling():
                 _interrupt(below.links, cancelled_error(message))
         elif source._state == PENDING:
+            tell_requested(source)
             route = Route(source)
             route.announce()
             if isinstance(route.upstream, Upstream):

@@ -18,6 +18,7 @@ cpdef object settle(State promise, Py_ssize_t state, value)
 cpdef object adopt_state(State promise, State source)
 cpdef object settle_with(State promise, Outcome outcome)
 cpdef object reject(State promise, reason)
+cdef bint _observes_rejections(State promise) except -1
 cpdef object reject_raised(State promise, error)
 cpdef bint reject_caught(State promise, error) except -1
 cdef tuple _chosen(tuple handlers, State source)

@@ -102,6 +102,8 @@ def settle(promise: State, state: int, value: Any) -> None:
             promise._queue.extend(reactions)
         else:
             promise._queue.push(reactions)
+    if promise._origin is not None:
+        promise._origin.settled(promise)
 
 
 def adopt_state(promise: State, source: State) -> None:
@@ -142,9 +144,13 @@ def reject(promise: State, reason: BaseException) -> None:
         error.__cause__ = reason
         reason = error
     rejection = Rejection(reason, None if promise._is_handled else promise._queue.loop, promise._origin)
-    if listeners and not promise._is_handled:
+    if not promise._is_handled and (listeners or _observes_rejections(promise)):
         promise._queue.track_unhandled(promise, rejection)
     settle(promise, REJECTED, rejection)
+
+
+def _observes_rejections(promise: State) -> bool:
+    return promise._origin is not None and promise._origin.observes_rejections()
 
 
 def reject_raised(promise: State, error: BaseException) -> None:
@@ -301,7 +307,7 @@ def link(
     child._upstream = promise
     child._handlers = on_fulfilled if on_rejected is None else (on_fulfilled, on_rejected, catches)
     child._is_handled = False
-    child._origin = queue.tracer.trace(child, method) if queue.traced else None
+    child._origin = queue.tracer.trace(child, method, promise) if queue.traced else None
     subscribe(promise, child, method)
     return child
 

@@ -5,7 +5,7 @@ from aiopromise._unhandled cimport Rejection
 cdef Py_ssize_t PENDING, _MOST, _MOST_ALONG
 cdef double _SECONDS
 # Not monotonic, which tests replace: what is declared here cannot be reached from Python.
-cdef object Context, instruments
+cdef object Context
 
 
 cdef class Reaction:
@@ -17,7 +17,7 @@ cdef class Queue:
     cdef public set running, cleanups, cancelled_last
     cdef public object loop, loop_class, promise_class, early_requests, go_on, cancelled_awaiters, shutdown_hook, tracer
     cdef public object items, run_forever, generators
-    cdef public bint debug, traced, is_finishing, is_in_cleanup, has_ended, _is_last_run
+    cdef public bint debug, traced, is_observed, is_finishing, is_in_cleanup, has_ended, _is_last_run
     cdef public Py_ssize_t cancel_depth
     cdef public object _append, _context, _every_task_was_cancelled, _start_shutdown_hook, _unhandled, _roots, _run_seen
     cdef public Py_ssize_t _roots_limit, _roots_before_cleanups

@@ -17,7 +17,6 @@ from weakref import WeakSet, ref
 from aiopromise._engine.primitives import weak_reference
 from aiopromise._engine.state_codes import PENDING
 from aiopromise._engine.tasks import cancel_requested
-from aiopromise._instruments import instruments
 from aiopromise._unhandled import Rejection
 
 __all__ = ["Queue", "Reaction"]
@@ -76,6 +75,7 @@ class Queue:
         "has_ended",
         "is_finishing",
         "is_in_cleanup",
+        "is_observed",
         "items",
         "loop",
         "loop_class",
@@ -99,8 +99,10 @@ class Queue:
         # The class of this loop's promises.
         self.promise_class = promise_class
         self.debug = loop.get_debug()
-        # Whether the origin of promises is recorded.
-        self.traced = self.debug or bool(instruments)
+        # Whether an instrument was added; the tracer clears it once there is none.
+        self.is_observed = False
+        # Whether the tracer is told of new promises.
+        self.traced = self.debug
         # The loop holds a running Task only weakly: the promise that waits for it is held here until it ends.
         self.running: set[Any] = set()
         # The same for work started by a cancellation, which the loop's shutdown must not interrupt.
@@ -133,7 +135,7 @@ class Queue:
         self.go_on: asyncio.Future[None] = asyncio.Future(loop=loop)
         self.go_on.set_result(None)
         self._start_shutdown_hook = start_shutdown_hook
-        # Used in debug mode; see `aiopromise._debug`.
+        # Used while traced; see `aiopromise._debug`.
         self.tracer = tracer
         self.items: deque[Reaction] = deque()
         self._append = self.items.append
@@ -327,7 +329,7 @@ class Queue:
 
     def _drain(self, most: int) -> None:
         self.debug = self.loop.get_debug()
-        self.traced = self.debug or bool(instruments)
+        self.traced = self.debug or self.is_observed
         if self.loop_class.run_forever is not self.run_forever:
             self.look_at_loop()
         if not self.cleanups:

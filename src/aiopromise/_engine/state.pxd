@@ -18,8 +18,8 @@ cdef class Upstream(Reaction):
 
 
 @cython.locals(promise=State)
-cpdef object pending(Queue queue)
-cpdef object begin(State promise, Queue queue)
+cpdef object pending(Queue queue, call, parent=*)
+cpdef object begin(State promise, Queue queue, call, parent=*)
 @cython.locals(promise=State)
 cpdef object settled(Queue queue, Py_ssize_t state, value)
 cpdef object subscribe(State promise, Reaction reaction, call=*)

@@ -73,7 +73,7 @@ class State(Reaction):
     _handlers: Any
     # Whether a rejection, past or future, counts as handled (ECMA-262, [[PromiseIsHandled]]).
     _is_handled: bool
-    _origin: Any  # where the promise was made; in debug mode, or if recorded
+    _origin: Any  # what a tracer knows of it, in debug mode or while it is observed; else None
 
 
 class Upstream(Reaction):
@@ -104,15 +104,15 @@ class Upstream(Reaction):
         return False
 
 
-def pending(queue: Queue) -> Any:
-    """Return a new pending promise without an upstream."""
+def pending(queue: Queue, call: str, parent: State | None = None) -> Any:
+    """Return a new pending promise without an upstream, made by *call*, from *parent* if there is one."""
     promise: State = new(queue.promise_class)
-    begin(promise, queue)
+    begin(promise, queue, call, parent)
     return promise
 
 
 # link(), and private_input() of a group, set all attributes themselves: they are too hot to call this first.
-def begin(promise: State, queue: Queue) -> None:
+def begin(promise: State, queue: Queue, call: str, parent: State | None = None) -> None:
     """Give a bare object the state of a pending promise without an upstream."""
     promise._state = PENDING
     promise._value = None
@@ -121,14 +121,17 @@ def begin(promise: State, queue: Queue) -> None:
     promise._upstream = None
     promise._handlers = None
     promise._is_handled = False
-    promise._origin = queue.tracer.trace(promise, None) if queue.traced else None
+    promise._origin = queue.tracer.trace(promise, call, parent) if queue.traced else None
 
 
 def settled(queue: Queue, state: int, value: Any) -> Any:
-    """Return a new settled promise."""
-    promise: State = pending(queue)
+    """Return a new settled promise, which the tracer is not told of."""
+    promise: State = new(queue.promise_class)
     promise._state = state
     promise._value = value
+    promise._queue = queue
+    promise._reactions = promise._upstream = promise._handlers = promise._origin = None
+    promise._is_handled = False
     return promise
 
 

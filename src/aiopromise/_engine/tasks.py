@@ -28,6 +28,7 @@ __all__ = [
     "name_of",
     "new_task",
     "start",
+    "unwrapped",
 ]
 
 Handler = Callable[..., Any]
@@ -126,6 +127,18 @@ def cancel_requested(future: "asyncio.Future[Any] | None") -> bool:
     """Return whether *future* is a Task whose `cancel()` was ever called."""
     # Not whether it *is* ending: many programs absorb a cancellation without calling uncancel().
     return isinstance(future, TASKS) and future.cancelling() > 0
+
+
+def unwrapped(handler: object) -> Any:
+    """Return the user's handler that *handler*, maybe one of the library's, calls."""
+    function: Any = handler
+    while True:
+        if type(function) is MethodType and issubclass(type(function.__self__), Wrapper):
+            function = function.__self__
+        elif issubclass(type(function), Wrapper):
+            function = function.handler
+        else:
+            return function
 
 
 def name_of(handler: object) -> str:

@@ -175,7 +175,7 @@ def _looking(function: Any, recording: Recording) -> Any:
 
 def _report(left: list[Leftover], directory: Path) -> str:
     def place(leftover: Leftover) -> str:
-        frame = leftover.origin[-1]
+        frame = leftover.origin.frames[-1]
         path = Path(frame.filename)
         return f"{path.relative_to(directory) if path.is_relative_to(directory) else path}:{frame.lineno}"
 
@@ -202,7 +202,7 @@ def _summary(places: dict[str, dict[str, list[Leftover]]]) -> str:
 
 
 def _entry(where: str, ones: list[Leftover]) -> str:
-    frame = ones[0].origin[-1]
+    frame = ones[0].origin.frames[-1]
     text = "\n".join(f"      {line}" for line in ones[0].what.splitlines())
     more = f"\n      ... and {len(ones) - 1:,} more made there" if len(ones) > 1 else ""
     return f"  made at {where}, in {frame.name}: {frame.line}\n{text}{more}"

@@ -5,7 +5,7 @@ import sys
 import weakref
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from traceback import FrameSummary, format_exception
+from traceback import FrameSummary, StackSummary, format_exception
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +16,8 @@ from aiopromise._engine.state_codes import PENDING, REJECTED
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import is_ours
 from aiopromise._executors import ExecutorFuture
-from aiopromise._instruments import instruments
-from aiopromise._loops import known_queue
+from aiopromise._instruments import Instrument
+from aiopromise._loops import instruments_of_all, observe_all, stop_observing_all
 from aiopromise._promise import Promise
 from aiopromise._pytest.attribution import TestScope
 from aiopromise._unhandled import Rejection, listeners
@@ -39,7 +39,7 @@ class Leftover(NamedTuple):
     origin: Origin
 
 
-class Recording:
+class Recording(Instrument):
     """All promises that a test makes while recording, by line of user code.
 
     They and their loops are held weakly, so that all of them live, die and report as they would without it.
@@ -60,13 +60,13 @@ class Recording:
 
     def start(self) -> None:
         """Start recording."""
-        instruments.append(self)
+        observe_all(self)
         self._scope.start()
 
     def stop(self) -> None:
         """Stop recording, if started; the findings are kept."""
-        if self in instruments:
-            instruments.remove(self)
+        if self in instruments_of_all:
+            stop_observing_all(self)
             self._scope.stop()
 
     def paused(self) -> AbstractContextManager[None]:
@@ -76,30 +76,30 @@ class Recording:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Record what is made in this block, on asyncio or not, and look for leftovers at its end."""
-        # The loop may be older than the recording, and would notice it only at its next drain.
-        if (loop := asyncio._get_running_loop()) is not None and (queue := known_queue(loop)) is not None:
-            queue.traced = True
         with self._scope.at_work():
             try:
                 yield
             finally:
                 self.look()
 
-    def promise_created(self, promise: Any, origin: Origin | None) -> Origin | None:
+    def promise_created(self, promise: Any, call: str, parent: Any) -> None:
+        if not isinstance(promise, Promise):
+            return  # a call by a pool, whose promise is recorded
         frame = _calling_frame(sys._getframe(1))
         if frame is None or not self._scope.is_at_work():
-            return origin
-        place = origin or Origin([_summary_of(frame)])
-        place.recording = self
+            return
+        origin = promise._origin
+        origin.frames = origin.frames or StackSummary.from_list([_summary_of(frame)])
+        origin.recording = self
         self._made.append(weakref.ref(promise))
         self._running.setdefault(weakref.ref(promise.get_loop()), [])
         if self.kept is not None:
             self.kept.append(promise)
         if len(self._made) > self._limit:
             self._limit = 100 + 2 * len(self._promises())
-        return place
 
-    def rejection_unhandled(self, rejection: Any) -> None:
+    def rejection_died(self, rejection: Rejection) -> None:
+        """Note a rejection that dies unhandled."""
         if self._is_unhandled(rejection):
             self._unhandled.append(_unhandled(rejection))
 
@@ -151,7 +151,7 @@ class Recording:
 
     def _is_unhandled(self, rejection: Rejection) -> bool:
         """Return whether it was not handled, nor reported to a listener of the test."""
-        told = rejection._told
+        told = rejection._told or ()
         unhandled = rejection._loop is not None or (bool(told) and self._listeners.issuperset(told))
         return unhandled and self._is_ours(rejection._origin)
 

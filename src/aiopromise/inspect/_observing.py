@@ -1,0 +1,72 @@
+"""The instruments of the running loop."""
+
+from asyncio import _get_running_loop
+
+from aiopromise._errors import as_written
+from aiopromise._instruments import Instrument
+from aiopromise._loops import known_queue, observe, running_queue
+
+__all__ = ["add_instrument", "remove_instrument"]
+
+
+def add_instrument(instrument: Instrument, /) -> None:
+    """Have *instrument* observe the promises that are made on the running loop from now on.
+
+    One that has been added already is not added again. Several are called in the order in which they were added.
+
+    Raises:
+        TypeError: *instrument* is not an `Instrument`, or one of its methods is async.
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> from aiopromise.inspect import Instrument, add_instrument
+        >>> class Made(Instrument):
+        ...     def promise_created(self, promise, call, parent):
+        ...         print(call)
+        >>> async def main():
+        ...     add_instrument(Made())
+        ...     await Promise.all([1, 2]).then(sum)
+        >>> asyncio.run(main())
+        Promise.all
+        then
+    """
+    if _get_running_loop() is None:
+        raise _needs_loop("add_instrument", instrument)
+    observe(running_queue("add_instrument"), instrument)
+
+
+def remove_instrument(instrument: Instrument, /) -> None:
+    """Stop *instrument* from observing the promises of the running loop.
+
+    Raises:
+        KeyError: it was not added, or was removed already, maybe because it raised an exception.
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise.inspect import Instrument, remove_instrument
+        >>> async def main():
+        ...     try:
+        ...         remove_instrument(Instrument())
+        ...     except KeyError:
+        ...         print("it was not added")
+        >>> asyncio.run(main())
+        it was not added
+    """
+    loop = _get_running_loop()
+    if loop is None:
+        raise _needs_loop("remove_instrument", instrument)
+    queue = known_queue(loop)
+    if queue is None:
+        raise KeyError(instrument)
+    queue.tracer.instruments.remove(instrument)
+
+
+def _needs_loop(name: str, instrument: object) -> RuntimeError:
+    call = f"{name}({as_written(instrument)})"
+    return RuntimeError(
+        f"{call} needs a running event loop, whose promises are observed\n\n"
+        f"You wrote {call} outside a coroutine. Write it in the one that is passed to asyncio.run()"
+    )
