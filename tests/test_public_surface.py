@@ -26,8 +26,8 @@ MODULES = {
 
 # The places of the package, modules and folders, from the bottom up. A place imports only from layers below its own.
 LAYERS = [
-    {"_compat", "_errors", "_instruments"},
-    {"_settled", "_unhandled"},
+    {"_compat", "_errors"},
+    {"_instruments", "_settled", "_unhandled"},
     {"_engine"},
     {"_debug", "_handlers", "_resolvers", "_timeout"},
     {"_shutdown"},

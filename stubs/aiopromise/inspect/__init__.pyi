@@ -1,11 +1,25 @@
 # The typed face of aiopromise.inspect: every public signature, and nothing else.
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiopromise import Promise
 
-__all__ = ["Instrument", "add_instrument", "remove_instrument"]
+__all__ = [
+    "Instrument",
+    "Tree",
+    "add_instrument",
+    "register_signal",
+    "remove_instrument",
+    "to_dot",
+    "to_mermaid",
+    "tree",
+    "unregister_signal",
+]
+
+class _Writable(Protocol):
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
 
 class Instrument:
     def promise_created(self, promise: Promise[Any], call: str, parent: Promise[Any] | None) -> object: ...
@@ -19,3 +33,12 @@ class Instrument:
 
 def add_instrument(instrument: Instrument, /) -> None: ...
 def remove_instrument(instrument: Instrument, /) -> None: ...
+
+class Tree(str):
+    def __rich__(self) -> str: ...
+
+def tree(promise: Promise[Any] | None = None, /) -> Tree: ...
+def to_mermaid(promise: Promise[Any] | None = None, /) -> str: ...
+def to_dot(promise: Promise[Any] | None = None, /) -> str: ...
+def register_signal(signum: int | None = None, file: _Writable | None = None) -> None: ...
+def unregister_signal(signum: int | None = None) -> bool: ...
