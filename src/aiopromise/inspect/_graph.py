@@ -66,12 +66,12 @@ class Graph:
                 yield one
                 waiting.extend(self.dependants_of(one))
 
-    def components_without_root(self) -> list[Any]:
-        """Return one member of each cycle that no root leads to."""
+    def rings(self) -> list[Any]:
+        """Return one promise of each ring of those that wait for each other, which no root leads to."""
         seen = {id(one) for one in self.below(self.roots)}
         found = []
         for one in self.nodes.values():
-            if id(one) not in seen:
+            if isinstance(one, Core) and id(one) not in seen:
                 found.append(one)
                 seen.update(id(other) for other in self.below([one]))
         return found

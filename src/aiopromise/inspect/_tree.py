@@ -60,10 +60,10 @@ def tree(promise: Any = None, /) -> Tree:
     """Return a text that shows what *promise* waits for and what waits for it; or all pending promises of the loop.
 
     Each paragraph starts with something that has to happen: a resolver that has to be called, a Task with the line
-    where it is, a job, a future. Below it stands what waits for that, directly or through others: promises by the call that
-    made them, and Tasks. What most wait for comes first, and of those a resolver, as nothing runs that would call it.
-    Links of a chain stand below one another, branches are indented; what is alike is shown once and counted. A promise
-    that waits for several is shown with the first of them.
+    where it is, a job, a future. Below it stands what waits for that, directly or through others: promises by the call
+    that made them, and Tasks. What most wait for comes first, and of those a resolver, as nothing runs that would call
+    it. Links of a chain stand below one another, branches are indented; what is alike is shown once and counted. A
+    promise that waits for several is shown with the first of them.
 
     In debug mode, or while an instrument is added, each promise is shown with the seconds since it was made; and in
     debug mode with the line that made it. Settled promises are left out.
@@ -80,13 +80,13 @@ def tree(promise: Any = None, /) -> Tree:
         >>> from aiopromise.inspect import tree
         >>> async def main():
         ...     answer, resolve, reject = Promise.with_resolvers()
-        ...     answer.then(str.strip).then(int)
+        ...     answer.then(len).then(int)
         ...     print(tree())
         >>> asyncio.run(main())
         3 pending promises
         <BLANKLINE>
         Promise, until its resolver is called (2 wait for it)
-          .then(strip)
+          .then(len)
           .then(int)
     """
     graph = graph_of(promise)
@@ -124,13 +124,13 @@ def _lines(graph: Graph) -> Iterator[Line]:
     roots = [(root, [*graph.below(graph.dependants_of(root))]) for root in graph.roots]
     roots = [(root, below) for root, below in roots if any(map(is_promise, [root, *below]))]
     pending = {id(one): one for root, below in roots for one in (root, *below) if is_promise(one)}
-    cycles = [one for one in graph.components_without_root() if is_promise(one)]
-    total = len(pending) + sum(is_promise(one) for one in graph.below(cycles))
+    rings = graph.rings()
+    total = len(pending) + sum(is_promise(one) for one in graph.below(rings))
     yield Line(0, f"{total:,} pending promise{'' if total == 1 else 's'}", style="bold")
     roots.sort(key=lambda entry: (-len(entry[1]), not is_forgotten(entry[0])))
     shown: dict[int, None] = {}
     paragraphs = [_paragraph(graph, root, len(below), shown) for root, below in roots]
-    paragraphs += [_paragraph(graph, one, 0, shown, "a ring of promises that wait for each other: ") for one in cycles]
+    paragraphs += [_paragraph(graph, one, 0, shown, "a ring of promises that wait for each other: ") for one in rings]
     groups = [(next(alike), 1 + sum(1 for _ in alike)) for _, alike in groupby(paragraphs, _looks)]
     for paragraph, count in groups[:_MOST_BRANCHES]:
         yield Line(0, "")
