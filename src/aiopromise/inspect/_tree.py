@@ -1,7 +1,7 @@
 """The text of a tree: what pending promises hang on, and what waits for them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -156,23 +156,34 @@ def _paragraph(graph: Graph, root: Any, waiting: int, shown: dict[int, None], st
 
 def _below(graph: Graph, root: Any, shown: dict[int, None]) -> Iterator[Line]:
     """Return a line for each that waits for *root*, without recursion: a chain may be 100,000 links long."""
-    stack: list[tuple[int, Any]] = []
+    stack: list[tuple[int, list[Any]]] = []
 
-    def push(depth: int, dependants: list[Any]) -> None:
+    def push(depth: int, waiting: Iterable[Any]) -> None:
+        branches = _branches(graph, waiting)
         # What stands below one of several branches is indented; a chain goes straight down.
-        deeper = min(depth + (len(dependants) > 1), _DEEPEST)
-        stack.extend((deeper, dependant) for dependant in reversed(dependants))
+        deeper = min(depth + (len(branches) > 1), _DEEPEST)
+        stack.extend((deeper, alike) for alike in reversed(branches))
 
-    push(1, graph.dependants_of(root))
+    push(1, [root])
     while stack:
-        depth, one = stack.pop()
-        text = _alike(describe(one))
-        if id(one) in shown:
-            yield Line(depth, f"{text}, shown above", "dim")
-        else:
-            shown[id(one)] = None
-            yield Line(depth, text, seconds=seconds_of(one))
-            push(depth, graph.dependants_of(one))
+        depth, alike = stack.pop()
+        text = _alike(describe(alike[0]))
+        new = [one for one in alike if id(one) not in shown]
+        if len(new) < len(alike):
+            yield Line(depth, f"{text}, shown above", "dim", len(alike) - len(new))
+        if new:
+            shown.update(dict.fromkeys(map(id, new)))
+            yield Line(depth, text, "", len(new), max((seconds_of(one) or 0.0 for one in new), default=0.0) or None)
+            push(depth, new)
+
+
+def _branches(graph: Graph, waiting: Iterable[Any]) -> list[list[Any]]:
+    """Return what waits for any of *waiting*, each once, with those together that look alike."""
+    dependants = {id(one): one for source in waiting for one in graph.dependants_of(source)}
+    branches: dict[str, list[Any]] = {}
+    for one in dependants.values():
+        branches.setdefault(_alike(describe(one)), []).append(one)
+    return [*branches.values()]
 
 
 def _fold(lines: Iterator[Line]) -> Iterator[Line]:
@@ -189,7 +200,7 @@ def _fold(lines: Iterator[Line]) -> Iterator[Line]:
 
 def _as_one(lines: list[Line]) -> Line:
     seconds = [line.seconds for line in lines if line.seconds is not None]
-    return lines[0]._replace(times=len(lines), seconds=max(seconds, default=None))
+    return lines[0]._replace(times=sum(line.times for line in lines), seconds=max(seconds, default=None))
 
 
 def _alike(text: str) -> str:
