@@ -435,6 +435,12 @@ class Promise:
         self.tell(promise.source)
         return promise
 
+    def settled(self) -> "Promise":
+        promise = Promise(self.loop)
+        promise.source = Settlement(self, promise)
+        self.tell(promise.source)
+        return promise
+
     def timeout(self, seconds: float, **fallback: Any) -> "Promise":
         promise = Promise(self.loop)
         if self.done():
@@ -646,6 +652,20 @@ class Limit:
             self.promise.settle(failed(TimeoutError()))
 
 
+class Settlement(Limit):
+    """A limit without a time: the outcome is the value, but for a cancellation from below."""
+
+    def __init__(self, source: Promise, promise: Promise) -> None:
+        super().__init__(source, promise, {})
+
+    def told(self) -> None:
+        if self.promise.source is not self:
+            return
+        outcome = self.source.take()
+        is_request = outcome.state == CANCELLED and self.requests
+        self.promise.settle(outcome if is_request else Outcome(FULFILLED, outcome))
+
+
 class Shield:
     """Passes the outcome down, but no cancellation up."""
 
@@ -843,6 +863,8 @@ class Group:
             return Outcome(FULFILLED, dict(enumerate(outcome.value))) if outcome and not failures else outcome
         if kind == "all_settled":
             return Outcome(FULFILLED, tuple(in_order)) if complete else None
+        if kind == "all_settled_keyed":
+            return Outcome(FULFILLED, dict(enumerate(in_order))) if complete else None
         if self.total < (1 if kind in {"race", "any"} else self.count):
             return failed(ValueError("too few"))
         if kind == "race":

@@ -101,6 +101,7 @@ LINKS: dict[str, Callable[..., Any]] = {
     "tap_catch(g)": lambda p, f, g: p.tap_catch(g),
     "tap_catch(CancelledError, g)": lambda p, f, g: p.tap_catch(CancelledError, g),
     "shield()": lambda p, f, g: p.shield(),
+    "settled()": lambda p, f, g: p.settled(),
 }
 
 plain_handlers = st.builds(Handler, st.sampled_from(ENDS), st.just(()))
@@ -128,7 +129,7 @@ answers = st.one_of(
     st.just("future"),
 )
 handlers = st.builds(Handler, answers, st.lists(small_acts, max_size=2).map(tuple))
-kinds_of_groups = st.sampled_from(["all", "all_keyed", "all_settled", "any", "race", "some"])
+kinds_of_groups = st.sampled_from(["all", "all_keyed", "all_settled", "all_settled_keyed", "any", "race", "some"])
 simple_inputs = st.one_of(
     st.tuples(st.just("promise"), numbers),
     st.tuples(st.sampled_from(["work", "work", "task"]), scripts),
@@ -786,8 +787,8 @@ class Real:
         future.exception()  # nothing else may retrieve it
 
     def group(self, kind: str, items: list, losers: Any, count: int) -> Promise:
-        if kind == "all_keyed":
-            return Promise.all_keyed(dict(enumerate(items)), losers=losers)
+        if kind in {"all_keyed", "all_settled_keyed"}:
+            return getattr(Promise, kind)(dict(enumerate(items)), losers=losers)
         arguments = (count, *items) if kind == "some" else items
         return getattr(Promise, kind)(*arguments, losers=losers)
 

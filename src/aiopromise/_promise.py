@@ -24,6 +24,8 @@ from aiopromise._executors import ExecutorFuture
 from aiopromise._handlers import DoneCallback, Finally, Spread, Tap, split_types
 from aiopromise._loops import running_queue, use_promise_class
 from aiopromise._resolvers import check_executor, execute
+from aiopromise._settled import Settled
+from aiopromise._settlement import Settlement
 from aiopromise._timeout import MISSING, Deadline
 
 __all__ = ["Promise"]
@@ -318,6 +320,30 @@ class Promise(Core, AwaitableBase[T_co]):
         subscribe(self, promise._upstream, "shield")
         return promise
 
+    def settled(self) -> "Promise[Settled[T_co]]":
+        """Return a promise for how this one ends: `Fulfilled` with the value, or `Rejected` with the reason.
+
+        A failure does not reject it, and counts as handled. If this promise is cancelled, that is
+        ``Rejected(CancelledError())``, as in `Promise.all_settled`.
+
+        Cancellation:
+            As for `then()`: cancelling the new promise, or a Task that awaits it, cancels this one too, unless it
+            has another consumer; and then the new promise is cancelled.
+
+        Example:
+            >>> import asyncio
+            >>> from aiopromise import Promise
+            >>> async def main():
+            ...     return await Promise.map(["7", "x"], lambda text: Promise.try_(int, text).settled())
+            >>> asyncio.run(main())
+            [Fulfilled(7), Rejected(ValueError("invalid literal for int() with base 10: 'x'"))]
+        """
+        if self._queue.debug:
+            self._queue.check_thread("settled")
+        promise: Promise[Any] = pending(self._queue, "settled", self)
+        Settlement(self, promise).start()
+        return promise
+
     def cancel(self, msg: Any = None) -> bool:
         """Request cancellation; return False if the promise has already settled.
 
@@ -515,6 +541,7 @@ class Promise(Core, AwaitableBase[T_co]):
     all = ClassOnly(combinators.all_)
     all_settled = ClassOnly(combinators.all_settled)
     all_keyed = ClassOnly(combinators.all_keyed)
+    all_settled_keyed = ClassOnly(combinators.all_settled_keyed)
     any = ClassOnly(combinators.any_)
     race = ClassOnly(combinators.race)
     some = ClassOnly(combinators.some)

@@ -671,6 +671,10 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     def some(count: SupportsIndex, /, *awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[list[_T]]: ...
     @staticmethod
     def all_keyed(awaitables: Mapping[_K, Awaitable[_T]], /, *, losers: _Losers = None) -> Promise[dict[_K, _T]]: ...
+    @staticmethod
+    def all_settled_keyed(
+        awaitables: Mapping[_K, Awaitable[_T]], /, *, losers: _Losers = None
+    ) -> Promise[dict[_K, Settled[_T]]]: ...
     @overload
     @staticmethod
     def as_completed(

@@ -12,7 +12,7 @@ from aiopromise._loops import new_promise
 if TYPE_CHECKING:
     from aiopromise._promise import Promise
 
-__all__ = ["all_", "all_keyed", "all_settled", "any_", "as_completed", "race", "some"]
+__all__ = ["all_", "all_keyed", "all_settled", "all_settled_keyed", "any_", "as_completed", "race", "some"]
 
 GroupT = TypeVar("GroupT", bound=Group)
 
@@ -171,22 +171,29 @@ def all_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
         >>> asyncio.run(main())
         {'one': 1, 'two': 2}
     """
-    if not isinstance(awaitables, Mapping):
-        message = f"Promise.all_keyed() needs a mapping of awaitables, got {short(awaitables)}"
-        _close_coroutines(awaitables)
-        raise TypeError(message)
-    keys: list[Any] = []
+    return _keyed("all_keyed", awaitables, losers, All)
 
-    def values() -> Iterator[Any]:
-        for key in awaitables:
-            hash(key)  # an unhashable key fails here, before anything has settled
-            keys.append(key)
-            yield awaitables[key]
 
-    def make(found: Iterable[Any]) -> dict[Any, Any]:
-        return dict(zip(keys, found, strict=True))
+def all_settled_keyed(awaitables: Any, /, *, losers: Losers = None) -> "Promise[Any]":
+    """Return a promise for a dict with the outcome of each awaitable in the mapping, by its key.
 
-    return _promise_of(_grouped("all_keyed", (awaitables,), values(), losers, All, make))
+    Otherwise like `Promise.all_settled`.
+
+    Raises:
+        TypeError: the argument is not a mapping.
+
+    Cancellation:
+        As for `Promise.all`.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> async def main():
+        ...     return await Promise.all_settled_keyed({"one": asyncio.sleep(0, 1), "two": Promise.try_(int, "x")})
+        >>> asyncio.run(main())
+        {'one': Fulfilled(1), 'two': Rejected(ValueError("invalid literal for int() with base 10: 'x'"))}
+    """
+    return _keyed("all_settled_keyed", awaitables, losers, AllSettled)
 
 
 def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tuple[int, Promise[Any]], None]":
@@ -216,6 +223,25 @@ def as_completed(*awaitables: Any, losers: Losers = None) -> "AsyncGenerator[tup
     """
     items = _items_of("as_completed", awaitables)
     return _grouped("as_completed", awaitables, items, losers, AsCompleted).stream()
+
+
+def _keyed(name: str, awaitables: Any, losers: Losers, kind: type[All]) -> "Promise[Any]":
+    if not isinstance(awaitables, Mapping):
+        message = f"Promise.{name}() needs a mapping of awaitables, got {short(awaitables)}"
+        _close_coroutines(awaitables)
+        raise TypeError(message)
+    keys: list[Any] = []
+
+    def values() -> Iterator[Any]:
+        for key in awaitables:
+            hash(key)  # an unhashable key fails here, before anything has settled
+            keys.append(key)
+            yield awaitables[key]
+
+    def make(found: Iterable[Any]) -> dict[Any, Any]:
+        return dict(zip(keys, found, strict=True))
+
+    return _promise_of(_grouped(name, (awaitables,), values(), losers, kind, make))
 
 
 def _promise_of(group: Group) -> "Promise[Any]":
