@@ -261,6 +261,7 @@ CONSUMERS = {
     "a handler that returned it": _handler_that_returned_it,
     "a done callback": _done_callback,
     "a shield": lambda promise: promise.shield().cancel,
+    "an outcome": lambda promise: promise.settled().cancel,
     "a timeout": lambda promise: promise.timeout(3600).cancel,
 }
 

@@ -57,8 +57,8 @@ RUNNING = ["coroutine", "awaitable", "promise", "task"]
 IDLE = ["resolvers", "future"]
 ENDS = ["value", "value", "error", "error", "cancelled"]
 WHEN_ASKED = ["ends", "ends", "slow", "slow", "ignores", "fails", "returns"]
-KINDS = ["all", "all_settled", "any", "race", "some", "all_keyed", "as_completed"]
-WAITS_FOR_ALL = ["all", "all_settled", "all_keyed"]
+KINDS = ["all", "all_settled", "any", "race", "some", "all_keyed", "all_settled_keyed", "as_completed"]
+WAITS_FOR_ALL = ["all", "all_settled", "all_keyed", "all_settled_keyed"]
 LOSERS = [None, None, None, "cancel", "keep"]
 HELD_AS = ["promise", "promise", "coroutine", "task"]
 
@@ -325,8 +325,8 @@ def _node(world: World, node: Node) -> Any:
 def _combined(node: Node, elements: list) -> Promise:
     if node.kind == "some":
         return Promise.some(node.count, elements, losers=node.losers)
-    if node.kind == "all_keyed":
-        return Promise.all_keyed(dict(enumerate(elements)), losers=node.losers)
+    if node.kind in {"all_keyed", "all_settled_keyed"}:
+        return getattr(Promise, node.kind)(dict(enumerate(elements)), losers=node.losers)
     return getattr(Promise, node.kind)(elements, losers=node.losers)
 
 
@@ -507,6 +507,10 @@ class Combination:
     def _all_settled(self, last: asyncio.Future) -> list | None:
         reason_of(last)
         return None if self.waiting else [[self._pair(self.outcomes[index]) for index in range(self.total)]]
+
+    def _all_settled_keyed(self, last: asyncio.Future) -> list | None:
+        outcomes = self._all_settled(last)
+        return outcomes and [dict(enumerate(outcomes[0]))]
 
     def _pair(self, future: asyncio.Future) -> list:
         reason = reason_of(future)

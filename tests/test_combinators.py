@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import gc
 import pickle
+import re
 import sys
 import traceback
 from asyncio import CancelledError
@@ -34,6 +35,10 @@ pytestmark = pytest.mark.usefixtures("loop_mode")
 def keyed(items: Any, **options: Any) -> Promise:
     """Call all_keyed() with a mapping of *items*, be they as they may."""
     return Promise.all_keyed(Numbered(items), **options)
+
+
+def settled_keyed(items: Any, **options: Any) -> Promise:
+    return Promise.all_settled_keyed(Numbered(items), **options)
 
 
 class Numbered(Mapping):
@@ -76,6 +81,7 @@ COMBINATORS: dict[str, Callable[..., Any]] = {
     "race": Promise.race,
     "some": some_one,
     "all_keyed": keyed,
+    "all_settled_keyed": settled_keyed,
     "as_completed": completed,
 }
 DECIDED_EARLY = ["all", "any", "race", "some", "all_keyed"]
@@ -262,6 +268,14 @@ ROWS: dict[str, tuple[Callable[[], list], tuple]] = {
 }
 
 
+def table(row: str) -> dict[str, str]:
+    """Return what each combinator shows for *row*; all_settled_keyed shows what all_settled does, by number."""
+    *columns, in_order = map(str, ROWS[row][1])
+    settled = re.findall(r"\w+\(.*?\)(?=, [FR]|]$)", columns[1])
+    keyed = ", ".join(f"{number}: {one}" for number, one in enumerate(settled))
+    return dict(zip(COMBINATORS, [*columns, f"{{{keyed}}}", in_order], strict=True))
+
+
 class ByNumber:
     """Iterable only as sequences were of old."""
 
@@ -280,10 +294,10 @@ SHAPES: dict[str, Callable[[list], Iterable]] = {
 }
 
 
-@pytest.mark.parametrize(("elements", "columns"), ROWS.values(), ids=ROWS)
-async def test_each_combinator_of_each_row_of_the_table(elements, columns, reports) -> None:
+@pytest.mark.parametrize("row", ROWS)
+async def test_each_combinator_of_each_row_of_the_table(row, reports) -> None:
     """In whatever shape the elements come, as one argument."""
-    expected = {name: str(column) for name, column in zip(COMBINATORS, columns, strict=True)}
+    elements, expected = ROWS[row][0], table(row)
     for shape, shaped in SHAPES.items():
         found = {name: str(await outcome(combine(shaped(elements())))) for name, combine in COMBINATORS.items()}
         assert (shape, expected) == (shape, found)
@@ -312,22 +326,20 @@ async def test_separate_arguments_are_the_elements_and_give_a_tuple(combine, ele
     assert expected == await outcome(combine(*elements()))
 
 
-GIVES = dict(zip(COMBINATORS, ROWS["one value"][1], strict=True))
-FAILS = dict(zip(COMBINATORS, ROWS["one failure"][1], strict=True))
-IS_CANCELLED = dict(zip(COMBINATORS, ROWS["one that is cancelled"][1], strict=True))
+GIVES, FAILS, IS_CANCELLED = map(table, ["one value", "one failure", "one that is cancelled"])
 
 
 @pytest.mark.parametrize("element", ELEMENTS.values(), ids=ELEMENTS)
 async def test_whatever_can_be_awaited_is_an_element(element) -> None:
     """A value, a failure, or a cancellation of each, in each combinator."""
-    for give, columns in ((value, GIVES), (NO, FAILS), (STOP, IS_CANCELLED)):
+    for give, expected in ((value, GIVES), (NO, FAILS), (STOP, IS_CANCELLED)):
         found = {name: str(await outcome(combine([element(give)]))) for name, combine in COMBINATORS.items()}
-        assert {name: str(column) for name, column in columns.items()} == found
+        assert expected == found
 
 
 async def test_the_future_of_an_executor_is_a_plain_value() -> None:
     job: concurrent.futures.Future = concurrent.futures.Future()
-    expected = [[job], [Fulfilled(job)], job, job, [job], {0: job}, [(0, job)]]
+    expected = [[job], [Fulfilled(job)], job, job, [job], {0: job}, {0: Fulfilled(job)}, [(0, job)]]
     assert expected == [await combine([job]) for combine in COMBINATORS.values()]
 
 
@@ -535,10 +547,11 @@ async def test_the_only_argument_is_awaitable_or_iterable(name, call) -> None:
         assert expected == text_of(lambda given=given: call(given))
 
 
-async def test_all_keyed_needs_a_mapping() -> None:
+@pytest.mark.parametrize("name", ["all_keyed", "all_settled_keyed"])
+async def test_what_gives_a_dict_needs_a_mapping(name) -> None:
     for given in (*WRONG, numbers(), [1, 2], Promise.resolve(1)):
-        expected = (TypeError, f"Promise.all_keyed() needs a mapping of awaitables, got {given!r}")
-        assert expected == text_of(lambda given=given: Promise.all_keyed(given))
+        expected = (TypeError, f"Promise.{name}() needs a mapping of awaitables, got {given!r}")
+        assert expected == text_of(lambda given=given: getattr(Promise, name)(given))
 
 
 BAD_COUNTS: list[tuple[Any, tuple]] = [
@@ -575,6 +588,7 @@ async def test_some_needs_a_count() -> None:
 
 REFUSED: dict[str, Callable[[Any], Any]] = {
     "all_keyed of a coroutine": Promise.all_keyed,
+    "all_settled_keyed of a coroutine": Promise.all_settled_keyed,
     "all_keyed of a list": lambda coroutine: Promise.all_keyed([coroutine]),
     "some without a count": Promise.some,
     "some of a list without a count": lambda coroutine: Promise.some([coroutine]),
@@ -1157,7 +1171,7 @@ def test_the_end_of_the_loop_waits_for_the_cleanups(combine, run) -> None:
 
     run(main)
     assert ["coroutine 1", "coroutine 3", "finally"] == sorted(closed)
-    assert held[0].cancelled() or combine in (Promise.all_settled, Promise.any, some_one, completed)
+    assert held[0].cancelled() or combine in (Promise.all_settled, settled_keyed, Promise.any, some_one, completed)
 
 
 async def closing_late(closed: list[str]) -> None:

@@ -258,6 +258,127 @@ async def test_a_handler_that_fails_too_late_is_named_in_the_report(reports: lis
     assert [["in .then(cancel)"]] == [links_of(report["exception"]) for report in reports]
 
 
+# ------------------------------------------------------------ a promise that a handler forgot to return
+
+
+def drops() -> dict[str, Callable[..., Any]]:
+    """Return handlers that make a promise, each on its second line, and forget to return it."""
+
+    def started(*_: object) -> None:
+        Promise(asyncio.sleep(0.01))
+
+    def linked(*_: object) -> None:
+        Promise.delay(0.01).then(str)
+
+    def combined(*_: object) -> None:
+        Promise.all(asyncio.sleep(0), Promise.delay(0.01))
+
+    def limited(*_: object) -> None:
+        Promise.delay(0.01).timeout(5)
+
+    def executed(*_: object) -> None:
+        Promise(lambda resolve, reject: asyncio.get_running_loop().call_later(0.01, resolve))
+
+    def shielded(*_: object) -> None:
+        Promise.delay(0.01).shield()
+
+    def mapped(*_: object) -> None:
+        Promise.map([1], asyncio.sleep)
+
+    def due(*_: object) -> None:
+        Promise.resolve().then(str)
+
+    return {
+        handler.__name__: handler for handler in (started, linked, combined, limited, executed, shielded, mapped, due)
+    }
+
+
+@pytest.mark.logs
+@pytest.mark.usefixtures("debug")
+@pytest.mark.parametrize("name", drops())
+@pytest.mark.parametrize("link", [Promise.then, Promise.tap, Promise.finally_])
+async def test_a_promise_that_a_handler_forgot_to_return_is_told_with_its_line(name, link, caplog) -> None:
+    """The handler, the promise, and where it was made."""
+    handler = drops()[name]
+    await link(one(), handler)
+    [message] = caplog.messages
+    start = f".{link.__name__}({name}), attached at {__file__}:"
+    line = f"{__file__}:{handler.__code__.co_firstlineno + 1}\n\nReturn it from the handler"
+    assert (True, True, True) == (message.startswith(start), " dropped <Promise pending" in message, line in message)
+    await asyncio.sleep(0.02)
+
+
+@pytest.mark.logs
+@pytest.mark.usefixtures("debug")
+async def test_a_line_that_drops_promises_is_told_once(caplog) -> None:
+    """A loop over rows would say the same of each."""
+    for _ in range(3):
+        await one().then(drops()["started"])
+    assert 1 == len(caplog.messages)
+    await asyncio.sleep(0.02)
+
+
+class Holder:
+    """Something of the user's that holds a promise."""
+
+
+def quiet(holder: Holder) -> dict[str, Callable[[Any], Any]]:
+    """Return handlers whose promises are wanted."""
+
+    def hold(promise: Promise) -> None:
+        holder.promise = promise
+
+    def answers(_: object) -> int:
+        Promise.delay(0)
+        return 5
+
+    def fails(_: object) -> NoReturn:
+        Promise.delay(0)
+        raise ValueError
+
+    def in_a_task(_: object) -> None:
+        async def waits(promise: Promise) -> None:
+            await promise
+
+        holder.task = asyncio.create_task(waits(Promise.delay(0)))
+
+    def in_a_closure(_: object) -> None:
+        promise = Promise.delay(0)
+        asyncio.get_running_loop().call_later(0, lambda: promise)
+
+    return {
+        "returned": lambda _: Promise.delay(0),
+        "kept": lambda _: hold(Promise.delay(0)),
+        "kept, a link": lambda _: hold(Promise.delay(0).then(str)),
+        "kept, a combinator": lambda _: hold(Promise.all(Promise.delay(0))),
+        "kept, a time limit": lambda _: hold(Promise.delay(0).timeout(5)),
+        "kept, a link of a settled promise": lambda _: hold(Promise.resolve().then(str)),
+        "kept, with its resolvers": lambda _: setattr(holder, "resolvers", Promise.with_resolvers()),
+        "with a callback": lambda _: Promise.delay(0).add_done_callback(lambda _: None),
+        "that has settled": lambda _: print(end=str(Promise.resolve("").result())),
+        "that answers with something else": answers,
+        "that fails": fails,
+        "awaited in a task": in_a_task,
+        "in a closure": in_a_closure,
+    }
+
+
+@pytest.mark.usefixtures("debug")
+@pytest.mark.parametrize("name", quiet(Holder()))
+async def test_a_promise_that_somebody_wants_is_not_told(name) -> None:
+    """Whoever holds it may wait for it later."""
+    holder = Holder()
+    await one().then(quiet(holder)[name]).catch(ValueError, str)
+    await turns()
+
+
+async def test_nothing_is_told_of_dropped_promises_outside_of_debug_mode() -> None:
+    """No cost without instruments."""
+    for handler in drops().values():
+        await one().then(handler)
+    await asyncio.sleep(0.02)
+
+
 # ------------------------------------------------------- the report of an unhandled rejection
 
 

@@ -102,6 +102,7 @@ LINKS: dict[str, Callable[[Promise], object]] = {
     "tap_catch": lambda promise: promise.tap_catch(str),
     "spread": lambda promise: promise.spread(lambda *numbers: str(numbers)),
     "timeout": lambda promise: promise.timeout(1),
+    "settled": lambda promise: promise.settled(),
     "shield": lambda promise: promise.shield(),
     "add_done_callback": lambda promise: promise.add_done_callback(print),
 }
@@ -294,6 +295,7 @@ async def test_sixteen_threads_settle_at_once_and_nothing_is_lost(reports) -> No
 COMBINATORS: dict[str, Callable[[Promise], Awaitable]] = {
     "all": lambda promise: Promise.all(promise, 1),
     "all_keyed": lambda promise: Promise.all_keyed({"one": promise}),
+    "all_settled_keyed": lambda promise: Promise.all_settled_keyed({"one": promise}),
     "any": Promise.any,
     "race": Promise.race,
     "some": lambda promise: Promise.some(1, [promise]),

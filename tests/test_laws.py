@@ -1755,6 +1755,7 @@ class TestLaw12Threads:
             "tap_catch": lambda promise: promise.tap_catch(print),
             "spread": lambda promise: promise.spread(print),
             "timeout": lambda promise: promise.timeout(60),
+            "settled": lambda promise: promise.settled(),
             "shield": lambda promise: promise.shield(),
             "add_done_callback": lambda promise: promise.add_done_callback(print),
         }

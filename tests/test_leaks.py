@@ -144,6 +144,12 @@ async def _cancelled_shields(count: int) -> object:
     return await value_or_class(tip) is CancelledError
 
 
+async def _cancelled_settlements(count: int) -> object:
+    tip = linked(Promise(hang()), count, Promise.settled)
+    tip.cancel()
+    return await value_or_class(tip) is CancelledError
+
+
 async def _cancelled_limits(count: int) -> object:
     tip = linked(Promise(hang()), count, lambda p: p.timeout(3600))
     tip.cancel()
@@ -197,6 +203,7 @@ SCENES = {
     _cancelled_followers: 5_000,
     _cancelled_with_cleanups: 5_000,
     _cancelled_shields: 5_000,
+    _cancelled_settlements: 5_000,
     _cancelled_limits: 5_000,
     _cancelled_siblings: 5_000,
     _cancelled_awaiters: 5_000,
@@ -337,6 +344,10 @@ def _shield(promise: Promise) -> None:
     promise.shield().cancel()
 
 
+def _settlement(promise: Promise) -> None:
+    promise.settled().cancel()
+
+
 def _time_limit(promise: Promise) -> None:
     promise.timeout(3600).cancel()
 
@@ -350,7 +361,7 @@ def _other_promise(promise: Promise) -> None:
     Promise.with_resolvers()
 
 
-VISITORS = [_child, _child_with_cleanup, _follower, _shield, _time_limit, _done_callback, _other_promise]
+VISITORS = [_child, _child_with_cleanup, _follower, _shield, _settlement, _time_limit, _done_callback, _other_promise]
 
 
 @pytest.mark.parametrize("visit", VISITORS)
@@ -713,6 +724,8 @@ FINISHED = {
     "all of items that fail": lambda: Promise.all(map(fail, [1])),
     "all of a generator that fails": lambda: Promise.all(some_then_fail()),
     "all_keyed": lambda: Promise.all_keyed({"a": next_number_later(1), "b": fail_later()}),
+    "all_settled_keyed": lambda: Promise.all_settled_keyed({"a": next_number_later(1), "b": fail_later()}),
+    "settled": lambda: Promise(fail_later()).settled(),
     "all_settled": lambda: Promise.all_settled(next_number_later(1), fail_later()),
     "any": lambda: Promise.any(fail_later(), next_number_later(1), hang()),
     "any that fail": lambda: Promise.any(fail_later(), Promise.reject(ValueError())),

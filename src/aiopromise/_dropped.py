@@ -44,12 +44,12 @@ class HandlerCalls:
     def _look_at(self, call: "HandlerCall", reference: "ref[Any]") -> None:
         if not _is_dropped(reference):
             return
-        promise = reference()
+        promise: Any = reference()
         place = promise._origin.frames[-1]
         if (place.filename, place.lineno) not in self._told:
             self._told.add((place.filename, place.lineno))
-            message = "%s dropped %r, %s\n\nReturn it from the handler, so that the chain waits for it; or keep it"
-            logger.warning(message, call.link._origin.links()[-1], promise, promise._origin.links()[-1])
+            message = "%s dropped %s, %s\n\nReturn it from the handler, so that the chain waits for it; or keep it"
+            logger.warning(message, call.link._origin.links()[-1], repr(promise), promise._origin.links()[-1])
 
 
 class HandlerCall:

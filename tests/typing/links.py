@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, assert_type
 
-from aiopromise import Promise
+from aiopromise import Promise, Settled
 from handlers import (
     Row,
     clean_up,
@@ -130,6 +130,8 @@ def timeout_adds_the_type_of_its_fallback(promise: Promise[int]) -> None:
     assert_type(promise.timeout(0.5, fallback=0), Promise[int])
     assert_type(promise.timeout(0.5, fallback=None), Promise[int | None])
     assert_type(promise.shield(), Promise[int])
+    assert_type(promise.settled(), Promise[Settled[int]])
+    assert_type(Promise.map([promise], lambda one: one.settled()), Promise[list[Settled[int]]])
 
 
 async def ten_links_keep_their_types() -> None:

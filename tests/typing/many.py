@@ -62,6 +62,7 @@ async def the_first_is_one_of_them(number: Promise[int], name: Promise[str]) -> 
 async def keys_keep_one_type(number: Promise[int]) -> None:
     assert_type(Promise.all_keyed({"one": number, "two": work()}), Promise[dict[str, int]])
     assert_type(Promise.all_keyed({1: row()}, losers="keep"), Promise[dict[int, Row]])
+    assert_type(Promise.all_settled_keyed({"one": number, "two": work()}), Promise[dict[str, Settled[int]]])
 
 
 async def as_completed_gives_settled_promises(number: Promise[int], name: Promise[str]) -> None:
