@@ -153,9 +153,12 @@ class _ThenOfResolvers(Protocol[_T_co]):
 # that mypy does not infer Any and no checker reports an overlap.
 
 class _Chainable(Generic[_T_co]):
-    # The overload without arguments comes last: put first, it makes pyrefly lose the type of a lambda.
+    # The overload without arguments comes second: put first, it makes pyrefly lose the type of a lambda; put last,
+    # pyright explains a wrong handler by it.
     @overload
     def then(self, on_fulfilled: Callable[[_T_co], Awaitable[_U]], on_rejected: None = None) -> Promise[_U]: ...
+    @overload
+    def then(self, on_fulfilled: None = None, on_rejected: None = None) -> Promise[_T_co]: ...
     @overload
     def then(self, on_fulfilled: Callable[[_T_co], Awaitable[_U] | _U], on_rejected: None = None) -> Promise[_U]: ...
     @overload
@@ -190,14 +193,17 @@ class _Chainable(Generic[_T_co]):
     def then(
         self, on_fulfilled: None = None, *, on_rejected: Callable[[Exception], Awaitable[_V] | _V]
     ) -> Promise[_T_co | _V]: ...
-    @overload
-    def then(self, on_fulfilled: None = None, on_rejected: None = None) -> Promise[_T_co]: ...
     # The 2, 3 and 4-tuples are for mypy: it joins `tuple[type[E], ...]` of (KeyError, OSError) to
-    # Exception, and then refuses a handler of `KeyError | OSError`.
+    # Exception, and then refuses a handler of `KeyError | OSError`.  The overloads with Never are for handlers that
+    # always raise, whose result is else Unknown in pyright, ty and pyrefly.
+    @overload
+    def catch(self, on_rejected: Callable[[Exception], Never], /) -> Promise[_T_co]: ...
     @overload
     def catch(self, on_rejected: Callable[[Exception], Awaitable[_U]], /) -> Promise[_T_co | _U]: ...
     @overload
     def catch(self, on_rejected: Callable[[Exception], Awaitable[_U] | _U], /) -> Promise[_T_co | _U]: ...
+    @overload
+    def catch(self, types: type[_E], on_rejected: Callable[[_E], Never], /) -> Promise[_T_co]: ...
     @overload
     def catch(self, types: type[_E], on_rejected: Callable[[_E], Awaitable[_U]], /) -> Promise[_T_co | _U]: ...
     @overload
@@ -430,6 +436,13 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
         *,
         losers: _Losers = None,
     ) -> Promise[tuple[_T1, _T2, _T3, _T4, _T5, _T6]]: ...
+    # A plain value beside an awaitable; two of them are more likely to be functions that were not called.
+    @overload
+    @staticmethod
+    def all(awaitable1: Awaitable[_T1], value2: _T2, /, *, losers: _Losers = None) -> Promise[tuple[_T1, _T2]]: ...
+    @overload
+    @staticmethod
+    def all(value1: _T1, awaitable2: Awaitable[_T2], /, *, losers: _Losers = None) -> Promise[tuple[_T1, _T2]]: ...
     @overload
     @staticmethod
     def all(*awaitables: Awaitable[_T], losers: _Losers = None) -> Promise[tuple[_T, ...]]: ...

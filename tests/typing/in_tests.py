@@ -47,6 +47,7 @@ async def assertions() -> None:
     missing = Promise.try_({"a": 1}.pop, "name")
     assert_type(assert_rejected(missing), Exception)
     assert_type(assert_rejected(missing, KeyError, match="name"), KeyError)
+    assert_type(assert_rejected(missing, (KeyError, OSError)), KeyError | OSError)
     pending = Promise[int].with_resolvers().promise
     assert_pending(pending)
     pending.cancel()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple, assert_type
+from typing import NamedTuple, NoReturn, assert_type
 
 from aiopromise import Promise, Settled
 from handlers import (
@@ -88,6 +88,20 @@ def catch_takes_types_first(promise: Promise[int]) -> None:
     assert_type(promise.catch(asyncio.CancelledError, lambda error: repr(error)), Promise[int | str])
 
 
+def give_up(error: Exception) -> NoReturn:
+    raise error
+
+
+async def give_up_later(error: Exception) -> NoReturn:
+    raise error
+
+
+def catch_of_what_always_raises_keeps_the_type(promise: Promise[int]) -> None:
+    assert_type(promise.catch(give_up), Promise[int])
+    assert_type(promise.catch(OSError, give_up), Promise[int])
+    assert_type(promise.catch(give_up_later), Promise[int])
+
+
 def catch_takes_a_tuple_of_any_length(promise: Promise[int], types: tuple[type[OSError], ...]) -> None:
     assert_type(promise.catch(types, lambda error: error.strerror), Promise[int | str | None])
     assert_type(promise.catch(types, recover), Promise[int | bytes])
@@ -131,7 +145,6 @@ def timeout_adds_the_type_of_its_fallback(promise: Promise[int]) -> None:
     assert_type(promise.timeout(0.5, fallback=None), Promise[int | None])
     assert_type(promise.shield(), Promise[int])
     assert_type(promise.settled(), Promise[Settled[int]])
-    assert_type(Promise.map([promise], lambda one: one.settled()), Promise[list[Settled[int]]])
 
 
 async def ten_links_keep_their_types() -> None:

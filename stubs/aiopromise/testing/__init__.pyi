@@ -18,6 +18,10 @@ __all__ = [
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
+_E1 = TypeVar("_E1", bound=BaseException)
+_E2 = TypeVar("_E2", bound=BaseException)
+_E3 = TypeVar("_E3", bound=BaseException)
+_E4 = TypeVar("_E4", bound=BaseException)
 
 @final
 class Deferred(Generic[_T]):
@@ -43,11 +47,31 @@ def assert_pending(promise: Promise[object], /) -> None: ...
 def assert_fulfilled(promise: Promise[_T], value: object = ..., /) -> _T: ...
 @overload
 def assert_rejected(
+    promise: Promise[object], expected: type[_E], /, *, match: str | re.Pattern[str] | None = None
+) -> _E: ...
+@overload
+def assert_rejected(
+    promise: Promise[object], expected: tuple[type[_E1], type[_E2]], /, *, match: str | re.Pattern[str] | None = None
+) -> _E1 | _E2: ...
+@overload
+def assert_rejected(
     promise: Promise[object],
-    expected: type[_E] | tuple[type[_E], ...],
+    expected: tuple[type[_E1], type[_E2], type[_E3]],
     /,
     *,
     match: str | re.Pattern[str] | None = None,
+) -> _E1 | _E2 | _E3: ...
+@overload
+def assert_rejected(
+    promise: Promise[object],
+    expected: tuple[type[_E1], type[_E2], type[_E3], type[_E4]],
+    /,
+    *,
+    match: str | re.Pattern[str] | None = None,
+) -> _E1 | _E2 | _E3 | _E4: ...
+@overload
+def assert_rejected(
+    promise: Promise[object], expected: tuple[type[_E], ...], /, *, match: str | re.Pattern[str] | None = None
 ) -> _E: ...
 @overload
 def assert_rejected(
