@@ -88,18 +88,13 @@ def catch_takes_types_first(promise: Promise[int]) -> None:
     assert_type(promise.catch(asyncio.CancelledError, lambda error: repr(error)), Promise[int | str])
 
 
-def give_up(error: Exception) -> NoReturn:
-    raise error
-
-
 async def give_up_later(error: Exception) -> NoReturn:
     raise error
 
 
 def catch_of_what_always_raises_keeps_the_type(promise: Promise[int]) -> None:
-    assert_type(promise.catch(give_up), Promise[int])
-    assert_type(promise.catch(OSError, give_up), Promise[int])
     assert_type(promise.catch(give_up_later), Promise[int])
+    assert_type(promise.catch(OSError, give_up_later), Promise[int])
 
 
 def catch_takes_a_tuple_of_any_length(promise: Promise[int], types: tuple[type[OSError], ...]) -> None:
