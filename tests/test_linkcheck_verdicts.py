@@ -115,7 +115,10 @@ CASES: dict[str, tuple[Page, tuple[str, str]]] = {
     ),
     "/%D1%82%D0%B5%D0%B3": ("", ("alive", "200 OK")),
     "/tagged-loudly": (
-        typed("text/html", "<META CONTENT='Text/HTML; CHARSET=cp1251; x=y'><a href='/тег'>".encode("cp1251")),
+        typed(
+            "text/html",
+            "<META HTTP-EQUIV=Content-Type CONTENT='Text/HTML; CHARSET=cp1251; x=y'><a href='/тег'>".encode("cp1251"),
+        ),
         ("alive", "200 OK"),
     ),
     # What can be read as far as this is not UTF-16, as browsers know.

@@ -1,16 +1,14 @@
 """`python examples/linkcheck`: check the links of a site.
 
 The work is done by well-known libraries; promises connect them. Whatever happens, servers are stopped and the file is
-closed. The other modules, in reading order (each imports only from those before it, and from `aiopromise` itself):
+closed. To learn about promises, read `crawl` first: chains, a limit, and cleanup. Each of the modules imports only from
+those listed before it, and from `aiopromise` itself:
 
-- `screen`: the output
-- `interrupt`: Ctrl-C
 - `addresses`: addresses, in a normal form
 - `options`: the command line
 - `page`: what a page refers to (selectolax)
-- `manners`: what may be requested (protego)
-- `web`: one address requested (httpx), again (stamina), at a limited rate (aiolimiter)
-- `link`: one link, and the verdict on it
+- `web`: one address requested (httpx), if it may be (protego), again (stamina), at a limited rate (aiolimiter)
+- `verdict`: what is found about a link
 - `record`: what is found, and what remains to be checked (SQLite)
 - `report`: the report (rich)
 - `crawl`: the stream of links

@@ -2,22 +2,10 @@
 
 import re
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from socket import inet_aton
+from ipaddress import ip_address
+from socket import AI_NUMERICHOST, getaddrinfo
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
-
-__all__ = [
-    "WEB",
-    "Credentials",
-    "Reference",
-    "host_of",
-    "is_loopback",
-    "origin_of",
-    "resolve",
-    "scheme_of",
-    "without_credentials",
-]
 
 WEB: Final = {"http": ":80", "https": ":443"}
 
@@ -54,9 +42,15 @@ def resolve(base: str, href: str) -> tuple[Reference, Credentials | None]:
     if not address.hostname or address.port == 0:  # the port raises ValueError if it is not a number
         raise ValueError("no host")
     host = address.netloc.rpartition("@")[2].lower().removesuffix(WEB[address.scheme])
-    url = urlunsplit((address.scheme, host, _quoted(address.path or "/"), _quoted(address.query), ""))
+    place, query = (quote(part, safe=_UNQUOTED) for part in (address.path or "/", address.query))
     credentials = (unquote(address.username), unquote(address.password or "")) if address.username else None
-    return Reference(url, _anchor(unquote(fragment))), credentials
+    return Reference(urlunsplit((address.scheme, host, place, query, "")), _anchor(unquote(fragment))), credentials
+
+
+def _anchor(fragment: str) -> str:
+    """Return the id that *fragment* refers to, or nothing: if it is the top, a text to find, or a script's route."""
+    fragment = fragment.partition(":~:")[0]
+    return "" if fragment.lower() == "top" or fragment.startswith(("/", "!")) else fragment
 
 
 def scheme_of(url: str) -> str:
@@ -75,9 +69,11 @@ def host_of(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether the host of *url* is this machine."""
+    """Return whether the host of *url* is this machine, in any of the forms that resolvers accept."""
     host = host_of(url).removesuffix(".")
-    if address := _ip_address(host):
+    with suppress(OSError, ValueError):  # it is not a number, such as 127.1, 0x7f.1 or 2130706433
+        address = ip_address(getaddrinfo(host, None, flags=AI_NUMERICHOST)[0][4][0])
+        address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or address.is_unspecified
     return host == "localhost" or host.endswith(".localhost")
 
@@ -85,22 +81,3 @@ def is_loopback(url: str) -> bool:
 def without_credentials(text: str) -> str:
     """Return *text*, which need not be a valid address, without the name and password in it."""
     return _CREDENTIALS.sub(r"\1", text)
-
-
-def _ip_address(host: str) -> IPv4Address | IPv6Address | None:
-    # inet_aton() knows the forms that resolvers accept: 127.1, 0x7f.1, 2130706433.
-    for convert in (inet_aton, ip_address):
-        with suppress(OSError, ValueError):
-            address = ip_address(convert(host))
-            return getattr(address, "ipv4_mapped", None) or address
-    return None
-
-
-def _anchor(fragment: str) -> str:
-    """Return the id that *fragment* refers to, or nothing: if it is the top, a text to find, or a script's route."""
-    fragment = fragment.partition(":~:")[0]
-    return "" if fragment.lower() == "top" or fragment.startswith(("/", "!")) else fragment
-
-
-def _quoted(text: str) -> str:
-    return text if text.isascii() and text.isalnum() else quote(text, safe=_UNQUOTED)

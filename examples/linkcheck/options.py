@@ -1,23 +1,13 @@
-"""The command line."""
+"""Check the links of a site, from its first page on.
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError, HelpFormatter, Namespace
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final
-
-from addresses import WEB, Credentials, is_loopback, resolve, scheme_of, without_credentials
-
-__all__ = ["parse"]
-
-_DESCRIPTION: Final = """\
-Check the links of a site, from its first page on: print which are dead, and the pages that refer to them. What is found
-is stored in an SQLite file, so that an interrupted run can resume.
+It prints which are dead, and the pages that refer to them. What is found is stored in an SQLite file, so that an
+interrupted run can resume.
 
 Without an address it checks the index of pydoc, whose own server it starts, with one dead link planted in it. A folder
-is served on a port of this machine while it is checked."""
+is served on a port of this machine while it is checked.
 
-_EPILOG: Final = """\
+---
+
 A link is alive if the status of the answer, after at most 10 redirects, is below 400, and the page has the fragment
 that the link refers to, if the page is one of the site. It is dead if the answer is an error, or there is none.
 
@@ -39,7 +29,19 @@ examples:
   python examples/linkcheck
   python examples/linkcheck build/html
   python examples/linkcheck localhost:8000 --depth 3
-  python examples/linkcheck https://www.python.org/ --external --rate 5"""
+  python examples/linkcheck https://www.python.org/ --external --rate 5
+"""
+
+import math
+import re
+from argparse import ArgumentParser, ArgumentTypeError, HelpFormatter, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from addresses import WEB, Credentials, is_loopback, resolve, scheme_of, without_credentials
+
+T = TypeVar("T")
 
 
 class Paragraphs(HelpFormatter):
@@ -47,18 +49,18 @@ class Paragraphs(HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
-        return "\n\n".join(
-            paragraph if "\n  " in paragraph else fill(paragraph, width, indent) for paragraph in text.split("\n\n")
-        )
+        paragraphs = text.strip().split("\n\n")
+        return "\n\n".join(text if "\n  " in text else fill(text, width, indent) for text in paragraphs)
 
 
 def parse() -> Namespace:
     """Return the options."""
+    description, _, epilog = (__doc__ or "").partition("---")
     parser = ArgumentParser(
         prog="python examples/linkcheck",
         usage="%(prog)s [options] [start]",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
+        description=description,
+        epilog=epilog,
         formatter_class=Paragraphs,
         allow_abbrev=False,
     )
@@ -105,30 +107,27 @@ def start(text: str) -> Path | tuple[str, Credentials | None]:
     return url, credentials
 
 
+def checked(expected: str, convert: Callable[[str], T], rule: str, fits: Callable[[T], bool]) -> Callable[[str], T]:
+    """Return a function that converts a text, or says what it must be."""
+
+    def check(text: str) -> T:
+        try:
+            value = convert(text)
+        except ValueError:
+            raise ArgumentTypeError(f"it must be {expected}, got {text!r}") from None
+        if not fits(value):
+            raise ArgumentTypeError(f"it must be {rule}, got {text}")
+        return value
+
+    return check
+
+
 def whole(least: int) -> Callable[[str], int]:
     """Return a function that converts a text to a whole number of at least *least*."""
-
-    def convert(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise ArgumentTypeError(f"it must be a whole number, got {text!r}") from None
-        if number < least:
-            raise ArgumentTypeError(f"it must be at least {least}, got {text}")
-        return number
-
-    return convert
+    return checked("a whole number", int, f"at least {least}", lambda number: number >= least)
 
 
-def positive(text: str) -> float:
-    """Return *text* as a number."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise ArgumentTypeError(f"it must be a number, got {text!r}") from None
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"it must be positive and finite, got {text}")
-    return number
+positive = checked("a number", float, "positive and finite", lambda number: 0 < number < math.inf)
 
 
 def regex(text: str) -> re.Pattern[str]:

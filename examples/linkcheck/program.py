@@ -1,21 +1,22 @@
 """What the program does, from its options to its exit status."""
 
 import asyncio
+import io
+import os
+import signal
 import sys
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from aiopromise import Promise
 from crawl import Crawl
-from interrupt import cancel_on_ctrl_c
-from link import UnreachableError
 from options import parse
 from record import RecordError, Site
-from screen import OutputError, abandon, complain, prepare
+from report import OutputError, Screen
 from servers import DOCUMENTATION, PLANTED, ServerStartError, serve_documentation, serve_folder
-
-__all__ = ["main"]
+from verdict import UnreachableError
 
 
 def main() -> int:
@@ -25,8 +26,12 @@ def main() -> int:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     options = parse()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # shows the number of a character that a terminal lacks
     try:
-        prepare()
+        if sys.stdout is None:
+            raise OutputError("the output cannot be written: it is closed")
         return asyncio.run(run(options))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
@@ -40,8 +45,12 @@ def main() -> int:
 
 async def run(options: Namespace) -> int:
     """Check what the options ask for, and return the exit status."""
-    cancel_on_ctrl_c()
-    return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
+    status = check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
+    loop = asyncio.get_running_loop()
+    # Every Ctrl-C cancels the promise. asyncio does so with the first alone; the second raises KeyboardInterrupt
+    # wherever the program happens to be, which tears the very cleanup that the first has asked for.
+    signal.signal(signal.SIGINT, lambda *_: None if loop.is_closed() else loop.call_soon_threadsafe(status.cancel))
+    return await status
 
 
 def check_links(options: Namespace) -> Promise[int]:
@@ -58,3 +67,18 @@ def check_links(options: Namespace) -> Promise[int]:
         case _:
             url, credentials = options.start
             return Crawl(Site(url, url, credentials), options).run()
+
+
+def complain(trouble: object) -> int:
+    """Print *trouble* to stderr, and return the exit status for it."""
+    try:
+        Screen(stderr=True).say(f"linkcheck: {' '.join(str(trouble).split())}")
+    except (OSError, OutputError):
+        abandon(sys.stderr)  # then the status alone tells
+    return 2
+
+
+def abandon(stream: TextIO | None) -> None:
+    """Write nothing more to *stream*: Python would flush what is broken again at exit, and complain."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,51 +4,72 @@ import json
 import sqlite3
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from typing import Final, NamedTuple, NoReturn
+from contextlib import suppress
+from typing import Final, NamedTuple, NoReturn, TypedDict
 
 from addresses import Credentials
-from link import Finding, Link
-
-__all__ = ["Dead", "Record", "RecordError", "Site", "Summary"]
+from verdict import Finding
 
 # Identifies our files, at a fixed place in the header of every SQLite file.
-_OURS: Final = 0x6C696E6B
-_MAGIC: Final = b"SQLite format 3\0"
-_PLACE: Final = slice(68, 72)
+_OURS: Final = b"link"
 
 # The identification precedes the journal, which would hold it back from the file. Only one program may use the file:
 # two would check the same links.
 _SETTINGS: Final = f"""
 PRAGMA locking_mode = EXCLUSIVE;
-PRAGMA application_id = {_OURS};
+PRAGMA application_id = {int.from_bytes(_OURS, "big")};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS runs (name, options, has_ended);
+CREATE TABLE IF NOT EXISTS runs (name, options, last);
+CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth, verdict, detail, place);
+CREATE TABLE IF NOT EXISTS refs (page, link, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchors (link, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS others (scheme PRIMARY KEY, number) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS too_deep ON links (depth) WHERE verdict IS NULL;
 """
 
-# A verdict is NULL if the link is too deep. Pages that can be referred to by fragment have the anchor ''.
-_TABLES: Final = """
-DELETE FROM runs;
-DROP TABLE IF EXISTS links;
-DROP TABLE IF EXISTS refs;
-DROP TABLE IF EXISTS anchors;
-DROP TABLE IF EXISTS others;
-CREATE TABLE links (link INTEGER PRIMARY KEY, url UNIQUE, depth, verdict, detail, place);
-CREATE TABLE refs (page, link, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
-CREATE TABLE anchors (link, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
-CREATE TABLE others (scheme PRIMARY KEY, number) WITHOUT ROWID;
+_BEGIN: Final = "DELETE FROM runs; DELETE FROM links; DELETE FROM refs; DELETE FROM anchors; DELETE FROM others;"
+
+# A page was read, so what it refers to may be nearer than it was, and so on, from page to page.
+_REACH: Final = """
+WITH RECURSIVE near (link, depth) AS (
+    SELECT link, depth FROM links WHERE link = ?
+    UNION SELECT refs.link, near.depth + 1
+    FROM near JOIN refs ON page = near.link JOIN links ON links.link = refs.link WHERE links.depth > near.depth + 1
+)
+UPDATE links SET depth = nearest.depth
+FROM (SELECT link, min(depth) AS depth FROM near GROUP BY link) AS nearest WHERE nearest.link = links.link
 """
 
-# References to fragments of pages that were read, and whether each is there.
+# A verdict is NULL if the link is too deep.
+_NEXT: Final = """
+UPDATE links SET verdict = 'unchecked' WHERE verdict IS NULL AND depth <= (SELECT last FROM runs) RETURNING link, url
+"""
+
+# References to fragments of pages that were read, which have the anchor '', and whether each is there.
 _FRAGMENTS: Final = """
 SELECT DISTINCT refs.link, fragment, (refs.link, fragment) IN (SELECT link, name FROM anchors) AS is_there
 FROM refs JOIN links AS pages ON pages.link = page JOIN anchors ON anchors.link = refs.link AND name = ''
-WHERE fragment <> '' AND depth < :limit
+WHERE fragment <> '' AND depth < (SELECT last FROM runs)
 """
 
-# Deeper than any link that is checked.
-_FAR: Final = sys.maxsize
+_COUNTS: Final = f"""
+SELECT iif(url LIKE ?, 'this site', 'other hosts'), verdict, count(*) FROM links WHERE verdict NOT NULL GROUP BY 1, 2
+UNION ALL SELECT 'fragments', iif(is_there, 'alive', 'dead'), count(*) FROM ({_FRAGMENTS}) GROUP BY is_there
+"""
+
+# The dead, each with the pages that refer to it; the first page needs none.
+_DEAD: Final = f"""
+WITH dead (link, fragment, url, detail) AS (
+    SELECT link, '', url, detail FROM links WHERE verdict = 'dead' UNION ALL
+    SELECT link, fragment, url || '#' || fragment, 'the page has no such fragment'
+    FROM ({_FRAGMENTS}) JOIN links USING (link) WHERE NOT is_there
+)
+SELECT DISTINCT dead.url, dead.detail, pages.place FROM dead
+LEFT JOIN refs ON refs.link = dead.link AND dead.fragment IN ('', refs.fragment)
+LEFT JOIN links AS pages ON pages.link = page AND pages.depth < (SELECT last FROM runs)
+ORDER BY dead.fragment <> '', dead.link, dead.fragment, page
+"""
 
 
 class RecordError(Exception):
@@ -65,7 +86,7 @@ class Site(NamedTuple):
     planted: frozenset[str] = frozenset()
 
 
-class Dead(NamedTuple):
+class Dead(TypedDict):
     """A dead link, the reason, and the pages that refer to it."""
 
     url: str
@@ -74,8 +95,9 @@ class Dead(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a run has found; *others* counts links of other schemes."""
+    """What a run has found; *others* counts links of other schemes, and *links* are all, if they are asked for."""
 
+    site: str
     has_ended: bool
     counts: dict[str, dict[str, int]]
     others: dict[str, int]
@@ -90,138 +112,98 @@ class Record:
     """
 
     def __init__(self, site: Site, options: Namespace) -> None:
-        self._path = options.database
+        self.place: str | None = None
         self._site = site
-        self._limit = _FAR - 1 if options.depth is None else options.depth
-        patterns = [pattern.pattern for pattern in options.exclude]
-        self._options = json.dumps([options.depth, options.external, options.no_fragments, patterns])
+        self._options = options
         self._connection: sqlite3.Connection | None = None
 
-    def open(self) -> list[Link]:
-        """Open the file, and return the links that remain of the same run, or the first of a new one."""
+    def open(self) -> list[str]:
+        """Open the file, and return the links that remain of the same run, or the first of a new one.
+
+        *place* is then the address of the first page after redirects, if it has been requested.
+        """
         self._refuse_foreign()
-        self._connection = sqlite3.connect(self._path, timeout=0)
+        self._connection = sqlite3.connect(self._options.database, timeout=0)
         self._connection.executescript(_SETTINGS)
-        with self._connection:
-            if (self._site.name, self._options, False) != self._opened.execute("SELECT * FROM runs").fetchone():
-                self._begin()
-        rows = self._opened.execute("SELECT link, url FROM links WHERE verdict = 'unchecked' ORDER BY depth, link")
-        return [Link(number, self._long(url)) for number, url in rows]
+        last = sys.maxsize - 1 if self._options.depth is None else self._options.depth
+        patterns = [pattern.pattern for pattern in self._options.exclude]
+        run = (self._site.name, json.dumps([self._options.external, self._options.no_fragments, patterns]), last)
+        if not (waiting := self._waiting()) or run != self._execute("SELECT * FROM runs").fetchone():
+            with self._connection:
+                for statement in _BEGIN.split(";"):
+                    self._execute(statement)
+                self._execute("INSERT INTO runs VALUES (?, ?, ?)", *run)
+                first = self._short(self._site.start)
+                self._execute("INSERT INTO links (url, depth, verdict) VALUES (?, 0, 'unchecked')", first)
+            waiting = self._waiting()
+        [place] = self._execute("SELECT place FROM links WHERE depth = 0").fetchone()
+        self.place = place and self._long(place)
+        return waiting
 
     def refuse(self, error: Exception) -> NoReturn:
         """Raise what has made the file unusable as a RecordError."""
-        raise RecordError(f"{self._path}: {getattr(error, 'strerror', None) or error}") from error
+        raise RecordError(f"{self._options.database}: {getattr(error, 'strerror', None) or error}") from error
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
 
-    def add(self, finding: Finding) -> list[Link]:
+    def add(self, finding: Finding) -> list[str]:
         """Store *finding*, and return the links that it adds to those to be checked."""
-        number, page = finding.link.number, finding.page
-        with self._opened as connection:
-            connection.execute(
-                "UPDATE links SET verdict = ?, detail = ?, place = ? WHERE link = ?",
-                (finding.verdict, finding.detail, self._short(finding.place), number),
-            )
-            if page is None:
-                return []
-            refs = [(self._short(url), fragment) for url, fragment in page.references]
-            connection.executemany(
-                "INSERT OR IGNORE INTO links (url, depth) VALUES (?, ?)", ((url, _FAR) for url, _ in refs)
-            )
-            connection.executemany(
-                "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE url = ?",
-                ((number, fragment, url) for url, fragment in refs),
-            )
-            connection.executemany(
-                "INSERT OR IGNORE INTO anchors VALUES (?, ?)", ((number, name) for name in page.anchors)
-            )
-            connection.executemany(
-                "INSERT INTO others VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
-                page.others.items(),
-            )
-            return self._reach(number)
-
-    def end(self) -> None:
-        """Note that the run is complete, so that the next begins anew."""
-        with self._opened as connection:
-            connection.execute("UPDATE runs SET has_ended = TRUE")
-
-    def place(self) -> str | None:
-        """Return the address of the first page after redirects, if it has been requested."""
-        [place] = self._opened.execute("SELECT place FROM links WHERE depth = 0").fetchone()
-        return place and self._long(place)
-
-    def summary(self, origin: str, *, links: bool) -> Summary:
-        """Return what has been found, with all *links* if asked for; *origin* is the server of the site."""
-        [has_ended] = self._opened.execute("SELECT has_ended FROM runs").fetchone()
-        others = dict(self._opened.execute("SELECT * FROM others ORDER BY number DESC"))
-        rows = self._opened.execute("SELECT url, verdict, detail FROM links WHERE verdict NOT NULL ORDER BY link")
-        found = [{"url": url, "verdict": verdict, "detail": detail} for url, verdict, detail in rows if links]
-        return Summary(bool(has_ended), self._counts(origin), others, list(self._dead()), found)
-
-    @property
-    def _opened(self) -> sqlite3.Connection:
         assert self._connection is not None
-        return self._connection
+        with self._connection as connection:
+            found = "UPDATE links SET verdict = ?, detail = ?, place = ? WHERE url = ? RETURNING link"
+            place, url = self._short(finding.place), self._short(finding.url)
+            [(page,)] = self._execute(found, finding.verdict, finding.detail, place, url).fetchall()
+            if finding.page is None:
+                return []
+            refs = [(self._short(url), fragment) for url, fragment in finding.page.references]
+            anchors = () if self._options.no_fragments else finding.page.anchors
+            others = finding.page.others.items()
+            for statement, rows in (
+                (f"INSERT OR IGNORE INTO links (url, depth) VALUES (?, {sys.maxsize})", {(url,): 0 for url, _ in refs}),
+                (
+                    "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE url = ?",
+                    [(page, fragment, url) for url, fragment in refs],
+                ),
+                ("INSERT OR IGNORE INTO anchors VALUES (?, ?)", [(page, name) for name in anchors]),
+                (
+                    "INSERT INTO others VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+                    others,
+                ),
+            ):
+                connection.executemany(statement, rows)
+            self._execute(_REACH, page)
+            return [self._long(url) for _, url in sorted(self._execute(_NEXT))]
+
+    def summary(self, origin: str) -> Summary:
+        """Return what has been found; *origin* is the server of the site."""
+        counts: dict[str, dict[str, int]] = {"this site": {}, "other hosts": {}, "fragments": {}}
+        for where, verdict, number in self._execute(_COUNTS, self._short(f"{origin}/") + "%"):
+            counts[where][verdict] = number
+        others = dict(self._execute("SELECT * FROM others ORDER BY number DESC"))
+        dead: dict[str, Dead] = {}
+        for url, detail, page in self._execute(_DEAD):
+            dead.setdefault(url, {"url": url, "detail": detail, "pages": []})["pages"] += [page] if page else []
+        links = self._execute("SELECT url, verdict, detail FROM links WHERE verdict NOT NULL ORDER BY link")
+        every = [dict(zip(("url", "verdict", "detail"), row, strict=True)) for row in links if self._options.verbose]
+        return Summary(self._site.name, not self._waiting(), counts, others, list(dead.values()), every)
+
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        assert self._connection is not None
+        return self._connection.execute(statement, values)
+
+    def _waiting(self) -> list[str]:
+        rows = self._execute("SELECT url FROM links WHERE verdict = 'unchecked' ORDER BY depth, link")
+        return [self._long(url) for (url,) in rows]
 
     def _refuse_foreign(self) -> None:
         # Without SQLite, which might change the file.
-        try:
-            with open(self._path, "rb") as file:
-                header = file.read(100)
-        except FileNotFoundError:
-            return
-        if header and not (header.startswith(_MAGIC) and header[_PLACE] == _OURS.to_bytes(4, "big")):
-            raise RecordError(f"{self._path} is not a file of linkcheck; name another with --database")
-
-    def _begin(self) -> None:
-        self._opened.executescript(_TABLES)
-        self._opened.execute("INSERT INTO runs VALUES (?, ?, FALSE)", (self._site.name, self._options))
-        first = "INSERT INTO links (url, depth, verdict) VALUES (?, 0, 'unchecked')"
-        self._opened.execute(first, (self._short(self._site.start),))
-
-    def _reach(self, page: int) -> list[Link]:
-        """Reduce the depth of links that *page* makes nearer, and return those that are no longer too deep."""
-        nearer = """UPDATE links SET depth = ?1
-            WHERE depth > ?1 AND link IN (SELECT link FROM refs WHERE page = ?2) RETURNING link, url, verdict"""
-        [depth] = self._opened.execute("SELECT depth FROM links WHERE link = ?", (page,)).fetchone()
-        new: list[Link] = []
-        pages = [(page, depth + 1)]
-        for page, depth in pages:  # which grows
-            for number, url, verdict in self._opened.execute(nearer, (depth, page)).fetchall():
-                if verdict is None and depth <= self._limit:
-                    new.append(Link(number, self._long(url)))
-                elif verdict == "alive":
-                    pages.append((number, depth + 1))
-        numbers = ((link.number,) for link in new)
-        self._opened.executemany("UPDATE links SET verdict = 'unchecked' WHERE link = ?", numbers)
-        return new
-
-    def _counts(self, origin: str) -> dict[str, dict[str, int]]:
-        counts: dict[str, dict[str, int]] = {"this site": {}, "other hosts": {}, "fragments": {}}
-        site = self._short(f"{origin}/")
-        links = """SELECT iif(substr(url, 1, :length) = :site, 'this site', 'other hosts'), verdict, count(*)
-            FROM links WHERE verdict NOT NULL GROUP BY 1, 2"""
-        fragments = f"""SELECT 'fragments', iif(is_there, 'alive', 'dead'), count(*)
-            FROM ({_FRAGMENTS}) GROUP BY is_there"""
-        values = {"site": site, "length": len(site), "limit": self._limit}
-        for query in (links, fragments):
-            for where, verdict, number in self._opened.execute(query, values):
-                counts[where][verdict] = number
-        return counts
-
-    def _dead(self) -> Iterator[Dead]:
-        links = "SELECT link, '', url, detail FROM links WHERE verdict = 'dead' ORDER BY link"
-        fragments = f"""SELECT link, fragment, url || '#' || fragment, 'the page has no such fragment'
-            FROM ({_FRAGMENTS}) JOIN links USING (link) WHERE NOT is_there ORDER BY link"""
-        pages = """SELECT DISTINCT place FROM refs JOIN links ON links.link = page
-            WHERE refs.link = ? AND ? IN ('', fragment) AND depth < ? ORDER BY page"""
-        limit = {"limit": self._limit}
-        for link, fragment, url, detail in [*self._opened.execute(links), *self._opened.execute(fragments, limit)]:
-            places = self._opened.execute(pages, (link, fragment, self._limit))
-            yield Dead(url, detail, [place for (place,) in places])
+        header = b""
+        with suppress(FileNotFoundError), open(self._options.database, "rb") as file:
+            header = file.read(100)
+        if header and (header[:16], header[68:72]) != (b"SQLite format 3\0", _OURS):
+            raise RecordError(f"{self._options.database} is not a file of linkcheck; name another with --database")
 
     # The addresses on a server of our own are stored without it.
 

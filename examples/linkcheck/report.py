@@ -2,29 +2,56 @@
 
 import json
 from argparse import Namespace
-from typing import Final
+from typing import Final, NoReturn
 
 from rich import box
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from link import Finding
 from record import Site, Summary
-from screen import Screen
-
-__all__ = ["Report"]
+from verdict import Finding
 
 _VERDICTS: Final = {"alive": "green", "dead": "bold red", "skipped": "yellow", "unchecked": ""}
+
+
+class OutputError(Exception):
+    """The output cannot be written."""
+
+
+class Screen(Console):
+    """A rich console that prints text unchanged: no markup, no line breaks, no control characters."""
+
+    def say(self, text: str = "", style: str = "") -> None:
+        self.show(Text(printable(text), style))
+
+    def show(self, thing: object) -> None:
+        try:
+            self.print(thing, soft_wrap=isinstance(thing, Text))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"the output cannot be written: {error.strerror}") from error
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise  # noqa: PLE0704  # what is being handled, where rich would exit
+
+
+def printable(text: str) -> str:
+    """Return *text* with control characters escaped, as it may come from a server, which could clear the screen."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 class Report:
     """Prints what the options ask for."""
 
     def __init__(self, site: Site, options: Namespace) -> None:
-        self.is_verbose = options.verbose
         self._site = site
-        self._is_json = options.format == "json"
-        self._database = options.database
+        self._options = options
         self._screen = Screen(quiet=options.quiet)
         # The bar is shown even if the output goes to a file or a pipe.
         terminal = self._screen if self._screen.is_terminal else Screen(stderr=True, quiet=options.quiet)
@@ -39,21 +66,21 @@ class Report:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._bar.add_task("", dead=0)
+        self._task = self._bar.add_task("", dead=0, total=0)
         self._dead = 0
 
-    def start(self) -> None:
-        if not self._is_json:
+    def start(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
+        if self._options.format == "text":
             served = f", served at {self._site.start}" if self._site.server else ""
             self._screen.say(f"Checking {self._site.name}{served}")
         self._bar.start()
 
     def found(self, finding: Finding) -> None:
         self._dead += finding.verdict == "dead"
-        if self.is_verbose and not self._is_json:
-            self._screen.say(
-                f"  {finding.verdict:7}  {finding.link.url}  {finding.detail}", style=_VERDICTS[finding.verdict]
-            )
+        if self._options.verbose and self._options.format == "text":
+            line = f"  {finding.verdict:7}  {finding.url}  {finding.detail}"
+            self._screen.say(line, style=_VERDICTS[finding.verdict])
 
     def progress(self, done: int, total: int) -> None:
         self._bar.update(self._task, completed=done, total=total, dead=self._dead)
@@ -63,26 +90,21 @@ class Report:
         self._bar.stop()
 
     def sum_up(self, summary: Summary) -> None:
-        if self._is_json:
-            self._screen.say(json.dumps(self._as_json(summary), indent=2))
+        if self._options.format == "json":
+            self._screen.say(json.dumps(summary._asdict(), indent=2))
             return
         if summary.dead:
             self._screen.say("\nDead links:")
         for dead in summary.dead:
-            self._screen.say(f"  {dead.url}  {dead.detail}", style=_VERDICTS["dead"])
-            for page in dead.pages:
+            self._screen.say(f"  {dead['url']}  {dead['detail']}", style=_VERDICTS["dead"])
+            for page in dead["pages"]:
                 self._screen.say(f"    on {page}")
         self._screen.say()
         self._screen.show(_table(summary))
         if summary.others:
-            schemes = ", ".join(f"{scheme}: {links}" for scheme, links in summary.others.items())
-            self._screen.say(f"Not checked: {schemes}")
+            self._screen.say(f"Not checked: {', '.join(f'{scheme}: {n}' for scheme, n in summary.others.items())}")
         if not summary.has_ended:
-            self._screen.say(f"The same command checks the rest. To start again, delete {self._database}")
-
-    def _as_json(self, summary: Summary) -> dict[str, object]:
-        dead = [dead._asdict() for dead in summary.dead]
-        return {"site": self._site.name, **summary._asdict(), "dead": dead}
+            self._screen.say(f"The same command checks the rest. To start again, delete {self._options.database}")
 
 
 def _table(summary: Summary) -> Table:
