@@ -170,6 +170,7 @@ def test_a_terminal_shows_one_bar_that_fits(tmp_path: Path) -> None:
     bars = [line for part in shown.split("\r") for line in part.split("\x1b[2K") if " dead " in line and "━" in line]
     plain = [drawn.replace("\x1b", "\n\x1b") for drawn in bars]
     widths = [sum(len(piece.partition("m")[2]) for piece in text.split("\x1b")) for text in plain]
+    assert "0 of 1, 0 dead" in bars[0]  # what is known before the first page has been read
     assert "202 of 202, 1 dead" in " ".join(bars)
     assert max(widths, default=0) <= 40 + max(text.count("\n") for text in plain)
     assert "\x1b[1;31m" in shown

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -108,5 +109,7 @@ def _parse(url: str, text: str | bytes) -> tuple[str, list[str], set[str]]:
     with suppress(ValueError):
         if base := tree.css_first("base[href]"):
             url = resolve(url, base.attributes["href"] or "")[0].url
-    anchors = {node.id for node in tree.css("[id]")} | {node.attributes["name"] for node in tree.css("a[name]")}
-    return url, hrefs, {anchor or "" for anchor in anchors} | {""}
+    named = {node.id for node in tree.css("[id]")} | {node.attributes["name"] for node in tree.css("a[name]")}
+    anchors = {anchor for anchor in named if anchor}
+    # Browsers look for a fragment as it is written, too, so an id may be quoted itself.
+    return url, hrefs, anchors | {unquote(anchor) for anchor in anchors if "%" in anchor} | {""}

@@ -128,7 +128,7 @@ class Web:
         response = await self._client.send(request, auth=self.credentials.get(origin_of(url)), stream=True)
         async with aclosing(response):
             status = f"{response.status_code} {response.reason_phrase}".strip()
-            if response.is_error:
+            if response.status_code >= 400:
                 raise httpx.HTTPStatusError(status, request=request, response=response)
             if response.status_code in {301, 302, 303, 307, 308} and not response.next_request:
                 raise httpx.HTTPStatusError(f"{status}, without a Location", request=request, response=response)
@@ -152,7 +152,7 @@ def _pause(error: Exception) -> bool | float:
     """Return whether another attempt may help, or the seconds to wait before it."""
     if not isinstance(error, httpx.HTTPStatusError):
         return isinstance(error, (TimeoutError, httpx.TransportError))
-    if error.response.status_code != 429 and not error.response.is_server_error:
+    if error.response.status_code != 429 and error.response.status_code < 500:
         return False
     pause = retry_after(error.response)
     return True if pause is None else pause <= MAX_PAUSE and pause
