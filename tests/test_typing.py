@@ -8,6 +8,7 @@ programs also run, and each value is looked at: is it of the type that the check
 
 import ast
 import asyncio
+import inspect
 import itertools
 import os
 import re
@@ -326,7 +327,7 @@ def perform(function: Callable[..., Any], seen: list[tuple[int, Any, Any]]) -> N
     """Call *function* with values of the types of its parameters, and look at all that it was said to have."""
     hints = get_type_hints(function)
     hints.pop("return", None)
-    if not hints and not asyncio.iscoroutinefunction(function):
+    if not hints and not inspect.iscoroutinefunction(function):
         function()  # it makes a loop of its own
         return
 
