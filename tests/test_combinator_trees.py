@@ -17,6 +17,10 @@ from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, NamedTuple, TypeAlias
 
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not there for every Python")
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -13,7 +13,6 @@ import rich.console
 import rich.progress
 import stamina
 import tenacity
-import tornado.gen
 import tqdm
 
 from aiopromise import Promise, pipe, promisify
@@ -191,23 +190,24 @@ async def wait_for(promise: Promise[Any]) -> Any:
 
 
 @pytest.fixture
-def tornado_takes_promises() -> Any:
+def gen() -> Any:
     """As documented: Tornado is taught once how a promise is awaited."""
-    convert = tornado.gen.convert_yielded
+    gen = pytest.importorskip("tornado.gen")
+    convert = gen.convert_yielded
     convert.register(Promise, lambda promise: asyncio.create_task(wait_for(promise)))
-    yield
+    yield gen
     convert.register(Promise, convert.dispatch(object))
 
 
-async def test_tornado_waits_for_promises_in_one_call(tornado_takes_promises: None) -> None:
-    assert [0, 2] == await tornado.gen.multi([Promise(double(0)), Promise(double(1))])
-    assert {"one": 2} == await tornado.gen.multi({"one": Promise(double(1))})
+async def test_tornado_waits_for_promises_in_one_call(gen: Any) -> None:
+    assert [0, 2] == await gen.multi([Promise(double(0)), Promise(double(1))])
+    assert {"one": 2} == await gen.multi({"one": Promise(double(1))})
 
 
-async def test_a_coroutine_of_tornado_yields_a_promise(tornado_takes_promises: None) -> None:
+async def test_a_coroutine_of_tornado_yields_a_promise(gen: Any) -> None:
     """Also one that is rejected: it raises there."""
 
-    @tornado.gen.coroutine
+    @gen.coroutine
     def decorated() -> Any:
         first = yield Promise(double(1))
         try:

@@ -27,6 +27,9 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not there for every Python")
+
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 

@@ -5,6 +5,10 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NamedTuple
 
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not there for every Python")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
