@@ -12,6 +12,7 @@ from served import served
 
 litestar = pytest.importorskip("litestar", reason="Litestar is not installed: see .ci/beside")
 params = pytest.importorskip("litestar.params")
+di = pytest.importorskip("litestar.di")
 response = pytest.importorskip("litestar.response")
 
 
@@ -36,9 +37,9 @@ async def test_a_promisified_function_is_a_handler_and_a_dependency() -> None:
     async def limit() -> int:
         return await double(7)
 
-    @litestar.get("/", dependencies={"limit": litestar.di.Provide(limit)})
+    @litestar.get("/", dependencies={"limit": di.Provide(limit)})
     @promisify
-    async def page(limit: params.NamedDependency[int]) -> int:
+    async def page(limit: di.NamedDependency[int]) -> int:
         return limit
 
     async with served(litestar.Litestar([page])) as client:

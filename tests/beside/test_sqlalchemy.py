@@ -80,10 +80,3 @@ async def test_code_within_run_sync_may_await_a_promise(sessions: Any) -> None:
 
     async with sessions() as session:
         assert "ANN" == await session.run_sync(within)
-
-
-async def test_one_session_serves_one_statement_at_a_time(sessions: Any) -> None:
-    """As with Tasks: two at once are an error of SQLAlchemy's, and a rejection."""
-    async with sessions() as session:
-        both = Promise.all(*(session.execute(text("select 1")) for _ in range(2)))
-        assert "refused" == await both.catch(sqlalchemy.exc.InvalidRequestError, lambda error: "refused")

@@ -54,7 +54,8 @@ async def calls(answer: Any) -> AsyncIterator[Calls]:
             number, text = json.loads(message)
             await connection.send(json.dumps([number, await answer(connection, text)]))
 
-        await Promise.each(connection, reply)
+        # The server does not cancel what still works on an answer.
+        await Promise.race(Promise.each(connection, reply), connection.wait_closed(), losers="cancel")
 
     async with server.serve(serve, "127.0.0.1", 0) as listening:
         host, port = listening.sockets[0].getsockname()
@@ -113,3 +114,4 @@ async def test_a_question_can_be_given_up(endless: Endless) -> None:
     async with calls(never) as connection:
         assert "no answer" == await connection.ask("anything").timeout(0.02, fallback="no answer")
         assert {} == connection._asked
+    await endless.cancelled.wait()
