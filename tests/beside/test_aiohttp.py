@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, promisify
-from conftest import Endless
+from beside.endless import Endless
 
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed: see .ci/beside")
 web = pytest.importorskip("aiohttp.web")

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 from aiopromise import Promise
-from conftest import Endless
+from beside.endless import Endless
 from helpers import value_or_class
 
 anyio = pytest.importorskip("anyio", reason="anyio is not installed: see .ci/beside")
@@ -44,16 +44,14 @@ async def test_a_scope_that_is_cancelled_lets_a_cleanup_end() -> None:
 
 
 async def test_a_time_limit_of_anyio_is_one_of_asyncio() -> None:
-    with pytest.raises(TimeoutError):
-        with anyio.fail_after(0.001):
-            await Promise.delay(3600)
+    with pytest.raises(TimeoutError), anyio.fail_after(0.001):
+        await Promise.delay(3600)
 
 
 async def test_a_shielded_scope_keeps_the_work_going() -> None:
     """The outer scope is cancelled, and the promise is awaited to the end."""
-    with anyio.move_on_after(0.001):
-        with anyio.CancelScope(shield=True):
-            assert 1 == await Promise.delay(0.01, 1).then(int)
+    with anyio.move_on_after(0.001), anyio.CancelScope(shield=True):
+        assert 1 == await Promise.delay(0.01, 1).then(int)
 
 
 async def test_tasks_of_a_group_await_promises_and_end_together(endless: Endless) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, promisify
-from conftest import Endless
-from served import served
+from beside.endless import Endless
+from beside.served import served
 
 django = pytest.importorskip("django", reason="Django is not installed: see .ci/beside")
 asgi = pytest.importorskip("django.core.asgi")
@@ -26,7 +26,9 @@ urlpatterns: list[Any] = []
 def application() -> Any:
     """Return an application of the views in `urlpatterns`."""
     if not conf.settings.configured:
-        conf.settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for a test", ROOT_URLCONF=__name__, LOGGING_CONFIG=None)
+        conf.settings.configure(
+            ALLOWED_HOSTS=["*"], SECRET_KEY="for a test", ROOT_URLCONF=__name__, LOGGING_CONFIG=None
+        )
     urlpatterns.clear()
     urls.clear_url_caches()
     return asgi.get_asgi_application()

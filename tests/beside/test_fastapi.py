@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, promisify
-from conftest import Endless
-from served import served
+from beside.endless import Endless
+from beside.served import served
 
 fastapi = pytest.importorskip("fastapi", reason="fastapi is not installed: see .ci/beside")
 responses = pytest.importorskip("fastapi.responses")
@@ -40,7 +40,9 @@ async def test_an_endpoint_answers_with_what_a_chain_gives() -> None:
 
     async with served(application) as client:
         answers = await Promise.map(["1", "2", "x"], lambda text: client.get(f"/{text}"), concurrency=2)
-    assert [(200, {"double": 2}), (200, {"double": 4})] == [(answer.status_code, answer.json()) for answer in answers[:2]]
+    assert [(200, {"double": 2}), (200, {"double": 4})] == [
+        (answer.status_code, answer.json()) for answer in answers[:2]
+    ]
     assert (400, True) == (answers[2].status_code, "invalid literal" in answers[2].text)
 
 

@@ -40,7 +40,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 
 def test_a_promise_that_one_cell_makes_is_awaited_in_another(run: Run) -> None:
     """No cell has to await anything for it: the loop of the kernel is always there."""
-    assert [] == run("import asyncio\nfrom aiopromise import Promise\npromise = Promise(asyncio.sleep(0.001, 4)).then(str)")
+    assert [] == run(
+        "import asyncio\nfrom aiopromise import Promise\npromise = Promise(asyncio.sleep(0.001, 4)).then(str)"
+    )
     assert ["'4'"] == run("await promise")
 
 

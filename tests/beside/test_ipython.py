@@ -1,7 +1,7 @@
 """IPython, whose cells may await."""
 
+import atexit
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,17 +9,18 @@ import pytest
 interactiveshell = pytest.importorskip(
     "IPython.core.interactiveshell", reason="IPython is not installed: see .ci/beside"
 )
+traitlets = pytest.importorskip("traitlets.config")
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a shell that has imported what the cells need."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    shell = interactiveshell.InteractiveShell()
+def shell() -> Iterator[Any]:
+    """Return a shell that has imported what the cells need, and keeps no history on disk."""
+    config = traitlets.Config({"HistoryManager": {"enabled": False}})
+    shell = interactiveshell.InteractiveShell(config=config)
     shell.run_cell("import asyncio\nfrom aiopromise import Promise").raise_error()
     yield shell
-    shell.history_manager.end_session()
-    shell.history_manager.db.close()
+    shell.atexit_operations()
+    atexit.unregister(shell.atexit_operations)
 
 
 def test_a_cell_awaits_a_chain(shell: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, promisify
-from conftest import Endless
-from served import served
+from beside.endless import Endless
+from beside.served import served
 
 litestar = pytest.importorskip("litestar", reason="Litestar is not installed: see .ci/beside")
 params = pytest.importorskip("litestar.params")

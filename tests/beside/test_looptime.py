@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from inner import run
+from beside.inner import run
 
 pytest.importorskip("looptime", reason="looptime is not installed: see .ci/beside")
 pytest_plugins = ["pytester"]

@@ -58,8 +58,7 @@ async def test_spans_of_links_and_calls_belong_to_the_span_around_them(tracer: A
 
 
 async def test_a_span_around_an_await_ends_with_the_error_of_the_promise(tracer: Any, spans: Any) -> None:
-    with pytest.raises(OSError, match="no"):
-        with tracer.start_as_current_span("request"):
-            await Promise.reject(OSError("no"))
+    with pytest.raises(OSError, match="no"), tracer.start_as_current_span("request"):
+        await Promise.reject(OSError("no"))
     [span] = spans.get_finished_spans()
     assert ("ERROR", "OSError: no") == (span.status.status_code.name, span.status.description)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise
-from conftest import Endless
+from beside.endless import Endless
 from helpers import value_or_class
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ def address() -> Iterator[str]:
     """Start a server as long as the module is tested."""
     if (command := shutil.which("redis-server")) is None:
         pytest.skip("there is no redis-server")
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "redis.sock")
         how = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder]
@@ -52,12 +51,12 @@ async def test_commands_are_links_of_a_chain(client: Any) -> None:
 async def test_a_pipeline_is_a_promise(client: Any) -> None:
     """Its results are spread over the arguments of the next link."""
     pipeline = client.pipeline().set("name", "Ann").get("name")
-    assert "True Ann" == await Promise(pipeline.execute()).then(tuple).spread(lambda done, name: f"{done} {name}")
+    assert "True Ann" == await Promise(pipeline.execute()).then(tuple).spread("{} {}".format)
 
 
 async def test_an_error_of_the_server_is_caught_by_its_class(client: Any) -> None:
     await client.set("name", "Ann")
-    refused = Promise(client.incr("name")).catch(redis.RedisError, lambda error: str(error))
+    refused = Promise(client.incr("name")).catch(redis.RedisError, str)
     assert "value is not an integer or out of range" == await refused
 
 

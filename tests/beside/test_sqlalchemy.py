@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise
-from conftest import Endless
+from beside.endless import Endless
 
 sqlalchemy = pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed: see .ci/beside")
 pytest.importorskip("aiosqlite", reason="aiosqlite is not installed: see .ci/beside")

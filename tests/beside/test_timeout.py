@@ -2,7 +2,7 @@
 
 import pytest
 
-from inner import run
+from beside.inner import run
 
 pytest.importorskip("pytest_timeout", reason="pytest-timeout is not installed: see .ci/beside")
 pytest_plugins = ["pytester"]
@@ -15,7 +15,7 @@ def test_a_promise_that_never_settles_fails_its_test(pytester: pytest.Pytester) 
         """
 steps = []
 
-@pytest.mark.timeout(0.3)
+@pytest.mark.timeout(0.3, func_only=True)
 async def test_hangs():
     await Promise(endless()).finally_(lambda: steps.append("cleaned up"))
 

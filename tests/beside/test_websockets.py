@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, Resolvers
-from conftest import Endless
+from beside.endless import Endless
 from helpers import value_or_class
 
 client = pytest.importorskip("websockets.asyncio.client", reason="websockets is not installed: see .ci/beside")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inner import run
+from beside.inner import run
 
 pytest.importorskip("xdist", reason="pytest-xdist is not installed: see .ci/beside")
 pytest_plugins = ["pytester"]
