@@ -23,4 +23,4 @@ def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunRes
     """Run the tests in *tests*."""
     pytester.makefile(".ini", pytest=SETTINGS)
     pytester.makepyfile(test_it=HEAD + tests)
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=60)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments, timeout=240)
