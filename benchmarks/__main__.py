@@ -32,7 +32,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"only these, of {', '.join(NAMES)}")
     parser.add_argument("--fast", action="store_true", help="one round, one loop, and growth to 10,000 only")
     parser.add_argument("--rounds", type=int, default=4, help="how often all take their turn")
-    parser.add_argument("--python", action="append", help="an interpreter that has the library and its [bench] extra")
+    parser.add_argument("--python", action="append", help="an interpreter that has the library and the group bench")
     parser.add_argument("--loop", action="append", choices=["asyncio", "uvloop"], help="default: both, --fast asyncio")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder for what was measured")
     parser.add_argument("--plot", type=Path, help="where the plot of the first interpreter and loop goes, too")

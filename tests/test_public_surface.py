@@ -156,10 +156,11 @@ def test_every_package_that_the_tests_need_is_pinned_for_ci() -> None:
     lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()[1:]
     assert [] == [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
     pinned = {re.sub("[-_.]+", "-", line.partition("==")[0]).lower() for line in lines}
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert [] == [need for need in extras["test"] if re.match(r"[\w-]+", need)[0] not in pinned]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    needed = {need for group in ("test", "release", "wheels") for need in groups[group]}
+    assert set() == {need for need in needed if re.match(r"[\w-]+", need)[0] not in pinned}
     made_of = (EXAMPLE / "requirements.txt").read_text().splitlines()[1:]
-    assert [] == [need for need in made_of if need not in extras["test"]]
+    assert [] == [need for need in made_of if need not in groups["test"]]
 
 
 def test_importing_the_package_imports_nothing_that_it_does_not_need() -> None:
