@@ -1,6 +1,7 @@
 """Small helpers that tests import."""
 
 import asyncio
+import re
 from asyncio import CancelledError
 from collections.abc import Awaitable
 from typing import Any
@@ -30,3 +31,8 @@ async def value_or_class(awaitable: Awaitable) -> Any:
         return type(error)
     finally:
         del awaitable
+
+
+def without_address(value: object) -> str:
+    """Return the repr without addresses: for all processes of a run, a test has the same name."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))

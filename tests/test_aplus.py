@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, Thenable
-from helpers import turns
+from helpers import turns, without_address
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -98,14 +98,14 @@ async def test_2_2_1_both_handlers_are_optional(timing, handlers) -> None:
     assert "value" == await timing.fulfilled("value").then(*handlers)
 
 
-@pytest.mark.parametrize("no_function", [5, "print", False, object(), [print]], ids=repr)
+@pytest.mark.parametrize("no_function", [5, "print", False, object(), [print]], ids=without_address)
 async def test_2_2_1_1_what_is_no_function_is_refused_as_on_fulfilled(timing, no_function) -> None:
     """A first handler that cannot be called is refused, instead of ignored."""
     with pytest.raises(TypeError):
         timing.fulfilled("value").then(no_function)
 
 
-@pytest.mark.parametrize("no_function", [5, "print", False, object(), [print]], ids=repr)
+@pytest.mark.parametrize("no_function", [5, "print", False, object(), [print]], ids=without_address)
 async def test_2_2_1_2_what_is_no_function_is_refused_as_on_rejected(timing, no_function) -> None:
     """A second handler that cannot be called is refused, instead of ignored."""
     with pytest.raises(TypeError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, chain, pipe
-from helpers import turns
+from helpers import turns, without_address
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -600,7 +600,7 @@ async def test_pipes_are_functions_among_others() -> None:
     assert 2 == await Promise.resolve(5).then(piped)
 
 
-@pytest.mark.parametrize("functions", [(), (5,), (double, None)], ids=repr)
+@pytest.mark.parametrize("functions", [(), (5,), (double, None)], ids=without_address)
 async def test_pipe_needs_functions(functions: tuple) -> None:
     """No functions, or a non-function, is a `TypeError` when the pipe is made."""
     with pytest.raises(TypeError, match=r"^pipe\(\) needs "):

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from aiopromise import Promise, Thenable, promisify
-from helpers import turns
+from helpers import turns, without_address
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -274,7 +274,7 @@ LINKS: dict[str, Callable[[Promise, Any], Promise]] = {
 
 
 @pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("no_function", [5, "text", [print], object()], ids=repr)
+@pytest.mark.parametrize("no_function", [5, "text", [print], object()], ids=without_address)
 async def test_what_cannot_be_called_is_refused(link, no_function) -> None:
     """Every link names, under its own name, what it cannot call."""
     with pytest.raises(TypeError) as caught:

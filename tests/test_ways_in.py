@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, Thenable, chain, pipe, promisify
-from helpers import turns
+from helpers import turns, without_address
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
@@ -183,7 +183,7 @@ async def test_a_task_factory_that_fails_leaves_no_coroutine_behind() -> None:
     assert CORO_CLOSED == state_of(given)
 
 
-@pytest.mark.parametrize("value", [5, "text", None, [], object(), HAS_THEN], ids=repr)
+@pytest.mark.parametrize("value", [5, "text", None, [], object(), HAS_THEN], ids=without_address)
 async def test_anything_else_is_a_type_error(value: Any) -> None:
     """`Promise()` names what is neither awaitable nor callable."""
     with pytest.raises(TypeError, match=r"^Promise\(\) needs an awaitable or an executor, got "):
@@ -379,7 +379,7 @@ async def test_an_awaitable_is_followed(name: str, kind: Callable) -> None:
     assert "value" == await WAYS_TO_FOLLOW[name](kind(lambda: "value"))
 
 
-@pytest.mark.parametrize("value", [0, None, "", [work], ValueError, ValueError("no"), work], ids=repr)
+@pytest.mark.parametrize("value", [0, None, "", [work], ValueError, ValueError("no"), work], ids=without_address)
 async def test_resolve_fulfils_with_any_other_value(value: Any) -> None:
     """Exceptions and functions are values too."""
     assert value is await Promise.resolve(value)
@@ -782,7 +782,7 @@ async def test_so_is_a_method(method: str) -> None:
     assert expected is asyncio.iscoroutinefunction(getattr(Base(), method))
 
 
-@pytest.mark.parametrize("value", [5, None, property(work)], ids=repr)
+@pytest.mark.parametrize("value", [5, None, property(work)], ids=without_address)
 async def test_promisify_needs_a_function(value: Any) -> None:
     """Anything else is a `TypeError` when decorated."""
     with pytest.raises(TypeError, match=r"^promisify\(\) needs a function, got "):
