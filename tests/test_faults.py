@@ -295,7 +295,6 @@ async def test_sixteen_threads_settle_at_once_and_nothing_is_lost(reports) -> No
 COMBINATORS: dict[str, Callable[[Promise], Awaitable]] = {
     "all": lambda promise: Promise.all(promise, 1),
     "all_keyed": lambda promise: Promise.all_keyed({"one": promise}),
-    "all_settled_keyed": lambda promise: Promise.all_settled_keyed({"one": promise}),
     "any": Promise.any,
     "race": Promise.race,
     "some": lambda promise: Promise.some(1, [promise]),

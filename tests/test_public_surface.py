@@ -29,7 +29,6 @@ LAYERS = [
     {"_compat", "_errors"},
     {"_instruments", "_settled", "_unhandled"},
     {"_engine"},
-    {"_dropped"},
     {"_debug", "_handlers", "_resolvers", "_settlement", "_timeout"},
     {"_shutdown"},
     {"_loops"},

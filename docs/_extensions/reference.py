@@ -23,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 
 STUBS: Final = Path(__file__).parents[2] / "stubs"
-MODULES: Final = ("aiopromise", "aiopromise.testing")
+MODULES: Final = ("aiopromise", "aiopromise.inspect", "aiopromise.testing")
 # A signature in a block that is longer has a line for each parameter.
 WIDTH: Final = 80
 SECTION: Final = re.compile(r"^(Raises|Cancellation|Example):\n((?:    .*\n|\n)+)", flags=re.MULTILINE)

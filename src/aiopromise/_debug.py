@@ -14,7 +14,6 @@ from traceback import StackSummary
 from typing import Any, Final, final
 from weakref import ref
 
-from aiopromise._dropped import HandlerCalls
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import State, handlers_of
 from aiopromise._engine.state_codes import PENDING
@@ -40,7 +39,6 @@ class Tracer:
 
     def __init__(self) -> None:
         self.instruments = Instruments()
-        self._calls = HandlerCalls()
 
     def trace(self, promise: Any, call: str, parent: Any) -> "Origin | None":
         """Return the origin of a new *promise*, made by *call*; if that is a method, *parent* is its promise."""
@@ -54,7 +52,6 @@ class Tracer:
             return None
         promise._origin = origin = Origin(call)
         if queue.debug:
-            self._calls.add(promise)
             _places.promise_created(promise, call, parent)
         if self.instruments:
             self._observe(promise, origin, parent)
@@ -83,17 +80,15 @@ class Tracer:
         name = repr(reaction) if isinstance(reaction, State) and reaction._state == PENDING else None
         # An awaiter drops the Task that it resumes, which is what takes long.
         runs = getattr(getattr(reaction, "_wakeup", None), "__self__", reaction)
-        call = self._calls.begin(reaction)
         start = monotonic()
         try:
             reaction._react()
         finally:
             seconds = monotonic() - start
-            self._calls.end(call)
             # Not part of AbstractEventLoop: if the loop has none, use asyncio's.
             if seconds >= getattr(queue.loop, "slow_callback_duration", 0.1):
                 logger.warning("%s took %.3f seconds", name or repr(runs), seconds)
-            del reaction, runs, call  # breaks a reference cycle
+            del reaction, runs  # breaks a reference cycle
 
 
 @final
