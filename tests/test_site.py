@@ -14,7 +14,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 import aiopromise
-from aiopromise import Promise, testing
+from aiopromise import Promise, inspect, testing
 
 pytest.importorskip("sphinx", reason="the group docs is not installed")
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 NAMES = [
     *(f"aiopromise.{name}" for name in aiopromise.__all__),
     *(f"aiopromise.Promise.{name}" for name in vars(Promise) if not name.startswith("_")),
+    *(f"aiopromise.inspect.{name}" for name in inspect.__all__),
     *(f"aiopromise.testing.{name}" for name in testing.__all__),
 ]
 # Words that readers search for.

@@ -83,7 +83,7 @@ class Instrument:
         """
 
     def rejection_handled_late(self, promise: Any, reason: BaseException) -> None:
-        """Observe that a rejection is handled after `rejection_unhandled()` was called for it."""
+        """Observe that a rejection is handled after ``rejection_unhandled()`` was called for it."""
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
         """Observe that *promise*, of a combinator, has its result, and leaves *loser* running, one of its inputs."""
