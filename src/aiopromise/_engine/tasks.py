@@ -144,19 +144,17 @@ def unwrapped(handler: object) -> Any:
 def name_of(handler: object) -> str:
     """Return the display name of *handler* for Tasks and reprs, without running its code."""
     function: Any = handler
-    while True:
+    while type(function) is not FunctionType:
+        function = unwrapped(function)
         kind = type(function)
-        if kind is FunctionType:
-            name: str = function.__name__
-            return name
         if kind is MethodType:
-            function = function.__self__ if issubclass(type(function.__self__), Wrapper) else function.__func__
-        elif issubclass(kind, Wrapper):
-            function = function.handler
+            function = function.__func__
         elif issubclass(kind, partial):
             function = function.func
-        else:
+        elif kind is not FunctionType:
             return _static_name(function) or kind.__name__
+    name: str = function.__name__
+    return name
 
 
 def _static_name(function: object) -> str | None:
