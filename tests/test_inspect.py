@@ -230,7 +230,8 @@ async def test_diagrams_escape_what_names_contain() -> None:
 @pytest.mark.parametrize("call", [tree, to_dot, to_mermaid])
 async def test_what_is_no_promise_is_refused(call: Callable) -> None:
     """With what to write."""
-    with pytest.raises(TypeError, match="needs a promise, or nothing for all of the running loop, got 5"):
+    expected = rf"^{call.__name__}\(\) needs a promise, or nothing for all of the running loop, got 5$"
+    with pytest.raises(TypeError, match=expected):
         call(5)
 
 
@@ -241,7 +242,7 @@ def test_without_a_running_loop_there_is_nothing_to_show(call: Callable) -> None
     async def main() -> Promise:
         return Promise.resolve()
 
-    with pytest.raises(RuntimeError, match="needs a running event loop"):
+    with pytest.raises(RuntimeError, match=rf"^{call.__name__}\(\) needs a running event loop"):
         call()
     assert call(asyncio.run(main()))
 

@@ -29,7 +29,7 @@ def to_mermaid(promise: Any = None, /) -> str:
             n1[".then(int)"]
             n0 --> n1
     """
-    graph = graph_of(promise)
+    graph = graph_of(promise, "to_mermaid")
     nodes = [f'    {name}["{_in_mermaid(text)}"]' for name, text in _nodes(graph)]
     return "\n".join(["flowchart TD", *nodes, *(f"    {one} --> {other}" for one, other in _arrows(graph))])
 
@@ -55,7 +55,7 @@ def to_dot(promise: Any = None, /) -> str:
             n0 -> n1;
         }
     """
-    graph = graph_of(promise)
+    graph = graph_of(promise, "to_dot")
     nodes = [f'    {name} [label="{_in_dot(text)}"];' for name, text in _nodes(graph)]
     return "\n".join(["digraph promises {", *nodes, *(f"    {one} -> {other};" for one, other in _arrows(graph)), "}"])
 

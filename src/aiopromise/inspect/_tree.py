@@ -1,6 +1,7 @@
 """The text of a tree: what pending promises hang on, and what waits for them."""
 
 import re
+from asyncio import _get_running_loop
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -89,26 +90,24 @@ def tree(promise: Any = None, /) -> Tree:
           .then(len)
           .then(int)
     """
-    graph = graph_of(promise)
+    graph = graph_of(promise, "tree")
     lines = [*_lines(graph)]
     text = Tree("\n".join(map(str, lines)))
     text._lines = tuple(lines)
     return text
 
 
-def graph_of(promise: Any) -> Graph:
-    """Return the graph of *promise*, or of all pending ones of the running loop."""
-    import asyncio
-
+def graph_of(promise: Any, call: str) -> Graph:
+    """Return the graph of *promise*, or of all pending ones of the running loop; *call* is for the error."""
     graph = Graph()
     if promise is not None:
         if not is_promise(promise):
-            raise TypeError(f"tree() needs a promise, or nothing for all of the running loop, got {short(promise)}")
+            raise TypeError(f"{call}() needs a promise, or nothing for all of the running loop, got {short(promise)}")
         queue: Queue | None = promise._queue
     else:
-        loop = asyncio._get_running_loop()
+        loop = _get_running_loop()
         if loop is None:
-            raise needs_loop("tree")
+            raise needs_loop(call)
         queue = known_queue(loop)
     found = [] if queue is None else pending_of(queue)
     graph.add(found)
