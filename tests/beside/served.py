@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from aiopromise import Promise
+from beside.endless import Endless
+
 httpx = pytest.importorskip("httpx", reason="httpx is not installed: see .ci/beside")
 uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed: see .ci/beside")
 
@@ -25,3 +28,12 @@ async def served(application: Any) -> AsyncIterator[Any]:
         finally:
             server.should_exit = True
             await serving
+
+
+async def ask_and_leave(client: Any, endless: Endless) -> None:
+    """Ask for the page whose work is *endless*, go away while it runs, and wait until it has been cancelled."""
+    asked = Promise(client.get("/"))
+    await endless.started.wait()
+    asked.cancel()
+    await endless.cancelled.wait()
+    assert "cancelled" == await asked.catch(asyncio.CancelledError, lambda error: "cancelled")

@@ -1,6 +1,5 @@
 """Django's async views, served by uvicorn and asked by httpx."""
 
-import asyncio
 import threading
 from contextvars import ContextVar
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from aiopromise import Promise, promisify
 from beside.endless import Endless
-from beside.served import served
+from beside.served import ask_and_leave, served
 
 django = pytest.importorskip("django", reason="Django is not installed: see .ci/beside")
 asgi = pytest.importorskip("django.core.asgi")
@@ -76,11 +75,7 @@ async def test_a_client_that_disconnects_cancels_the_work(application: Any, endl
 
     urlpatterns.append(urls.path("", page))
     async with served(application) as client:
-        asked = Promise(client.get("/"))
-        await endless.started.wait()
-        asked.cancel()
-        await endless.cancelled.wait()
-        assert "cancelled" == await asked.catch(asyncio.CancelledError, lambda error: "cancelled")
+        await ask_and_leave(client, endless)
 
 
 async def test_what_a_view_sets_is_seen_in_its_links_and_in_its_thread(

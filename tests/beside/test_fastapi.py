@@ -10,7 +10,7 @@ import pytest
 
 from aiopromise import Promise, promisify
 from beside.endless import Endless
-from beside.served import served
+from beside.served import ask_and_leave, served
 
 fastapi = pytest.importorskip("fastapi", reason="fastapi is not installed: see .ci/beside")
 responses = pytest.importorskip("fastapi.responses")
@@ -73,11 +73,7 @@ async def test_a_client_that_disconnects_cancels_the_work(endless: Endless) -> N
         await Promise.race(Promise(endless()).then(double), gone(request), losers="cancel")
 
     async with served(application) as client:
-        asked = Promise(client.get("/"))
-        await endless.started.wait()
-        asked.cancel()
-        await endless.cancelled.wait()
-        assert "cancelled" == await asked.catch(asyncio.CancelledError, lambda error: "cancelled")
+        await ask_and_leave(client, endless)
 
 
 async def test_a_client_that_leaves_a_stream_cancels_what_makes_it(endless: Endless) -> None:
