@@ -22,7 +22,7 @@ async def all_keeps_each_type(number: Promise[int], name: Promise[str], task: as
     assert_type(Promise.all(work() for _ in range(3)), Promise[list[int]])
     assert_type(Promise.all({name: 1}), Promise[list[str]])
     assert_type(Promise.all(number, number, number, number, number, number, number), Promise[tuple[int, ...]])
-    assert_type(Promise.all(number, repr(1)), Promise[tuple[int, str]])
+    assert_type(Promise.all(number, hex(7)), Promise[tuple[int, str]])
     assert_type(Promise.all(b"plain".upper(), name), Promise[tuple[bytes, str]])
     assert_type(await Promise.all(number, name), tuple[int, str])
     assert_type(Promise.all(number, name).spread(lambda count, word: word * count), Promise[str])
