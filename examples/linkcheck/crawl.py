@@ -87,6 +87,8 @@ class Crawl:
         )
 
     def _judge(self, link: str, answer: Answer) -> Finding:
+        if answer.is_error:
+            return Finding(link, "dead", answer.status, link)
         page = None
         if answer.kind in PAGES and self._web.is_ours(answer.url):
             page = read(answer.url, answer.kind, answer.content, answer.charset)

@@ -45,12 +45,12 @@ def main() -> int:
 
 async def run(options: Namespace) -> int:
     """Check what the options ask for, and return the exit status."""
-    status = check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
-    loop = asyncio.get_running_loop()
-    # Every Ctrl-C cancels the promise. asyncio does so with the first alone; the second raises KeyboardInterrupt
-    # wherever the program happens to be, which tears the very cleanup that the first has asked for.
-    signal.signal(signal.SIGINT, lambda *_: None if loop.is_closed() else loop.call_soon_threadsafe(status.cancel))
-    return await status
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    # Every Ctrl-C cancels the Task, and so what it awaits. asyncio does so with the first alone; the second raises
+    # KeyboardInterrupt wherever the program happens to be, which tears the very cleanup that the first has asked for.
+    signal.signal(signal.SIGINT, lambda *_: None if loop.is_closed() else loop.call_soon_threadsafe(task.cancel))
+    return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
 
 
 def check_links(options: Namespace) -> Promise[int]:

@@ -37,6 +37,7 @@ class Answer(NamedTuple):
     """A server's answer: *content* is empty unless it is a page of the site."""
 
     url: str
+    is_error: bool
     status: str
     redirect: str | None
     kind: str
@@ -108,7 +109,8 @@ class Web:
         get = partial(self._request, "GET", url)
         if self.is_ours(url):
             return await get()
-        return await self._request("HEAD", url).catch(FAILURES, _unless_busy).then(lambda answer: answer or get())
+        head = self._request("HEAD", url).catch(FAILURES, _unless_busy)
+        return await head.then(lambda answer: get() if answer is None or answer.is_error else answer)
 
     def _request(self, method: str, url: str) -> Promise[Answer]:
         seconds = self._options.timeout
@@ -128,15 +130,22 @@ class Web:
         response = await self._client.send(request, auth=self.credentials.get(origin_of(url)), stream=True)
         async with aclosing(response):
             status = f"{response.status_code} {response.reason_phrase}".strip()
-            if response.status_code >= 400:
+            if _is_busy(response):
                 raise httpx.HTTPStatusError(status, request=request, response=response)
-            if response.status_code in {301, 302, 303, 307, 308} and not response.next_request:
-                raise httpx.HTTPStatusError(f"{status}, without a Location", request=request, response=response)
+            is_lost = response.status_code in {301, 302, 303, 307, 308} and not response.next_request
+            if is_lost:
+                status += ", without a Location"
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             is_read = (kind in PAGES and self.is_ours(url)) or request.url.path == "/robots.txt"
             content = await _content(response) if is_read and response.is_success and method == "GET" else b""
         redirect = resolve(url, str(response.next_request.url))[0].url if response.next_request else None
-        return Answer(url, status, redirect, kind, response.charset_encoding, content)
+        is_error = response.status_code >= 400 or is_lost  # some servers answer 999
+        return Answer(url, is_error, status, redirect, kind, response.charset_encoding, content)
+
+
+def _is_busy(response: httpx.Response) -> bool:
+    """Return whether the same request may be answered otherwise later."""
+    return response.status_code == 429 or response.status_code >= 500
 
 
 async def _content(response: httpx.Response) -> bytes:
@@ -152,8 +161,6 @@ def _pause(error: Exception) -> bool | float:
     """Return whether another attempt may help, or the seconds to wait before it."""
     if not isinstance(error, httpx.HTTPStatusError):
         return isinstance(error, (TimeoutError, httpx.TransportError))
-    if error.response.status_code != 429 and error.response.status_code < 500:
-        return False
     pause = retry_after(error.response)
     return True if pause is None else pause <= MAX_PAUSE and pause
 
