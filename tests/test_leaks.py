@@ -17,7 +17,7 @@ from types import FrameType
 import pytest
 
 import aiopromise
-from aiopromise import Promise, Thenable, chain, pipe, promisify
+from aiopromise import Promise, Thenable, chain, on_unhandled_rejection, pipe, promisify
 from helpers import turns, value_or_class
 
 variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
@@ -920,6 +920,18 @@ async def test_a_finished_chain_leaves_nothing_for_the_cycle_collector(scene, lo
         reports.clear()
         assert [] == [thing() for thing in watched if thing() is not None]
         assert [] == _uncollected()
+
+
+async def test_a_rejection_of_which_callbacks_were_told_leaves_nothing_either(loop_mode) -> None:
+    """The promise is not kept by what its handler raised."""
+    stop = on_unhandled_rejection(lambda event: None)
+    with without_collector():
+        promise = Promise.resolve().then(fail)
+        await turns()
+        reference = weakref.ref(promise)
+        del promise
+        assert reference() is None
+    stop()
 
 
 class Thing:

@@ -340,12 +340,16 @@ class Queue:
         try:
             self._run(most)
             if self._unhandled and not self.items:
-                unhandled, self._unhandled = self._unhandled, []
-                for promise, rejection in unhandled:
-                    rejection.announce_unless_handled(promise)
+                self._announce_unhandled()
         finally:
             # Also if a KeyboardInterrupt leaves the drain: the remaining reactions must still run.
             self.postpone()
+
+    def _announce_unhandled(self) -> None:
+        # Not in the frame of the drain: what a handler raised keeps that frame, and with it all that it holds.
+        unhandled, self._unhandled = self._unhandled, []
+        for promise, rejection in unhandled:
+            rejection.announce_unless_handled(promise)
 
     def _run(self, most: int) -> None:
         """Run at most *most* reactions, for a limited time."""
