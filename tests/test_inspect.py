@@ -87,6 +87,23 @@ async def test_the_tasks_that_wait_are_shown() -> None:
     await outer
 
 
+async def test_a_task_that_gathers_waits_for_each_of_its_tasks() -> None:
+    """It is below each of them."""
+
+    async def both() -> None:
+        await asyncio.gather(asyncio.create_task(wait_for(promise), name="one"), forever())
+
+    promise, resolve, _ = Promise.with_resolvers()
+    gathering = asyncio.create_task(both(), name="both")
+    await turns()
+    here = both.__code__.co_firstlineno + 1
+    one, gatherer = lines_of(tree(promise))[2:4]
+    assert one.startswith("  Task one at here:")
+    assert gatherer.startswith(f"  Task both at here:{here} in both: ")
+    resolve()
+    gathering.cancel()
+
+
 async def test_a_job_is_shown_as_one() -> None:
     """It runs in another thread."""
     gate = Event()

@@ -296,6 +296,25 @@ async def test_each_request_to_end_is_told_of_once(log: Log, request_end: Callab
     assert ([("cancel", 0)], True) == (log.of("cancel"), promise.cancelled())
 
 
+async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_told_of(log: Log) -> None:
+    """It has an effect only once that step is over."""
+
+    async def handler(_: object) -> None:
+        task.cancel()
+        await forever()
+
+    async def wait() -> None:
+        await tip
+
+    source, resolve, _ = Promise.with_resolvers()
+    tip = source.then(handler)
+    task = asyncio.ensure_future(wait())
+    await turns()
+    resolve()
+    assert "CancelledError()" == await outcome(task)
+    assert [("settled", 0), ("cancel", 1), ("settled", 1)] == log.of("cancel", "settled")
+
+
 async def test_a_rejection_that_nobody_handles_is_told_of_once_the_due_handlers_have_run(log: Log) -> None:
     """And again when it is handled after all."""
     lost = Promise.reject(ValueError("lost"))
@@ -303,7 +322,8 @@ async def test_a_rejection_that_nobody_handles_is_told_of_once_the_due_handlers_
     assert [] == log.of("unhandled")
     await turns()
     assert [("unhandled", 0, "ValueError('lost')")] == log.of("unhandled", "handled late")
-    await lost.catch(repr)
+    for _ in range(2):
+        await lost.catch(repr)
     assert [("handled late", 0, "ValueError('lost')")] == log.of("handled late")
 
 
@@ -518,6 +538,50 @@ async def test_an_observed_failure_has_the_same_traceback(log: Log) -> None:
     assert ["fail"] == [*lines(error)]
 
 
+async def cancelled() -> Promise:
+    promise = Promise.with_resolvers().promise.then(add_one)
+    promise.cancel()
+    await outcome(promise)
+    return promise
+
+
+async def cancelled_while_it_runs() -> Promise:
+    promise = Promise.resolve().then(forever)
+    await turns()
+    promise.cancel()
+    await outcome(promise)
+    return promise
+
+
+async def passed_over() -> Promise:
+    promise = Promise.resolve(1).catch(fail)
+    await promise
+    return promise
+
+
+async def failed() -> Promise:
+    promise = Promise.resolve(1).then(fail)
+    await promise.catch(repr)
+    return promise
+
+
+async def call_of_a_pool() -> Promise:
+    promise = Promise.map([1, 2], fail, concurrency=1)
+    await promise.catch(repr)
+    return promise
+
+
+async def cancelled_pool() -> Promise:
+    promise = Promise.map([1, 2], forever, concurrency=1)
+    await turns()
+    promise.cancel()
+    await outcome(promise)
+    return promise
+
+
+DROPPED = [cancelled, cancelled_while_it_runs, passed_over, failed, call_of_a_pool, cancelled_pool]
+
+
 async def test_an_instrument_keeps_no_promise_alive() -> None:
     """Each dies as soon as it would without; none is part of a cycle."""
     add_instrument(type("Blind", (Instrument,), dict.fromkeys(EVENTS, lambda *_: None))())
@@ -530,6 +594,10 @@ async def test_an_instrument_keeps_no_promise_alive() -> None:
         del settled
         await turns()
         assert reference() is None
+        for drop in DROPPED:
+            reference = weakref.ref(await drop())
+            await turns()
+            assert reference() is None
     finally:
         gc.enable()
 

@@ -12,7 +12,6 @@ from itertools import islice
 from time import monotonic
 from traceback import StackSummary
 from typing import Any, Final, final
-from weakref import ref
 
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import State, handlers_of
@@ -123,11 +122,10 @@ class Observed(Wrapper):
 
     def __init__(self, handler: Any, promise: Any) -> None:
         self.handler = handler
-        # Weakly, as the promise holds this. It is alive whenever its handler is called.
-        self._promise = ref(promise)
+        self._promise = promise
 
     def __call__(self, argument: Any) -> Any:
-        promise: Any = self._promise()
+        promise = self._promise
         handler = unwrapped(self.handler)
         promise._origin.instruments.tell("handler_started", promise, handler)
         is_running = False
@@ -141,7 +139,6 @@ class Observed(Wrapper):
         finally:
             if not is_running:
                 promise._origin.instruments.tell("handler_ended", promise, handler)
-            del self, argument, promise, handler  # breaks a reference cycle
 
 
 def _users_frames() -> StackSummary:

@@ -124,7 +124,7 @@ def _sources_of_promise(promise: Any) -> list[Any]:
     if isinstance(upstream, Group):
         # Inputs of the library's own are passed over: what they follow is of interest.
         found: dict[int, Any] = {}
-        for each in dict.fromkeys(upstream._inputs.values()):
+        for each in upstream._inputs.values():
             shown = sources_of(each) if isinstance(each, PrivateInput) else [each]
             found.update((id(one), one) for one in shown)
         return [*found.values()]
