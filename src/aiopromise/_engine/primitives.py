@@ -17,7 +17,5 @@ new: Final[Any] = object.__new__
 
 weak_reference: Final = ref
 
-
-def stop_iteration(value: Any) -> None:
-    """Raise `StopIteration` with *value*; in Cython, only set it, for a ``raise StopIteration`` that follows."""
-    raise StopIteration(value)
+# Makes the exception that ends an iteration with a value; in Cython it sets it instead, and returns None.
+stop_iteration: Final[Any] = StopIteration
