@@ -10,5 +10,10 @@ cdef object give
 
 
 @cython.final
+cdef class ClassOnly:
+    cdef readonly object __func__
+
+
+@cython.final
 cdef class Promise(Core):
     pass

@@ -37,15 +37,20 @@ Handler = Callable[[Any], Any]
 _STATES = {PENDING: "pending", FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
 
 
-class ClassOnly(staticmethod):  # type: ignore[type-arg]  # not generic at run time in 3.11
+class ClassOnly:
     """A static method that raises on instances, where it would silently make an unrelated promise."""
+
+    __slots__ = ("__func__",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__func__ = function
 
     def __set_name__(self, owner: type, name: str) -> None:
         # So that help() and tracebacks show Promise.all, not all_.
         self.__func__.__name__ = name
         self.__func__.__qualname__ = f"{owner.__name__}.{name}"
 
-    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
+    def __get__(self, instance: object, owner: type) -> Callable[..., Any]:
         if instance is None:
             return self.__func__
         name = self.__func__.__name__
