@@ -54,10 +54,8 @@ class Awaiter(Reaction):
     def __next__(self) -> "Awaiter":
         promise = self._promise
         if promise._state == FULFILLED:
-            stop = stop_iteration(promise._value)
-            if stop is None:
-                raise StopIteration  # it is set
-            raise stop
+            stop_iteration(promise._value)
+            raise StopIteration  # see there
         if promise._state != PENDING:
             raise promise._value.retrieve(promise)
         if self._wakeup is not None:

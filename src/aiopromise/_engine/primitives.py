@@ -17,5 +17,7 @@ new: Final[Any] = object.__new__
 
 weak_reference: Final = ref
 
-# Makes the exception that ends an iteration with a value; in Cython it sets it instead, and returns None.
-stop_iteration: Final[Any] = StopIteration
+
+def stop_iteration(value: Any) -> None:
+    """Raise `StopIteration` with *value*; in Cython, only set it, for a ``raise StopIteration`` that follows."""
+    raise StopIteration(value)

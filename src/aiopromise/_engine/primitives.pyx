@@ -34,7 +34,7 @@ cpdef object weak_reference(object referent):
     return PyWeakref_NewRef(referent, None)
 
 
-# Cython adds a traceback to what it raises, which costs more than the rest of an await; but none for a bare
-# `raise StopIteration` in `__next__()`, which only returns, with the exception that was set here.
+# Where Cython raises an exception it adds a traceback, which costs more than the rest of an await. It adds none for a bare
+# `raise StopIteration` in `__next__()`, which only returns, and leaves the exception that is set here as it is.
 cpdef object stop_iteration(object value):
     PyErr_SetObject(StopIteration, StopIteration(value))
