@@ -375,15 +375,17 @@ def test_nest_asyncio_may_be_applied_in_the_middle() -> None:
             return await Promise.resolve(1).then(str)
         work = Promise.resolve().then(lambda _: asyncio.sleep(3600))
         task = Promise(asyncio.create_task(asyncio.sleep(3600)))
-        await Promise.delay(.01)
+        late = Promise(asyncio.sleep(.02, "late"))
+        await Promise(asyncio.sleep(.01))
         nest_asyncio.apply()
         print(asyncio.run(inner()))
+        print(asyncio.get_running_loop().run_until_complete(late))
         print(work.cancel(), task.cancel())
         await asyncio.wait([work, task], timeout=5)
         print(work, task)
     """
     indented = textwrap.indent(textwrap.dedent(body).strip(), " " * 8).strip()
-    expected = "1\nTrue True\n<Promise cancelled> <Promise cancelled>\n"
+    expected = "1\nlate\nTrue True\n<Promise cancelled> <Promise cancelled>\n"
     assert expected == run(NESTED.format(before="", after="", body=indented))
 
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import gc
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import Context
 from typing import Any, NoReturn
 
 import pytest
@@ -186,6 +187,22 @@ async def test_a_promise_is_rejected_with_what_the_result_of_an_effect_raises_as
     reason = await reason_of(way(VALUES[value]()))
     assert is_the_reason(reason, value), repr(reason)
     assert [] == await reports_of_the_rest(reports)
+
+
+class AtOnce(asyncio.Future):
+    """A Future that is done, and calls back, where the callback is added."""
+
+    def add_done_callback(self, callback: Callable, *, context: Context | None = None) -> None:
+        assert context is not None
+        self.set_result("answer")
+        context.run(callback, self)
+
+
+async def test_a_future_may_call_back_while_it_is_being_followed() -> None:
+    """Also within a handler."""
+    assert "answer" == await Promise(AtOnce())
+    assert "answer" == await Promise.resolve().then(lambda _: AtOnce())
+    assert "answer" == await Promise(give()).then(lambda _: AtOnce())
 
 
 @pytest.mark.parametrize("value", [name for name in VALUES if "Future" in name])
