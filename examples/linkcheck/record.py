@@ -21,9 +21,9 @@ PRAGMA application_id = {int.from_bytes(_OURS, "big")};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS runs (name, options, last);
-CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth, verdict, detail, place);
-CREATE TABLE IF NOT EXISTS refs (page, link, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS anchors (link, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth INTEGER, verdict, detail, place);
+CREATE TABLE IF NOT EXISTS refs (page INTEGER, link INTEGER, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchors (link INTEGER, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS others (scheme PRIMARY KEY, number) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS too_deep ON links (depth) WHERE verdict IS NULL;
 """
