@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from socket import AI_NUMERICHOST, getaddrinfo
 from typing import Final, NamedTuple
@@ -34,17 +35,24 @@ def resolve(base: str, href: str) -> tuple[Reference, Credentials | None]:
     Raises:
         ValueError: it is not a valid address.
     """
-    href, _, fragment = href.strip(_BLANKS).translate(_BREAKS).partition("#")
+    place, _, fragment = href.strip(_BLANKS).translate(_BREAKS).partition("#")
+    url, credentials = _join(base, place)
+    return Reference(url, _anchor(unquote(fragment))), credentials
+
+
+@lru_cache(1024)
+def _join(base: str, href: str) -> tuple[str, Credentials | None]:
+    # Cached, as an index refers to many parts of each page.
     path, question, query = href.partition("?")
     address = urlsplit(urljoin(base, path.replace("\\", "/") + question + query))
     if address.scheme not in WEB:
-        return Reference(href), None
+        return href, None
     if not address.hostname or address.port == 0:  # the port raises ValueError if it is not a number
         raise ValueError("no host")
     host = address.netloc.rpartition("@")[2].lower().removesuffix(WEB[address.scheme])
     place, query = (quote(part, safe=_UNQUOTED) for part in (address.path or "/", address.query))
     credentials = (unquote(address.username), unquote(address.password or "")) if address.username else None
-    return Reference(urlunsplit((address.scheme, host, place, query, "")), _anchor(unquote(fragment))), credentials
+    return urlunsplit((address.scheme, host, place, query, "")), credentials
 
 
 def _anchor(fragment: str) -> str:
