@@ -48,9 +48,11 @@ UPDATE links SET verdict = 'unchecked' WHERE verdict IS NULL AND depth <= (SELEC
 
 # References to fragments of pages that were read, which have the anchor '', and whether each is there.
 _FRAGMENTS: Final = """
-SELECT DISTINCT refs.link, fragment, (refs.link, fragment) IN (SELECT link, name FROM anchors) AS is_there
-FROM refs JOIN links AS pages ON pages.link = page JOIN anchors ON anchors.link = refs.link AND name = ''
-WHERE fragment <> '' AND depth < (SELECT last FROM runs)
+SELECT DISTINCT refs.link, fragment, anchors.name NOT NULL AS is_there
+FROM refs JOIN links AS pages ON pages.link = page
+JOIN anchors AS top ON top.link = refs.link AND top.name = ''
+LEFT JOIN anchors ON anchors.link = refs.link AND anchors.name = fragment
+WHERE fragment <> '' AND pages.depth < (SELECT last FROM runs)
 """
 
 _COUNTS: Final = f"""
