@@ -97,8 +97,8 @@ class Report:
             self._screen.say("\nDead links:")
         for dead in summary.dead:
             self._screen.say(f"  {dead['url']}  {dead['detail']}", style=_VERDICTS["dead"])
-            for page in dead["pages"]:
-                self._screen.say(f"    on {page}")
+            if dead["pages"]:
+                self._screen.say("\n".join(f"    on {page}" for page in dead["pages"]))
         self._screen.say()
         self._screen.show(_table(summary))
         if summary.others:
