@@ -291,7 +291,7 @@ def test_a_site_whose_server_dies_is_no_dead_link(
     assert [("alive",), ("alive",), ("unchecked",), ("unchecked",), ("unchecked",)] == query(
         "SELECT verdict FROM links ORDER BY link"
     )
-    assert "this site        2     0        0          3\n" in ended.stdout
+    assert "this site       2    0       0         3\n" in ended.stdout
     assert ended.stdout.endswith(GO_ON)
     assert "linkcheck: the server of the site died in the middle: no connection: Connection refused\n" == ended.stderr
     assert 2 == ended.returncode
@@ -415,14 +415,14 @@ class TestCtrlC:
                 site.wait_for("/slow")
                 shown, said = press_ctrl_c(process)
             assert (130, STOPPED) == (process.returncode, said)
-            assert "this site        3     0        0          3\n" in shown
+            assert "this site       3    0       0         3\n" in shown
             assert shown.endswith(GO_ON)
             before = site.asked.copy()
             site.released.set()
             ended = run(*command)
             assert ["/", "/1", "/2", "/slow"] == before
             assert ["/slow", "/3", "/4"] == site.asked[len(before) :]
-        assert "this site        6     0        0          0\n" in ended.stdout
+        assert "this site       6    0       0         0\n" in ended.stdout
         assert (0, "") == (ended.returncode, ended.stderr)
 
     def test_the_check_of_pydoc_is_gone_on_with_on_another_port(

@@ -108,7 +108,7 @@ class Report:
 
 
 def _table(summary: Summary) -> Table:
-    table = Table("", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table("", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for verdict, style in _VERDICTS.items():
         table.add_column(verdict, style=style, justify="right")
     for where, counts in summary.counts.items():
