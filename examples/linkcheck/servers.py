@@ -73,7 +73,7 @@ def _listen(lines: IO[bytes], resolve: Resolve[str], reject: Reject) -> None:
     # To the end, as a module may print more than fits in a pipe.
     with lines:
         for line in lines:
-            if ready := re.match(rb"Server ready at (\S+)", line):
+            if ready := _READY.match(line):
                 resolve(ready[1].decode())
     reject(ServerStartError(f"{sys.executable} -m pydoc ended"))
 
