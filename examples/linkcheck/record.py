@@ -14,21 +14,24 @@ from verdict import Finding
 _OURS: Final = b"link"
 
 # The identification precedes the journal, which would hold it back from the file. Only one program may use the file:
-# two would check the same links.
+# two would check the same links. SQLite does not look up a number in the index of a column without a type.
 _SETTINGS: Final = f"""
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA application_id = {int.from_bytes(_OURS, "big")};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS runs (name, options, last);
-CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth INTEGER, verdict, detail, place);
-CREATE TABLE IF NOT EXISTS refs (page INTEGER, link INTEGER, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS anchors (link INTEGER, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth INT, verdict, detail, place);
+CREATE TABLE IF NOT EXISTS refs (page INT, link INT, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchors (link INT, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS others (scheme PRIMARY KEY, number) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS too_deep ON links (depth) WHERE verdict IS NULL;
 """
 
-_BEGIN: Final = "DELETE FROM runs; DELETE FROM links; DELETE FROM refs; DELETE FROM anchors; DELETE FROM others;"
+_ADD_LINK: Final = f"INSERT OR IGNORE INTO links (url, depth) VALUES (?, {sys.maxsize})"
+_ADD_REFERENCE: Final = "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE url = ?"
+_ADD_ANCHOR: Final = "INSERT OR IGNORE INTO anchors VALUES (?, ?)"
+_ADD_OTHERS: Final = "INSERT INTO others VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number"
 
 # A page was read, so what it refers to may be nearer than it was, and so on, from page to page.
 _REACH: Final = """
@@ -132,8 +135,8 @@ class Record:
         run = (self._site.name, json.dumps([self._options.external, self._options.no_fragments, patterns]), last)
         if not (waiting := self._waiting()) or run != self._execute("SELECT * FROM runs").fetchone():
             with self._connection:
-                for statement in _BEGIN.split(";"):
-                    self._execute(statement)
+                for table in ("runs", "links", "refs", "anchors", "others"):
+                    self._execute(f"DELETE FROM {table}")
                 self._execute("INSERT INTO runs VALUES (?, ?, ?)", *run)
                 first = self._short(self._site.start)
                 self._execute("INSERT INTO links (url, depth, verdict) VALUES (?, 0, 'unchecked')", first)
@@ -161,20 +164,10 @@ class Record:
                 return []
             refs = [(self._short(url), fragment) for url, fragment in finding.page.references]
             anchors = () if self._options.no_fragments else finding.page.anchors
-            others = finding.page.others.items()
-            for statement, rows in (
-                (f"INSERT OR IGNORE INTO links (url, depth) VALUES (?, {sys.maxsize})", {(url,): 0 for url, _ in refs}),
-                (
-                    "INSERT OR IGNORE INTO refs SELECT ?, link, ? FROM links WHERE url = ?",
-                    [(page, fragment, url) for url, fragment in refs],
-                ),
-                ("INSERT OR IGNORE INTO anchors VALUES (?, ?)", [(page, name) for name in anchors]),
-                (
-                    "INSERT INTO others VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
-                    others,
-                ),
-            ):
-                connection.executemany(statement, rows)
+            connection.executemany(_ADD_LINK, dict.fromkeys((url,) for url, _ in refs))
+            connection.executemany(_ADD_REFERENCE, [(page, fragment, url) for url, fragment in refs])
+            connection.executemany(_ADD_ANCHOR, [(page, name) for name in anchors])
+            connection.executemany(_ADD_OTHERS, finding.page.others.items())
             self._execute(_REACH, page)
             return [self._long(url) for _, url in sorted(self._execute(_NEXT))]
 
