@@ -212,11 +212,11 @@ def test_help_tells_all_and_fits_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--depth", "-1"], "argument --depth: it must be at least 0, got -1"),
-        (["--concurrency", "0"], "argument --concurrency: it must be at least 1, got 0"),
-        (["--retries", "many"], "argument --retries: it must be a whole number, got 'many'"),
-        (["--timeout", "nan"], "argument --timeout: it must be positive and finite, got nan"),
-        (["--rate", "fast"], "argument --rate: it must be a number, got 'fast'"),
+        (["--depth", "-1"], "argument --depth: it must be a whole number of at least 0, got '-1'"),
+        (["--concurrency", "0"], "argument --concurrency: it must be a whole number of at least 1, got '0'"),
+        (["--retries", "many"], "argument --retries: it must be a whole number of at least 0, got 'many'"),
+        (["--timeout", "nan"], "argument --timeout: it must be a positive number, got 'nan'"),
+        (["--rate", "fast"], "argument --rate: it must be a positive number, got 'fast'"),
         (["--header", "secret"], "argument --header: it must be 'NAME: VALUE', got 'secret'"),
         (["--header", "A: b\r\nC: d"], "argument --header: it must be 'NAME: VALUE', got 'A: b\\r\\nC: d'"),
         (

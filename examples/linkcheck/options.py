@@ -36,12 +36,10 @@ import math
 import re
 from argparse import ArgumentParser, ArgumentTypeError, HelpFormatter, Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from addresses import WEB, Credentials, is_loopback, resolve, scheme_of, without_credentials
-
-T = TypeVar("T")
 
 
 class Paragraphs(HelpFormatter):
@@ -107,27 +105,23 @@ def start(text: str) -> Path | tuple[str, Credentials | None]:
     return url, credentials
 
 
-def checked(expected: str, convert: Callable[[str], T], rule: str, fits: Callable[[T], bool]) -> Callable[[str], T]:
-    """Return a function that converts a text, or says what it must be."""
-
-    def check(text: str) -> T:
-        try:
-            value = convert(text)
-        except ValueError:
-            raise ArgumentTypeError(f"it must be {expected}, got {text!r}") from None
-        if not fits(value):
-            raise ArgumentTypeError(f"it must be {rule}, got {text}")
-        return value
-
-    return check
-
-
 def whole(least: int) -> Callable[[str], int]:
     """Return a function that converts a text to a whole number of at least *least*."""
-    return checked("a whole number", int, f"at least {least}", lambda number: number >= least)
+
+    def convert(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"it must be a whole number of at least {least}, got {text!r}")
+        return int(text)
+
+    return convert
 
 
-positive = checked("a number", float, "positive and finite", lambda number: 0 < number < math.inf)
+def positive(text: str) -> float:
+    """Return *text* as a positive number."""
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise ArgumentTypeError(f"it must be a positive number, got {text!r}")
 
 
 def regex(text: str) -> re.Pattern[str]:
