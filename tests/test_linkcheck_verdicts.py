@@ -276,7 +276,7 @@ def test_an_answer_that_does_not_come_in_time_is_none(tmp_path: Path) -> None:
     with serving({"/": links("/slow")}) as site:
         site.pages["/slow"] = site.hold
         found = outcome(site.address(), "--timeout", "3", "--retries", "0", folder=tmp_path)
-        assert ("dead", "no answer within 3 seconds") == found.links["/slow"]
+        assert ("dead", "timed out after 3.0 seconds") == found.links["/slow"]
 
 
 def test_name_and_password_are_sent_and_neither_shown_nor_stored(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_password_in_an_invalid_link_is_neither_shown_nor_stored(tmp_path: Pat
     ("start", "reason"),
     [
         ("http://127.0.0.1:1/", "http://127.0.0.1:1/ cannot be reached: no connection: Connection refused"),
-        ("SITE", "SITE cannot be reached: no answer within 0.2 seconds"),
+        ("SITE", "SITE cannot be reached: timed out after 0.2 seconds"),
     ],
 )
 def test_a_start_that_cannot_be_reached_is_no_finding(start: str, reason: str, tmp_path: Path) -> None:

@@ -113,16 +113,7 @@ class Web:
         return await head.then(lambda answer: get() if answer is None or answer.is_error else answer)
 
     def _request(self, method: str, url: str) -> Promise[Answer]:
-        seconds = self._options.timeout
-
-        def give_up(_: TimeoutError) -> Answer:
-            raise TimeoutError(f"no answer within {seconds:g} seconds")
-
-        return (
-            self._take_turn()
-            .then(lambda _: Promise(self._send(method, url)).timeout(seconds))
-            .catch(TimeoutError, give_up)
-        )
+        return self._take_turn().then(lambda _: Promise(self._send(method, url)).timeout(self._options.timeout))
 
     async def _send(self, method: str, url: str) -> Answer:
         headers = self._options.header if host_of(url) == host_of(self._start) else None
