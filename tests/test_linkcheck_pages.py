@@ -87,8 +87,8 @@ def test_what_is_not_of_the_web_is_counted_and_neither_told_nor_stored(tmp_path:
     assert ["/"] == list(found.links)
     assert {"mailto": 2, "data": 2, "tel": 1, "javascript": 1} == found.told["others"]
     assert "Not checked: " in ended.stdout
-    assert "example.org" not in ended.stdout
-    assert b"example.org" not in (tmp_path / "links.sqlite3").read_bytes()
+    stored = (tmp_path / "links.sqlite3").read_bytes().decode(errors="replace")
+    assert [] == [text for text in ("example.org", "R0lGODlh", "void(0)") if text in ended.stdout or text in stored]
 
 
 PLACES = """

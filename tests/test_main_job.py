@@ -365,6 +365,20 @@ def test_two_runs_do_not_share_a_database(folder: Path) -> None:
             assert ["/", "/slow"] == site.asked
 
 
+def test_a_file_that_another_program_has_locked_is_refused_untouched(folder: Path) -> None:
+    """No server is asked for anything then, and afterwards the file is as good as before."""
+    with serving({"/": ""}) as site:
+        run(site.address())
+        before = (folder / "links.sqlite3").read_bytes()
+        with closing(sqlite3.connect("links.sqlite3", isolation_level=None)) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            ended = run(site.address())
+            assert before == (folder / "links.sqlite3").read_bytes()
+        assert (2, "linkcheck: links.sqlite3: database is locked\n") == (ended.returncode, ended.stderr)
+        assert 0 == run(site.address()).returncode
+        assert ["/", "/"] == site.asked
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
 @pytest.mark.parametrize("how", [[], ["-v"], ["--format", "json"]])
 def test_an_output_that_is_full_is_told_in_words(how: list[str], folder: Path) -> None:
@@ -513,6 +527,7 @@ class TestCtrlC:
             read_until(process, "The same command")
             _, said = press_ctrl_c(process)
         assert (130, STOPPED, False) == (process.returncode, said, accepts_connections(address))
+        assert [("ok",)] == query("PRAGMA integrity_check")
 
 
 @needs_posix
