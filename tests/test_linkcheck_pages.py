@@ -72,6 +72,14 @@ def test_no_page_takes_forever(trap: str, tmp_path: Path) -> None:
         assert "/end" in outcome(site.address(), folder=tmp_path).links  # in less than a minute
 
 
+def test_a_site_takes_time_in_proportion_to_its_links(tmp_path: Path) -> None:
+    """What a page refers to is looked up, and not searched for in all that is known."""
+    pages: dict[str, Page] = {f"/{page}": links(*(f"/{page}/{link}" for link in range(300))) for page in range(200)}
+    with serving({"/": links(*pages)} | pages) as site:
+        found = outcome(site.address(), "--depth", "1", folder=tmp_path)  # in less than a minute
+    assert {"/", *pages} == set(found.links)
+
+
 def test_frames_are_pages(tmp_path: Path) -> None:
     """What is linked there is followed."""
     frames = "<html><frameset><frame src=/frame></frameset></html>"
