@@ -934,6 +934,17 @@ async def test_a_rejection_of_which_callbacks_were_told_leaves_nothing_either(lo
     stop()
 
 
+async def test_an_await_leaves_nothing_either(loop_mode) -> None:
+    """The Task that was woken with the value does not keep the promise."""
+    promise = Promise.resolve(1).then(next_number)
+    reference = weakref.ref(promise)
+    with without_collector():
+        assert 2 == await promise
+        del promise
+        await turns()
+        assert reference() is None
+
+
 class Thing:
     """A value, or a handler, whose end can be watched."""
 
