@@ -8,15 +8,18 @@ import logging
 import sys
 import traceback
 from asyncio import CancelledError
+from contextvars import Context
 from itertools import islice
 from time import monotonic
 from traceback import StackSummary
+from types import FunctionType
 from typing import Any, Final, final
 
+from aiopromise._engine.primitives import new
 from aiopromise._engine.queue import Queue, Reaction
 from aiopromise._engine.state import State, handlers_of
 from aiopromise._engine.state_codes import PENDING
-from aiopromise._engine.tasks import Wrapper, name_of, unwrapped
+from aiopromise._engine.tasks import is_awaitable, name_of, unwrapped
 from aiopromise._errors import add_note, is_coroutine, is_ours
 from aiopromise._instruments import Instrument, Instruments
 
@@ -42,18 +45,21 @@ class Tracer:
     def trace(self, promise: Any, call: str, parent: Any) -> "Origin | None":
         """Return the origin of a new *promise*, made by *call*; if that is a method, *parent* is its promise."""
         queue: Queue = promise._queue
+        instruments = self.instruments
         if queue.debug:
             if parent is not None:
                 queue.check_thread(call)
-        elif not self.instruments:
+        elif not instruments.added:
             # The last one was removed, maybe because it failed.
             queue.traced = queue.is_observed = False
             return None
-        promise._origin = origin = Origin(call)
+        promise._origin = origin = origin_of(call)
         if queue.debug:
             _places.promise_created(promise, call, parent)
-        if self.instruments:
-            self._observe(promise, origin, parent)
+        if instruments.added:
+            origin.instruments = instruments
+            if instruments.promise_created:
+                instruments.tell_created(promise, call, parent)
         return origin
 
     def trace_call(self, promise: Any, pool: Any) -> None:
@@ -62,16 +68,10 @@ class Tracer:
         if promise._queue.debug:
             # The loop made it; the user knows the line that called map().
             origin.link = repr(pool)
-        if self.instruments:
+        if self.instruments.added:
             origin.call = f"Promise.{pool._method}"
-            promise._handler = Observed(promise._handler, promise)
-            self._observe(promise, origin, pool.promise)
-
-    def _observe(self, promise: Any, origin: "Origin", parent: Any) -> None:
-        origin.instruments = self.instruments
-        if promise._handlers is not None:
-            promise._handlers = _observed(promise._handlers, promise)
-        self.instruments.tell("promise_created", promise, origin.call, parent)
+            origin.instruments = self.instruments
+            self.instruments.tell_created(promise, origin.call, pool.promise)
 
     def run(self, reaction: Reaction, queue: Queue) -> None:
         """Run *reaction*, and log it if it exceeds the loop's `slow_callback_duration`."""
@@ -106,41 +106,6 @@ class Places(Instrument):
 _places: Final = Places()
 
 
-def _observed(handlers: Any, promise: Any) -> Any:
-    """Return *handlers*, as a promise keeps them, with each of them observed."""
-    if type(handlers) is not tuple:
-        return Observed(handlers, promise)
-    on_fulfilled, on_rejected, catches = handlers
-    return None if on_fulfilled is None else Observed(on_fulfilled, promise), Observed(on_rejected, promise), catches
-
-
-@final
-class Observed(Wrapper):
-    """A handler whose start and end instruments are told of."""
-
-    __slots__ = ("_promise",)
-
-    def __init__(self, handler: Any, promise: Any) -> None:
-        self.handler = handler
-        self._promise = promise
-
-    def __call__(self, argument: Any) -> Any:
-        promise = self._promise
-        handler = unwrapped(self.handler)
-        promise._origin.instruments.tell("handler_started", promise, handler)
-        is_running = False
-        try:
-            result = self.handler(argument)
-            if is_coroutine(result) and promise._state == PENDING:
-                # It ends with its Task, whose outcome settles the promise.
-                promise._origin.handler = handler
-                is_running = True
-            return result
-        finally:
-            if not is_running:
-                promise._origin.instruments.tell("handler_ended", promise, handler)
-
-
 def _users_frames() -> StackSummary:
     """Return where the user's code is now, without the library's frames."""
     stack = [*islice(traceback.walk_stack(sys._getframe(1)), _MOST_FRAMES)]
@@ -173,63 +138,101 @@ class Links(tuple[str, ...]):
 class Origin:
     """What a tracer knows of one promise."""
 
-    __slots__ = ("above", "call", "follows", "frames", "handler", "instruments", "link", "made", "recording")
+    # Most promises keep the defaults of the class below, and storing those in each would take time. So only what is
+    # set for all that are observed has a slot; the rest is in the dict, if there is anything.
+    __slots__ = ("__dict__", "call", "done", "ended", "handler", "instruments", "made", "name", "started", "state")
 
-    def __init__(self, call: str) -> None:
-        # What made it: for example "then", or "Promise.all".
-        self.call = call
-        # When it was made.
-        self.made = monotonic()
-        # The stack of the user's code where it was made; empty outside debug mode, unless it is recorded.
-        self.frames = _NO_FRAMES
-        # The link as the user wrote it, and those above; None for the start of a chain, and outside debug mode.
-        self.link: str | None = None
-        self.above: tuple[str, ...] = ()
-        # Whether it follows a promise that its handler returned, whose rejection is the handler's failure.
-        self.follows = False
-        # The recording of pytest that the promise belongs to.
-        self.recording: Any = None
-        # Those that observe the promise; None if there were none when it was made.
-        self.instruments: Instruments | None = None
-        # The async handler that is running.
-        self.handler: object = None
+    # What made it: for example "then", or "Promise.all".
+    call: str
+    # When it was made.
+    made: float
+    # The stack of the user's code where it was made; empty outside debug mode, unless it is recorded.
+    frames = _NO_FRAMES
+    # The link as the user wrote it, and those above; None for the start of a chain, and outside debug mode.
+    link: str | None = None
+    above: tuple[str, ...] = ()
+    # Whether it follows a promise that its handler returned, whose rejection is the handler's failure.
+    follows = False
+    # The recording of pytest that the promise belongs to.
+    recording: Any = None
+    # Those that observe the promise; None if there were none when it was made.
+    instruments: Instruments | None
+    # The async handler that is running.
+    handler: object
+    # Only if there were, and once it has happened: the name of the handler that was called, when it started and ended,
+    # when the promise settled, and how.
+    name: str
+    started: float
+    ended: float
+    done: float
+    state: int
 
     # The engine calls these.
 
+    def run(self, promise: Any, handler: Any, argument: Any, context: Context) -> Any:
+        """Call *handler* of *promise* in *context*; if there are instruments, tell them when it starts and ends."""
+        instruments = self.instruments
+        shown = result = None
+        try:
+            if instruments is None:
+                return context.run(handler, argument)
+            shown = handler if type(handler) is FunctionType else unwrapped(handler)
+            self.name = name_of(shown)
+            self.started = monotonic()
+            if instruments.handler_started:
+                context.run(instruments.tell_of, instruments.handler_started, promise, shown)
+            try:
+                result = context.run(handler, argument)
+                if is_awaitable(result) and is_coroutine(result) and promise._state == PENDING:
+                    # It ends with its Task, whose outcome settles the promise.
+                    self.handler = shown
+                return result
+            finally:
+                if self.handler is None:
+                    self.ended = monotonic()
+                    if instruments.handler_ended:
+                        context.run(instruments.tell_of, instruments.handler_ended, promise, shown)
+        finally:
+            # What the handler raises, or something that it calls keeps, leads to this frame.
+            del promise, handler, argument, context, shown, result  # breaks a reference cycle
+
     def settled(self, promise: Any) -> None:
         """Tell instruments that *promise* has settled, and that its async handler, if there is one, has ended."""
-        if self.instruments is not None:
-            handler, self.handler = self.handler, None
-            if handler is not None:
-                self.instruments.tell("handler_ended", promise, handler)
-            self.instruments.tell("promise_settled", promise)
+        instruments = self.instruments
+        if instruments is not None:
+            if self.handler is not None:
+                handler, self.handler = self.handler, None
+                self.ended = monotonic()
+                instruments.tell_of(instruments.handler_ended, promise, handler)
+            self.state = promise._state
+            self.done = monotonic()
+            if instruments.promise_settled:
+                instruments.tell(instruments.promise_settled, promise)
 
     def cancel_requested(self, promise: Any) -> None:
-        self._tell("cancel_requested", promise)
+        if self.instruments is not None:
+            self.instruments.tell(self.instruments.cancel_requested, promise)
 
     def observes_rejections(self) -> bool:
         """Return whether any instrument is to be told if nobody handles a rejection."""
         instruments = self.instruments
-        return instruments is not None and (
-            instruments.observe("rejection_unhandled") or instruments.observe("rejection_handled_late")
-        )
+        return instruments is not None and bool(instruments.rejection_unhandled or instruments.rejection_handled_late)
 
     def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
-        self._tell("rejection_unhandled", promise, reason)
+        if self.instruments is not None:
+            self.instruments.tell_of(self.instruments.rejection_unhandled, promise, reason)
 
     def rejection_handled_late(self, promise: Any, reason: BaseException) -> None:
-        self._tell("rejection_handled_late", promise, reason)
+        if self.instruments is not None:
+            self.instruments.tell_of(self.instruments.rejection_handled_late, promise, reason)
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        self._tell("loser_abandoned", promise, loser)
-
-    def _tell(self, event: str, *arguments: Any) -> None:
         if self.instruments is not None:
-            self.instruments.tell(event, *arguments)
+            self.instruments.tell_of(self.instruments.loser_abandoned, promise, loser)
 
     def of_input(self) -> "Origin":
         """Return that of a private input of the promise, made later on behalf of the same line, and not observed."""
-        origin = Origin(self.call)
+        origin = origin_of(self.call)
         origin.frames, origin.link, origin.above = self.frames, self.link, self.above
         origin.recording = self.recording
         return origin
@@ -258,3 +261,13 @@ class Origin:
             return {}
         links = self.links()
         return {"source_traceback": self.frames} | ({"links": links} if len(links) > 1 else {})
+
+
+def origin_of(call: str) -> Origin:
+    """Return what is known of a promise that is being made by *call*."""
+    # Not by a call of the class, which would take longer.
+    origin: Origin = new(Origin)
+    origin.call = call
+    origin.made = monotonic()
+    origin.instruments = origin.handler = None
+    return origin

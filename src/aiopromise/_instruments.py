@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiopromise._errors import is_async, short
 
@@ -89,22 +89,33 @@ class Instrument:
         """Observe that *promise*, of a combinator, has its result, and leaves *loser* running, one of its inputs."""
 
 
+# The method of each instrument that observes one event, the instrument, and the name of the method.
+Observers: TypeAlias = tuple[tuple[Callable[..., None], Instrument, str], ...]
+
 _EVENTS: Final = tuple(name for name in vars(Instrument) if not name.startswith("_"))
 
 
 class Instruments:
-    """The instruments of one loop, in the order in which they were added."""
+    """The instruments of one loop, in the order in which they were added.
 
-    __slots__ = ("_all", "_observers")
+    For each event there is an attribute of its name: those that override the method. They are told by `tell()` and its
+    like, one for each number of arguments, as `*arguments` would double the cost of an event.
+    """
+
+    __slots__ = ("added", *_EVENTS)
+
+    promise_created: Observers
+    handler_started: Observers
+    handler_ended: Observers
+    promise_settled: Observers
+    cancel_requested: Observers
+    rejection_unhandled: Observers
+    rejection_handled_late: Observers
+    loser_abandoned: Observers
 
     def __init__(self) -> None:
-        self._all: list[Instrument] = []
-        # For each event, those that override the method, and that method.
-        self._observers: dict[str, tuple[tuple[Instrument, Callable[..., None]], ...]] = {}
+        self.added: list[Instrument] = []
         self._look()
-
-    def __bool__(self) -> bool:
-        return bool(self._all)
 
     def add(self, instrument: Instrument) -> None:
         """Add *instrument*, unless it has been added already."""
@@ -114,40 +125,58 @@ class Instruments:
             if is_async(getattr(instrument, event)):
                 raise TypeError(f"{event}() of an instrument cannot be async, got {short(instrument)}")
         # By identity: an instrument may define __eq__, as a dataclass does.
-        if not any(one is instrument for one in self._all):
-            self._all.append(instrument)
+        if not any(one is instrument for one in self.added):
+            self.added.append(instrument)
             self._look()
 
     def remove(self, instrument: Instrument) -> None:
         """Remove *instrument*, or raise `KeyError`."""
-        others = [one for one in self._all if one is not instrument]
-        if len(others) == len(self._all):
+        others = [one for one in self.added if one is not instrument]
+        if len(others) == len(self.added):
             raise KeyError(instrument)
-        self._all = others
+        self.added = others
         self._look()
 
-    def observe(self, event: str) -> bool:
-        """Return whether any of them observes *event*."""
-        return bool(self._observers[event])
-
-    def tell(self, event: str, *arguments: Any) -> None:
-        """Call the method named *event* of each; remove those that raise."""
-        for instrument, observer in self._observers[event]:
+    def tell(self, observers: Observers, promise: Any) -> None:
+        """Call *observers*, the attribute for an event of *promise*; remove the instruments of those that raise."""
+        for observe, instrument, event in observers:
             try:
-                observer(*arguments)
+                observe(promise)
             except (KeyboardInterrupt, SystemExit):
                 raise
-            except BaseException:
-                self._all = [one for one in self._all if one is not instrument]
-                self._look()
-                logger.exception("%s() of an instrument failed, which is removed: %s", event, short(instrument))
+            except BaseException as error:
+                self._remove_failed(instrument, event, error)
+
+    def tell_of(self, observers: Observers, promise: Any, subject: Any) -> None:
+        """Do the same for an event that has a *subject*: a handler, a reason or another promise."""
+        for observe, instrument, event in observers:
+            try:
+                observe(promise, subject)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                self._remove_failed(instrument, event, error)
+
+    def tell_created(self, promise: Any, call: str, parent: Any) -> None:
+        """Do the same for `promise_created()`."""
+        for observe, instrument, event in self.promise_created:
+            try:
+                observe(promise, call, parent)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                self._remove_failed(instrument, event, error)
+
+    def _remove_failed(self, failed: Instrument, event: str, error: BaseException) -> None:
+        self.added = [one for one in self.added if one is not failed]
+        self._look()
+        logger.error("%s() of an instrument failed, which is removed: %s", event, short(failed), exc_info=error)
 
     def _look(self) -> None:
         for event in _EVENTS:
             ignores = getattr(Instrument, event)
-            self._observers[event] = tuple(
-                (one, getattr(one, event)) for one in self._all if getattr(type(one), event) is not ignores
-            )
+            observers = [one for one in self.added if getattr(type(one), event) is not ignores]
+            setattr(self, event, tuple((getattr(one, event), one, event) for one in observers))
 
 
 def _not_an_instrument(value: object) -> str:

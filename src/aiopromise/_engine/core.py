@@ -225,11 +225,19 @@ class Core(State):
             if cleanup:
                 self._queue.is_in_cleanup = True
                 try:
-                    result = run_in(context, handler, argument)
+                    result = (
+                        run_in(context, handler, argument)
+                        if self._origin is None
+                        else self._origin.run(self, handler, argument, context)
+                    )
                 finally:
                     self._queue.is_in_cleanup = False
             else:
-                result = run_in(context, handler, argument)
+                result = (
+                    run_in(context, handler, argument)
+                    if self._origin is None
+                    else self._origin.run(self, handler, argument, context)
+                )
         except BaseException as error:
             propagates = reject_caught(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
@@ -315,7 +323,11 @@ def link(
 def call(promise: Core, handler: Callable[[Any], Any], argument: Any, context: Context) -> None:
     """Settle *promise*, which has no upstream, with ``handler(argument)``."""
     try:
-        result = run_in(context, handler, argument)
+        result = (
+            run_in(context, handler, argument)
+            if promise._origin is None
+            else promise._origin.run(promise, handler, argument, context)
+        )
     except BaseException as error:
         propagates = reject_caught(promise, error)
         # As in _react().
