@@ -70,8 +70,11 @@ def test_every_block_is_of_a_kind_that_is_run() -> None:
 
 
 @pytest.mark.parametrize("block", _parameters("python"))
-def test_a_python_block_prints_what_stands_below_it(block: Block) -> None:
+def test_a_python_block_prints_what_stands_below_it(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program runs as it stands, and its output is shown to the letter."""
+    monkeypatch.chdir(tmp_path)  # some write a file
     for package in PACKAGES_OF_THE_DOCS:
         if f"import {package}" in block.code:
             pytest.importorskip(package, reason="it is installed with what the docs are built with")

@@ -1,14 +1,18 @@
 # The typed face of aiopromise.inspect: every public signature, and nothing else.
 
+import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, final
 
 from aiopromise import Promise
 
 __all__ = [
     "Instrument",
+    "Recording",
     "Tree",
     "add_instrument",
+    "record",
     "register_signal",
     "remove_instrument",
     "to_dot",
@@ -34,6 +38,12 @@ class Instrument:
 
 def add_instrument(instrument: Instrument, /) -> None: ...
 def remove_instrument(instrument: Instrument, /) -> None: ...
+
+@final
+class Recording(Instrument):
+    def save(self, path: str | os.PathLike[str], /) -> None: ...
+
+def record(limit: int = 100_000) -> AbstractContextManager[Recording]: ...
 
 class Tree(str):
     def __rich__(self) -> str: ...

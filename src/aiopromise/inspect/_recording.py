@@ -1,0 +1,124 @@
+"""Record what happens to promises, for a timeline of it."""
+
+import os
+from asyncio import _get_running_loop
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, final
+
+from aiopromise._debug import Origin
+from aiopromise._errors import needs_loop, short
+from aiopromise._instruments import Instrument
+from aiopromise._loops import observe, running_queue
+from aiopromise.inspect._timeline import Moment, Timeline
+from aiopromise.inspect._trace_events import trace_events
+
+__all__ = ["Recording", "record"]
+
+_FORMATS: Final = {".json": trace_events}
+
+
+@final
+class Recording(Instrument):
+    """What has happened to the latest promises of a loop since `record()` was called.
+
+    Of each promise it keeps names and times; neither the promise itself, nor what it settles with.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._start = monotonic()
+        # The origins of a promise and of its parent: each knows when its promise was made, and what followed.
+        self._promises: deque[tuple[Origin, Origin | None]] = deque(maxlen=limit)
+        self._moments: deque[Moment] = deque(maxlen=limit)
+        self._keep = self._promises.append
+
+    def __repr__(self) -> str:
+        return f"<Recording of {len(self._promises):,} promises>"
+
+    def promise_created(self, promise: Any, call: str, parent: Any) -> None:
+        """Keep what is known of *promise*."""
+        self._keep((promise._origin, None if parent is None else parent._origin))
+
+    def cancel_requested(self, promise: Any) -> None:
+        """Keep that it was requested."""
+        self._note("cancel requested", promise)
+
+    def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
+        """Keep that nobody has handled it."""
+        self._note(f"unhandled rejection: {short(reason)}", promise)
+
+    def loser_abandoned(self, promise: Any, loser: Any) -> None:
+        """Keep that the loser runs on."""
+        self._note("left running", loser)
+
+    def _note(self, text: str, promise: Any) -> None:
+        if promise._origin is not None:
+            self._moments.append(Moment(monotonic(), text, promise._origin))
+
+    def save(self, path: str | os.PathLike[str], /) -> None:
+        """Write a timeline to the file *path*, whose name ends with ``.json``; during the recording or later.
+
+        It is in the Trace Event Format, for https://ui.perfetto.dev and ``chrome://tracing``: with a lane for each
+        handler that runs at the same time as others, arrows from each promise to the links that were chained to it,
+        and marks where promises were rejected or asked to be cancelled. Pending promises are shown up to now.
+
+        Raises:
+            ValueError: the name ends with something else.
+            OSError: the file cannot be written.
+
+        Example:
+            >>> import asyncio, tempfile
+            >>> from pathlib import Path
+            >>> from aiopromise import Promise
+            >>> from aiopromise.inspect import record
+            >>> async def main():
+            ...     with record() as recording:
+            ...         await Promise.resolve("7").then(int)
+            ...     with tempfile.TemporaryDirectory() as folder:
+            ...         recording.save(Path(folder, "run.json"))
+            >>> asyncio.run(main())
+        """
+        file = Path(path)
+        if file.suffix not in _FORMATS:
+            raise ValueError(f"save() writes a file whose name ends with .json, got {short(path)}")
+        timeline = Timeline(self._start, monotonic(), [*self._promises], [*self._moments])
+        file.write_text(_FORMATS[file.suffix](timeline), encoding="utf-8")
+
+
+@contextmanager
+def record(limit: int = 100_000) -> Iterator[Recording]:
+    """Record what happens to the promises that are made on the running loop within the ``with`` block.
+
+    Of more than *limit* promises the latest are kept, so that a recording can stay on in production. It adds about as
+    much to the time of a link as the link itself takes.
+
+    Raises:
+        ValueError: *limit* is not a positive number.
+        RuntimeError: no event loop is running.
+
+    Example:
+        >>> import asyncio
+        >>> from aiopromise import Promise
+        >>> from aiopromise.inspect import record
+        >>> async def main():
+        ...     with record() as recording:
+        ...         await Promise.all([1, 2]).then(sum)
+        ...     print(recording)
+        >>> asyncio.run(main())
+        <Recording of 2 promises>
+    """
+    if type(limit) is not int or limit < 1:
+        raise ValueError(f"record() keeps at least one promise, got limit={short(limit)}")
+    if _get_running_loop() is None:
+        raise needs_loop("record")
+    queue = running_queue("record")
+    recording = Recording(limit)
+    observe(queue, recording)
+    try:
+        yield recording
+    finally:
+        with suppress(KeyError):  # it has failed, and was removed
+            queue.tracer.instruments.remove(recording)

@@ -1,0 +1,145 @@
+"""What a recording shows: bars in lanes, arrows between them, and moments."""
+
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
+
+from aiopromise._debug import Origin
+from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING, REJECTED
+
+__all__ = ["Arrow", "Bar", "Mark", "Moment", "Timeline"]
+
+_OUTCOMES: Final = {FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
+
+
+class Moment(NamedTuple):
+    """Something that happened to a promise, given by its origin."""
+
+    at: float
+    text: str
+    origin: Origin
+
+
+class Bar(NamedTuple):
+    """The time in which a handler ran, or in which a promise without one was pending; in seconds from the start."""
+
+    promise: int
+    label: str
+    start: float
+    end: float
+    lane: int
+    is_handler: bool
+    outcome: str
+
+
+class Arrow(NamedTuple):
+    """From the bar of a promise to that of a link."""
+
+    source: Bar
+    target: Bar
+
+
+class Mark(NamedTuple):
+    """Something that happened, at a bar."""
+
+    at: float
+    text: str
+    bar: Bar
+
+
+class Row(NamedTuple):
+    """A promise, for the tree: its label, the index of its parent or None, seconds that it took, and its outcome."""
+
+    label: str
+    parent: int | None
+    start: float
+    seconds: float
+    outcome: str
+
+
+class Timeline:
+    """The bars, arrows and marks of a recording; promises are numbered in the order in which they were made."""
+
+    def __init__(
+        self, start: float, end: float, promises: list[tuple[Origin, Origin | None]], moments: list[Moment]
+    ) -> None:
+        self._start = start
+        self.seconds = end - start
+        self._numbers = {id(origin): number for number, (origin, _) in enumerate(promises)}
+        self.rows = [self._row(origin, parent) for origin, parent in promises]
+        origins = [origin for origin, _ in promises]
+        handlers = [origin for origin in origins if hasattr(origin, "started")]
+        others = [origin for origin in origins if not hasattr(origin, "started") and _is_shown(origin)]
+        self.bars = [*self._bars(handlers, is_handler=True), *self._bars(others, is_handler=False)]
+        self._bar_of = {bar.promise: bar for bar in self.bars}
+        self.arrows = [Arrow(source, bar) for bar in self.bars if (source := self._source_of(bar)) is not None]
+        self.marks = [*self._rejections(), *self._marks(moments)]
+
+    def _row(self, origin: Origin, parent: Origin | None) -> Row:
+        made = origin.made - self._start
+        return Row(
+            _label(origin),
+            None if parent is None else self._numbers.get(id(parent)),
+            made,
+            self._until(origin, "done") - made,
+            _outcome(origin),
+        )
+
+    def _until(self, origin: Origin, end: str) -> float:
+        """Return when the end of something was, or until now."""
+        at: float | None = getattr(origin, end, None)
+        return self.seconds if at is None else at - self._start
+
+    def _bars(self, origins: list[Origin], *, is_handler: bool) -> list[Bar]:
+        begin, end = ("started", "ended") if is_handler else ("made", "done")
+        spans = [(getattr(origin, begin) - self._start, self._until(origin, end), origin) for origin in origins]
+        spans.sort(key=lambda span: span[0])
+        lanes = _lanes([(start, end) for start, end, _ in spans])
+        return [
+            Bar(self._numbers[id(origin)], _label(origin), start, end, lane, is_handler, _outcome(origin))
+            for (start, end, origin), lane in zip(spans, lanes, strict=True)
+        ]
+
+    def _source_of(self, bar: Bar) -> Bar | None:
+        """Return the bar of the closest promise above that of *bar* which has one."""
+        above = self.rows[bar.promise].parent
+        while above is not None and above not in self._bar_of:
+            above = self.rows[above].parent
+        return None if above is None else self._bar_of[above]
+
+    def _rejections(self) -> list[Mark]:
+        return [Mark(bar.end, "rejected", bar) for bar in self.bars if bar.outcome == "rejected"]
+
+    def _marks(self, moments: list[Moment]) -> list[Mark]:
+        found = [(moment, self._bar_of.get(self._numbers.get(id(moment.origin), -1))) for moment in moments]
+        return [Mark(moment.at - self._start, moment.text, bar) for moment, bar in found if bar is not None]
+
+
+def _is_shown(origin: Origin) -> bool:
+    """Return whether a promise has a bar although no handler of its was called: it is not a link."""
+    return origin.call.startswith("Promise")
+
+
+def _label(origin: Origin) -> str:
+    """Return the call that made a promise, as far as it is known."""
+    if origin.link is not None:
+        return origin.link
+    call = origin.call if origin.call.startswith("Promise") else f".{origin.call}"
+    return f"{call}({getattr(origin, 'name', '...')})"
+
+
+def _outcome(origin: Origin) -> str:
+    return _OUTCOMES.get(getattr(origin, "state", PENDING), "pending")
+
+
+def _lanes(spans: list[tuple[float, float]]) -> list[int]:
+    """Return a lane for each of *spans*, which are in the order of their starts: the first one that is free."""
+    lanes: list[int] = []
+    busy: list[tuple[float, int]] = []
+    free: list[int] = []
+    for start, end in spans:
+        while busy and busy[0][0] <= start:
+            heappush(free, heappop(busy)[1])
+        lane = heappop(free) if free else len(busy)
+        heappush(busy, (end, lane))
+        lanes.append(lane)
+    return lanes
