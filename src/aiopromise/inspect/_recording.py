@@ -13,12 +13,13 @@ from aiopromise._debug import Origin
 from aiopromise._errors import needs_loop, short
 from aiopromise._instruments import Instrument
 from aiopromise._loops import observe, running_queue
+from aiopromise.inspect._page import page
 from aiopromise.inspect._timeline import Moment, Timeline
 from aiopromise.inspect._trace_events import trace_events
 
 __all__ = ["Recording", "record"]
 
-_FORMATS: Final = {".json": trace_events}
+_FORMATS: Final = {".json": trace_events, ".html": page}
 
 
 @final
@@ -59,14 +60,17 @@ class Recording(Instrument):
             self._moments.append(Moment(monotonic(), text, promise._origin))
 
     def save(self, path: str | os.PathLike[str], /) -> None:
-        """Write a timeline to the file *path*, whose name ends with ``.json``; during the recording or later.
+        """Write a timeline to the file *path*, in the format that its name ends with; during the recording or later.
 
-        It is in the Trace Event Format, for https://ui.perfetto.dev and ``chrome://tracing``: with a lane for each
-        handler that runs at the same time as others, arrows from each promise to the links that were chained to it,
-        and marks where promises were rejected or asked to be cancelled. Pending promises are shown up to now.
+        - ``.html``: a page that shows the timeline and a tree of the promises, in any browser, and loads nothing else.
+        - ``.json``: the Trace Event Format, for https://ui.perfetto.dev and ``chrome://tracing``.
+
+        Both have a lane for each handler that runs at the same time as others, arrows from each promise to the links
+        that were chained to it, and marks where promises were rejected or asked to be cancelled. Pending promises are
+        shown up to now.
 
         Raises:
-            ValueError: the name ends with something else.
+            ValueError: the name ends with neither.
             OSError: the file cannot be written.
 
         Example:
@@ -78,12 +82,12 @@ class Recording(Instrument):
             ...     with record() as recording:
             ...         await Promise.resolve("7").then(int)
             ...     with tempfile.TemporaryDirectory() as folder:
-            ...         recording.save(Path(folder, "run.json"))
+            ...         recording.save(Path(folder, "run.html"))
             >>> asyncio.run(main())
         """
         file = Path(path)
         if file.suffix not in _FORMATS:
-            raise ValueError(f"save() writes a file whose name ends with .json, got {short(path)}")
+            raise ValueError(f"save() writes a file whose name ends with .html or .json, got {short(path)}")
         timeline = Timeline(self._start, monotonic(), [*self._promises], [*self._moments])
         file.write_text(_FORMATS[file.suffix](timeline), encoding="utf-8")
 
