@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aiopromise import Promise
+from aiopromise import Promise, promisify
 from aiopromise.inspect import Recording, record
 from helpers import outcome, turns
 
@@ -125,6 +125,14 @@ async def test_a_promise_that_is_pending_is_shown_until_now(tmp_path: Path) -> N
         await Promise.all(promise, waiting)
     shown = {event["name"]: event["args"]["outcome"] for event in of_kind(events_of(recording, tmp_path), "X")}
     assert {"fulfilled"} == {shown["Promise.with_resolvers(...)"], shown[".then(enter)"]}
+
+
+async def test_a_promise_is_shown_as_the_call_that_made_it(tmp_path: Path) -> None:
+    """With the name of what runs: the handler, the function or the coroutine."""
+    later = promisify(fetch)
+    events = await recorded(lambda: Promise.all(Promise(fetch(1)), later(2).then(double).tap(print)), tmp_path)
+    names = [event["name"] for event in of_kind(events, "X")]
+    assert sorted(["Promise(fetch)", "fetch(...)", ".then(double)", ".tap(print)", "Promise.all(...)"]) == sorted(names)
 
 
 async def test_only_the_latest_promises_are_kept(tmp_path: Path) -> None:

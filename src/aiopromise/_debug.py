@@ -159,9 +159,10 @@ class Origin:
     instruments: Instruments | None
     # The async handler that is running.
     handler: object
-    # Only if there were, and once it has happened: the name of the handler that was called, when it started and ended,
-    # when the promise settled, and how.
+    # Once there is one, the name of the handler that was called, or of the coroutine that was wrapped.
     name: str
+    # Only if instruments observe it, and once it has happened: when the handler started and ended, when the promise
+    # settled, and how.
     started: float
     ended: float
     done: float

@@ -552,6 +552,8 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
     coroutine = awaitable if kind is CoroutineType else as_coroutine(awaitable)
     if queue.is_in_cleanup:
         coroutine = as_cleanup(coroutine, queue)
+    if promise._origin is not None:
+        promise._origin.name = getattr(coroutine, "__name__", "...")
     # Unlike the result of a handler it is not started eagerly: Promise(coroutine) is create_task(coroutine).
     try:
         task = new_task(queue.loop, coroutine)

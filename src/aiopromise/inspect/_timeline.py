@@ -66,9 +66,9 @@ class Timeline:
         self.seconds = end - start
         self._numbers = {id(origin): number for number, (origin, _) in enumerate(promises)}
         self.rows = [self._row(origin, parent) for origin, parent in promises]
-        origins = [origin for origin, _ in promises]
-        handlers = [origin for origin in origins if hasattr(origin, "started")]
-        others = [origin for origin in origins if not hasattr(origin, "started") and _is_shown(origin)]
+        handlers = [origin for origin, _ in promises if hasattr(origin, "started")]
+        # A link that an outcome has passed, or that waits for its source, has no bar.
+        others = [origin for origin, parent in promises if not hasattr(origin, "started") and parent is None]
         self.bars = [*self._bars(handlers, is_handler=True), *self._bars(others, is_handler=False)]
         self._bar_of = {bar.promise: bar for bar in self.bars}
         self.arrows = [Arrow(source, bar) for bar in self.bars if (source := self._source_of(bar)) is not None]
@@ -77,7 +77,7 @@ class Timeline:
     def _row(self, origin: Origin, parent: Origin | None) -> Row:
         made = origin.made - self._start
         return Row(
-            _label(origin),
+            _label(origin, is_link=parent is not None),
             None if parent is None else self._numbers.get(id(parent)),
             made,
             self._until(origin, "done") - made,
@@ -91,12 +91,15 @@ class Timeline:
 
     def _bars(self, origins: list[Origin], *, is_handler: bool) -> list[Bar]:
         begin, end = ("started", "ended") if is_handler else ("made", "done")
-        spans = [(getattr(origin, begin) - self._start, self._until(origin, end), origin) for origin in origins]
+        spans = [
+            (getattr(origin, begin) - self._start, self._until(origin, end), self._numbers[id(origin)])
+            for origin in origins
+        ]
         spans.sort(key=lambda span: span[0])
         lanes = _lanes([(start, end) for start, end, _ in spans])
         return [
-            Bar(self._numbers[id(origin)], _label(origin), start, end, lane, is_handler, _outcome(origin))
-            for (start, end, origin), lane in zip(spans, lanes, strict=True)
+            Bar(number, self.rows[number].label, start, end, lane, is_handler, self.rows[number].outcome)
+            for (start, end, number), lane in zip(spans, lanes, strict=True)
         ]
 
     def _source_of(self, bar: Bar) -> Bar | None:
@@ -114,17 +117,14 @@ class Timeline:
         return [Mark(moment.at - self._start, moment.text, bar) for moment, bar in found if bar is not None]
 
 
-def _is_shown(origin: Origin) -> bool:
-    """Return whether a promise has a bar although no handler of its was called: it is not a link."""
-    return origin.call.startswith("Promise")
-
-
-def _label(origin: Origin) -> str:
+def _label(origin: Origin, *, is_link: bool) -> str:
     """Return the call that made a promise, as far as it is known."""
     if origin.link is not None:
         return origin.link
-    call = origin.call if origin.call.startswith("Promise") else f".{origin.call}"
-    return f"{call}({getattr(origin, 'name', '...')})"
+    name = getattr(origin, "name", "...")
+    if origin.call.startswith("Promise"):
+        return f"{origin.call}({name})"
+    return f".{origin.call}({name})" if is_link else f"{origin.call}(...)"  # a promisified function
 
 
 def _outcome(origin: Origin) -> str:
