@@ -194,6 +194,22 @@ def test_a_screen_without_the_letters_shows_their_numbers(tmp_path: Path) -> Non
     assert (1, "") == (ended.returncode, ended.stderr)
 
 
+def test_a_timeline_shows_what_ran_when(tmp_path: Path) -> None:
+    """It is written last, also if a link is dead."""
+    with serving({"/": "<a href=missing>"}) as site:
+        ended = run(site.address(), "--timeline", "run.html", folder=tmp_path)
+    assert (1, "") == (ended.returncode, ended.stderr)
+    assert "Promise.each" in (tmp_path / "run.html").read_text()
+
+
+def test_a_timeline_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    """As any other output."""
+    with serving({"/": ""}) as site:
+        ended = run(site.address(), "--timeline", "missing/run.html", folder=tmp_path)
+    assert 2 == ended.returncode
+    assert ended.stderr.startswith("linkcheck: the timeline cannot be written: [Errno 2] No such file or directory")
+
+
 def test_help_tells_all_and_fits_the_terminal() -> None:
     """Options, exit statuses, what is dead and what Ctrl-C does are in the one text."""
     narrow, wide = (run("--help", COLUMNS=columns) for columns in ("50", "100"))
@@ -202,7 +218,8 @@ def test_help_tells_all_and_fits_the_terminal() -> None:
     assert len(wide.stdout.splitlines()) < len(narrow.stdout.splitlines())
     told = " ".join(narrow.stdout.split())
     options = {"start", "--depth", "--concurrency", "--rate", "--timeout", "--retries", "--external", "--no-fragments"}
-    options |= {"--exclude", "--header", "--insecure", "--database", "--format", "--verbose", "--quiet"}
+    options |= {"--exclude", "--header", "--insecure", "--database", "--timeline", "--format", "--verbose"}
+    options |= {"--quiet"}
     words = {"pydoc", "exit status", "130 Ctrl-C", "dead", "skipped", "links.sqlite3", "robots.txt"}
     assert set() == {text for text in options | words if text not in told}
     assert 4 == examples.count("python examples/linkcheck")
@@ -217,6 +234,7 @@ def test_help_tells_all_and_fits_the_terminal() -> None:
         (["--retries", "many"], "argument --retries: it must be a whole number of at least 0, got 'many'"),
         (["--timeout", "nan"], "argument --timeout: it must be a positive number, got 'nan'"),
         (["--rate", "fast"], "argument --rate: it must be a positive number, got 'fast'"),
+        (["--timeline", "run.txt"], "argument --timeline: it must end with .html or .json, got 'run.txt'"),
         (["--header", "secret"], "argument --header: it must be 'NAME: VALUE', got 'secret'"),
         (["--header", "A: b\r\nC: d"], "argument --header: it must be 'NAME: VALUE', got 'A: b\\r\\nC: d'"),
         (

@@ -79,6 +79,7 @@ def parse() -> Namespace:
     add("--header", metavar="'NAME: VALUE'", type=header, action="append", default=[], help="send this to the site")
     add("--insecure", action="store_true", help="do not check certificates")
     add("--database", metavar="PATH", default="links.sqlite3", help="where findings are stored (default: %(default)s)")
+    add("--timeline", metavar="FILE", type=timeline, help="write what ran when to this file, .html or .json")
     add("--format", choices=["text", "json"], default="text", help="of the report (default: text)")
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("-v", "--verbose", action="store_true", help="print every link")
@@ -138,3 +139,10 @@ def header(text: str) -> tuple[str, str]:
     if not re.fullmatch(r"[!#$%&'*+.^`|~\w-]+", name, re.ASCII) or not colon or not value.isprintable():
         raise ArgumentTypeError(f"it must be 'NAME: VALUE', got {text!r}")
     return name, value.strip()
+
+
+def timeline(text: str) -> Path:
+    """Return the file for a timeline."""
+    if (file := Path(text)).suffix not in {".html", ".json"}:
+        raise ArgumentTypeError(f"it must end with .html or .json, got {text!r}")
+    return file

@@ -6,11 +6,14 @@ import os
 import signal
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from aiopromise import Promise
+from aiopromise.inspect import record
 from crawl import Crawl
 from options import parse
 from record import RecordError, Site
@@ -50,7 +53,19 @@ async def run(options: Namespace) -> int:
     # Every Ctrl-C cancels the Task, and so what it awaits. asyncio does so with the first alone; the second raises
     # KeyboardInterrupt wherever the program happens to be, which tears the very cleanup that the first has asked for.
     signal.signal(signal.SIGINT, lambda *_: None if loop.is_closed() else loop.call_soon_threadsafe(task.cancel))
-    return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
+    with nullcontext() if options.timeline is None else timeline(options.timeline):
+        return await check_links(options).catch((UnreachableError, ServerStartError, RecordError), complain)
+
+
+@contextmanager
+def timeline(file: Path) -> Iterator[None]:
+    """Write to *file* what ran when within the block."""
+    with record() as recording:
+        yield
+    try:
+        recording.save(file)
+    except OSError as error:
+        raise OutputError(f"the timeline cannot be written: {error}") from error
 
 
 def check_links(options: Namespace) -> Promise[int]:
