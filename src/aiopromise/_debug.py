@@ -178,22 +178,20 @@ class Origin:
             if instruments is None:
                 return context.run(handler, argument)
             shown = handler if type(handler) is FunctionType else unwrapped(handler)
-            self.name = name_of(shown)
+            self.name = shown.__name__ if type(shown) is FunctionType else name_of(shown)
             self.started = monotonic()
             if instruments.handler_started:
                 context.run(instruments.tell_of, instruments.handler_started, promise, shown)
-            try:
-                result = context.run(handler, argument)
-                if is_awaitable(result) and is_coroutine(result) and promise._state == PENDING:
-                    # It ends with its Task, whose outcome settles the promise.
-                    self.handler = shown
-                return result
-            finally:
-                if self.handler is None:
-                    self.ended = monotonic()
-                    if instruments.handler_ended:
-                        context.run(instruments.tell_of, instruments.handler_ended, promise, shown)
+            result = context.run(handler, argument)
+            if is_awaitable(result) and is_coroutine(result) and promise._state == PENDING:
+                # It ends with its Task, whose outcome settles the promise.
+                self.handler = shown
+            return result
         finally:
+            if instruments is not None and self.handler is None:
+                self.ended = monotonic()
+                if instruments.handler_ended:
+                    context.run(instruments.tell_of, instruments.handler_ended, promise, shown)
             # What the handler raises, or something that it calls keeps, leads to this frame.
             del promise, handler, argument, context, shown, result  # breaks a reference cycle
 

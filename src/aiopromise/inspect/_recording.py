@@ -96,8 +96,8 @@ class Recording(Instrument):
 def record(limit: int = 100_000) -> Iterator[Recording]:
     """Record what happens to the promises that are made on the running loop within the ``with`` block.
 
-    Of more than *limit* promises the latest are kept, so that a recording can stay on in production. It adds about as
-    much to the time of a link as the link itself takes.
+    Of more than *limit* promises the latest are kept, so that a recording can stay on in production. It adds some 1.5
+    microseconds to each link.
 
     Raises:
         ValueError: *limit* is not a positive number.
