@@ -89,7 +89,7 @@ def _returned(name: str) -> list[str]:
     path = name.removeprefix("aiopromise.").removeprefix("testing.").split(".")
     places: list[ast.AST] = [ast.parse(stub.read_text())]
     if len(path) == 2:
-        owners = {"Promise", "_Chainable"}
+        owners = {"Promise", "_Chainable", "_Factories", "_PromiseType"}
         places = [node for node in ast.walk(places[0]) if isinstance(node, ast.ClassDef) and node.name in owners]
     functions = [node for place in places for node in place.body if isinstance(node, ast.FunctionDef)]
     return [ast.unparse(node.returns) for node in functions if node.name == path[-1] and node.returns]

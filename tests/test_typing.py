@@ -13,11 +13,9 @@ import itertools
 import os
 import re
 import runpy
-import shutil
 import sys
 import tomllib
 import typing
-import venv
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -28,7 +26,7 @@ from zipfile import ZipFile
 import pytest
 
 import aiopromise
-from type_checkers import CHECKERS, Finding, completeness, findings, run, why_absent
+from type_checkers import CHECKERS, Finding, alone, build, completeness, findings, install, run, why_absent
 from typed_values import is_of, values_of
 
 ROOT = Path(__file__).parent.parent
@@ -99,32 +97,6 @@ def said(environment: Path, programs: Path) -> Callable[[str, str], list[Finding
         return known[checker, python_version]
 
     return ask
-
-
-def build(target: str, folder: Path) -> Path:
-    """Build a wheel in *folder*, with what is installed here."""
-    built = run("hatchling", "build", "--target", target, "--directory", str(folder), cwd=ROOT)
-    assert 0 == built.returncode, built.stderr
-    return next(folder.glob("*.whl"))
-
-
-def install(folder: Path, wheel: Path) -> Path:
-    """Install *wheel*, and nothing that it depends on, into a new environment in *folder*; return its Python."""
-    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    offline = ["--no-deps", "--no-index", "--disable-pip-version-check"]
-    installed = run("pip", "--python", str(python), "install", "--quiet", *offline, str(wheel))
-    assert 0 == installed.returncode, installed.stderr
-    return python
-
-
-def alone(folder: Path, *paths: Path) -> Path:
-    """Copy *paths* into *folder*, with settings that say nothing: a checker looks for none further up."""
-    for path in paths:
-        shutil.copy(path, folder)
-    for name, nothing in (("pyrightconfig.json", "{}"), ("ty.toml", ""), ("pyrefly.toml", "")):
-        (folder / name).write_text(nothing)
-    return folder
 
 
 def test_the_wheel_holds_the_modules_and_their_typed_face(wheel: Path) -> None:

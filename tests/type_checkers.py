@@ -1,15 +1,18 @@
-"""Four type checkers, run as a user runs them: a program, an environment, and what is said about which line."""
+"""Four type checkers, run as a user runs them: a wheel, a program, and what is said about which line."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import venv
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any, NamedTuple
 
+ROOT = Path(__file__).parent.parent
 CHECKERS = ("mypy", "pyright", "ty", "pyrefly")
 
 
@@ -91,6 +94,32 @@ def _pyrefly(folder: Path, files: list[str], python: Path, python_version: str) 
         for item in json.loads(report.stdout)["errors"]
         if item["severity"] == "error"
     ]
+
+
+def build(target: str, folder: Path) -> Path:
+    """Build a wheel in *folder*, with what is installed here."""
+    built = run("hatchling", "build", "--target", target, "--directory", str(folder), cwd=ROOT)
+    assert 0 == built.returncode, built.stderr
+    return next(folder.glob("*.whl"))
+
+
+def install(folder: Path, wheel: Path) -> Path:
+    """Install *wheel*, and nothing that it depends on, into a new environment in *folder*; return its Python."""
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    offline = ["--no-deps", "--no-index", "--disable-pip-version-check"]
+    installed = run("pip", "--python", str(python), "install", "--quiet", *offline, str(wheel))
+    assert 0 == installed.returncode, installed.stderr
+    return python
+
+
+def alone(folder: Path, *paths: Path) -> Path:
+    """Copy *paths* into *folder*, with settings that say nothing: a checker looks for none further up."""
+    for path in paths:
+        shutil.copy(path, folder)
+    for name, nothing in (("pyrightconfig.json", "{}"), ("ty.toml", ""), ("pyrefly.toml", "")):
+        (folder / name).write_text(nothing)
+    return folder
 
 
 def completeness(python: Path, folder: Path) -> dict[str, Any]:

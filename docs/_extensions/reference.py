@@ -161,7 +161,7 @@ def _signatures(module: str, name: str) -> list[griffe.Function]:
     """Return the overloads of what is called *name*, or its only signature; nothing for a value."""
     owner, _, last = name.rpartition(".")
     place = _member(module, owner)
-    for candidate in (place, *_private_bases(place)):
+    for candidate in (place, *_private_types(place)):
         if candidate.overloads.get(last):
             return list(candidate.overloads[last])
         if last in candidate.members:
@@ -169,26 +169,21 @@ def _signatures(module: str, name: str) -> list[griffe.Function]:
     return []
 
 
-def _private_bases(place: Any) -> Iterator[Any]:
-    for base in getattr(place, "bases", ()):
+def _private_types(place: Any) -> Iterator[Any]:
+    """Return the private bases of a class, and its metaclass, which griffe does not tell."""
+    for base in (*getattr(place, "bases", ()), f"_{place.name}Type"):
         name = str(getattr(base, "left", base))
-        if name.startswith("_"):
+        if name.startswith("_") and name in place.module.members:
             yield place.module[name]
 
 
 def _calls(member: Any) -> list[griffe.Function]:
     if member.is_function:
         return [member]
-    if member.is_class:
-        return _of_class(member, "__init__")
-    # An object that can be called: `map: ClassVar[_Map]`.
-    kind = re.fullmatch(r"ClassVar\[(_\w+)\]", str(member.annotation or ""))
-    return _of_class(member.module[kind[1]], "__call__") if kind else []
-
-
-def _of_class(kind: Any, method: str) -> list[griffe.Function]:
-    only = [kind.members[method]] if method in kind.members else []
-    return list(kind.overloads.get(method) or only)
+    if not member.is_class:
+        return []
+    only = [member.members["__init__"]] if "__init__" in member.members else []
+    return list(member.overloads.get("__init__") or only)
 
 
 def _public(annotation: object) -> str:
@@ -211,12 +206,15 @@ def _wrapped(head: str, one: griffe.Function) -> list[str]:
 
 def _without_types(thing: Any, found: list[griffe.Function]) -> list[str]:
     """Return the ways to call, each once: those that only spell out types by the number of arguments are left out."""
-    plain = {}
+    plain: dict[tuple[str, ...], str] = {}
     for one in found:
-        names = [parameter.name for parameter in one.parameters if parameter.name != "self"]
+        names = [parameter.name for parameter in one.parameters if parameter.name not in {"self", "cls"}]
         keywords_only = all(parameter.kind is griffe.ParameterKind.keyword_only for parameter in one.parameters)
         if not any(name[-1].isdigit() for name in names) and not keywords_only:
-            plain[tuple(names)] = f"({', '.join(_parameters(one, typed=False))})"
+            way = f"({', '.join(_parameters(one, typed=False))})"
+            # Of those that take the same parameters, the one that demands the fewest.
+            if way.count("=") >= plain.get(tuple(names), "").count("="):
+                plain[tuple(names)] = way
     if plain:
         return list(plain.values())
     signature = inspect.signature(thing)

@@ -1,6 +1,6 @@
 # The typed face of aiopromise: every public signature, and nothing else.
 #
-# There are no docstrings here on purpose: editors show those of the source instead.
+# Its docstrings are those of the source: the build puts them in, for editors (src/build_wheel.py).
 
 import asyncio
 import concurrent.futures
@@ -20,7 +20,6 @@ from contextvars import Context
 from types import TracebackType
 from typing import (
     Any,
-    ClassVar,
     Final,
     Generic,
     Literal,
@@ -257,92 +256,82 @@ _Progress: TypeAlias = Callable[[int, int | None], object]
 class _Executor(Protocol):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
 
-# The types of `Promise.map` and `map_unordered`: objects, not static methods. mypy 1.11 to 2.4 refuses a lambda where a
-# generic static method of a *generic class* is called through the bare class.
-@final
-class _Map:
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], Awaitable[_U]],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: None = None,
-    ) -> Promise[list[_U]]: ...
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], Awaitable[_U] | _U],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: None = None,
-    ) -> Promise[list[_U]]: ...
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], _U],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: _Executor,
-    ) -> Promise[list[_U]]: ...
-
-@final
-class _MapUnordered:
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], Awaitable[_U]],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: None = None,
-    ) -> AsyncGenerator[_U]: ...
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], Awaitable[_U] | _U],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: None = None,
-    ) -> AsyncGenerator[_U]: ...
-    @overload
-    def __call__(
-        self,
-        items: _Items[_T],
-        fn: Callable[[_T], _U],
-        /,
-        *,
-        concurrency: SupportsIndex | None = None,
-        on_progress: _Progress | None = None,
-        executor: _Executor,
-    ) -> AsyncGenerator[_U]: ...
-
 # ------------------------------------------------------------------ the promise
 
-@final
-class Promise(_Chainable[_T_co], Awaitable[_T_co]):
+# A metaclass says best what is reached through the class alone. But pyrefly and jedi show no docstring of its methods, so
+# only those two are in it that have to be: mypy 1.11 to 2.4 refuses a lambda where a generic static method of a *generic
+# class* is called through the bare class.
+class _PromiseType(ABCMeta):
     @overload
-    def __init__(self, source: Awaitable[_T_co], /) -> None: ...
+    def map(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U]],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> Promise[list[_U]]: ...
     @overload
-    def __init__(self, source: concurrent.futures.Future[_T_co], /) -> None: ...
+    def map(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U] | _U],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> Promise[list[_U]]: ...
     @overload
-    def __init__(self, source: Callable[[Resolve[_T_co], Reject], object], /) -> None: ...
+    def map(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], _U],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: _Executor,
+    ) -> Promise[list[_U]]: ...
+    @overload
+    def map_unordered(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U]],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> AsyncGenerator[_U]: ...
+    @overload
+    def map_unordered(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], Awaitable[_U] | _U],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: None = None,
+    ) -> AsyncGenerator[_U]: ...
+    @overload
+    def map_unordered(
+        cls,
+        items: _Items[_T],
+        fn: Callable[[_T], _U],
+        /,
+        *,
+        concurrency: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        executor: _Executor,
+    ) -> AsyncGenerator[_U]: ...
 
-    # Ways in.  Reached through the class alone; on an instance they raise AttributeError.
+# A class apart, so that jedi shows the docstring from here, and not `all = ...` from the source.
+class _Factories:
+    # Ways in.  On an instance they raise AttributeError.
     @overload
     @staticmethod
     def resolve(value: Awaitable[_T], /) -> Promise[_T]: ...
@@ -360,8 +349,6 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @overload
     @staticmethod
     def try_(fn: Callable[_P, Awaitable[_T] | _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
-    @classmethod
-    def with_resolvers(cls: type[Promise[_T]]) -> Resolvers[_T]: ...
     @overload
     @staticmethod
     def delay(seconds: float, value: _T) -> Promise[_T]: ...
@@ -744,9 +731,7 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     @staticmethod
     def as_completed(*awaitables: Awaitable[_T], losers: _Losers = None) -> AsyncGenerator[tuple[int, Promise[_T]]]: ...
 
-    # Many items through one function.
-    map: ClassVar[_Map]
-    map_unordered: ClassVar[_MapUnordered]
+    # Many items through one function; `map` and `map_unordered` are in the metaclass above.
     @staticmethod
     def filter(
         items: _Items[_T],
@@ -773,6 +758,19 @@ class Promise(_Chainable[_T_co], Awaitable[_T_co]):
     ) -> Promise[None]: ...
     @staticmethod
     def submit(executor: _Executor, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Promise[_T]: ...
+
+@final
+class Promise(_Factories, _Chainable[_T_co], Awaitable[_T_co], metaclass=_PromiseType):
+    @overload
+    def __init__(self, source: Awaitable[_T_co], /) -> None: ...
+    @overload
+    def __init__(self, source: concurrent.futures.Future[_T_co], /) -> None: ...
+    @overload
+    def __init__(self, source: Callable[[Resolve[_T_co], Reject], object], /) -> None: ...
+
+    # Only a class method of the class itself can take T from `Promise[T]`.
+    @classmethod
+    def with_resolvers(cls: type[Promise[_T]]) -> Resolvers[_T]: ...
 
     # Links that only a promise has.
     def tap(self, on_fulfilled: Callable[[_T_co], object], /) -> Promise[_T_co]: ...

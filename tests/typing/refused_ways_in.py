@@ -28,6 +28,11 @@ def an_executor_resolves_with_its_type() -> None:
     print(text)
 
 
+def factories_are_called_on_the_class(promise: Promise[int]) -> None:
+    promise.map([1], str)  # refused: attr-defined
+    promise.map_unordered([1], str)  # refused: attr-defined
+
+
 def reasons_are_exceptions() -> None:
     Promise.reject("no")  # refused: arg-type
     Promise.reject(ValueError)  # refused: arg-type

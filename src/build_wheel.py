@@ -1,29 +1,33 @@
-"""Builds the wheel with the engine compiled, if AIOPROMISE_COMPILE=1 is set in the environment."""
+"""Builds the wheel: with types that have the docstrings, and a compiled engine if AIOPROMISE_COMPILE=1 is set."""
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import docify
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Cython's options; annotations are for type checkers, and Cython has the declarations next to the modules.
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "auto_pickle": False}
 
 
-class CompileHook(BuildHookInterface[Any]):
-    """Compiles each module that has a ``.pxd`` file of declarations next to it."""
+class WheelHook(BuildHookInterface[Any]):
+    """Puts the types beside the modules, and compiles each module that has a ``.pxd`` file of declarations."""
 
     def dependencies(self) -> list[str]:
         """Return the requirements for compiling, if it is to be compiled."""
         return ["Cython>=3.2", "setuptools>=80"] if is_wanted() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Put the compiled modules into the wheel; an editable install stays pure Python."""
+        """Put the types and the compiled modules into the wheel; an editable install stays pure Python."""
+        self._folder = Path(tempfile.mkdtemp())
+        stubs = documented(Path(self.root), self._folder / "stubs")
+        build_data["force_include"][str(stubs / "aiopromise")] = "aiopromise"
         if not is_wanted() or version == "editable":
             return
-        self._folder = Path(tempfile.mkdtemp())
         shutil.copytree(Path(self.root, "src", "aiopromise"), self._folder / "aiopromise")
         built = compiled(self._folder)
         for module in built.rglob("*.*"):
@@ -33,8 +37,20 @@ class CompileHook(BuildHookInterface[Any]):
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Leave nothing behind."""
-        if hasattr(self, "_folder"):
-            shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder)
+
+
+def documented(root: Path, folder: Path) -> Path:
+    """Copy the types to *folder*, each with the docstring of what it describes: language servers read it there."""
+    sys.path.insert(0, str(root / "src"))
+    import aiopromise
+
+    # What only the types divide into several classes.
+    for name in ("_Chainable", "_Factories", "_PromiseType"):
+        setattr(aiopromise, name, aiopromise.Promise)
+    shutil.copytree(root / "stubs", folder)
+    docify.run(input_dirs=[folder])
+    return folder
 
 
 def is_wanted() -> bool:
