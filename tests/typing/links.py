@@ -92,9 +92,19 @@ async def give_up_later(error: Exception) -> NoReturn:
     raise error
 
 
+def give_up(error: Exception) -> NoReturn:
+    raise error
+
+
 def catch_of_what_always_raises_keeps_the_type(promise: Promise[int]) -> None:
     assert_type(promise.catch(give_up_later), Promise[int])
     assert_type(promise.catch(OSError, give_up_later), Promise[int])
+    assert_type(promise.catch(give_up), Promise[int])
+
+
+def catch_takes_an_empty_list_where_the_type_is_declared(rows: Promise[list[int]]) -> None:
+    declared: Promise[list[int]] = rows.catch(OSError, lambda error: [])
+    assert_type(declared, Promise[list[int]])
 
 
 def catch_takes_a_tuple_of_any_length(promise: Promise[int], types: tuple[type[OSError], ...]) -> None:

@@ -200,3 +200,5 @@ async def functions_are_tried(number: int) -> None:
     assert_type(Promise.try_(dict, one=1), Promise[dict[str, int]])
     assert_type(Promise.try_(print, "tried", end=""), Promise[None])
     assert_type(Promise.try_(converted, 1), Promise[str])
+    assert_type(Promise.try_(lambda: converted(1)), Promise[str])
+    assert_type(Promise.try_(lambda: divmod(7, 2)), Promise[tuple[int, int]])

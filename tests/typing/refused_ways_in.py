@@ -46,6 +46,12 @@ def a_promise_of_one_type_is_not_one_of_another() -> None:
     print(text, number, flag)
 
 
+async def a_promise_is_no_future(promise: Promise[int]) -> None:
+    await asyncio.wait([promise])  # refused: type-var
+    future: asyncio.Future[int] = promise  # refused: assignment
+    print(future)
+
+
 def functions_are_called_with_their_arguments() -> None:
     Promise.try_(describe)  # refused: call-overload
     Promise.try_(describe, "one")  # refused: call-overload

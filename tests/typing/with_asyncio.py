@@ -36,6 +36,11 @@ async def asyncio_takes_a_promise(promise: Promise[int]) -> None:
     for first in asyncio.as_completed([promise, promise]):
         assert_type(await first, int)
     assert_type(await asyncio.ensure_future(promise), int)
+    # For asyncio's types it makes a Future of a promise; when it runs, it returns the promise itself.
+    future: asyncio.Future[int] = asyncio.ensure_future(promise)
+    assert_type(future.result(), int)
+    done, _ = await asyncio.wait([asyncio.ensure_future(promise)])
+    assert_type([one.result() for one in done], list[int])
     print(asyncio.isfuture(promise))
 
 
