@@ -258,9 +258,9 @@ class _Executor(Protocol):
 
 # ------------------------------------------------------------------ the promise
 
-# A metaclass says best what is reached through the class alone. But pyrefly and jedi show no docstring of its methods, so
-# only those two are in it that have to be: mypy 1.11 to 2.4 refuses a lambda where a generic static method of a *generic
-# class* is called through the bare class.
+# A metaclass says best what is reached through the class alone. But pyrefly and jedi show no docstrings of its methods.
+# So only the two are in it that have to be: mypy 1.11 to 2.4 refuses a lambda where a generic static method of a
+# *generic class* is called through the bare class.
 class _PromiseType(ABCMeta):
     @overload
     def map(
