@@ -514,6 +514,55 @@ async def test_after_that(work, recorded_promises):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="a Task does not tell its context")
+def test_what_a_dependency_makes_is_not_reported(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But what it calls, and what the project makes that is installed beside it."""
+    installed = pytester.path / ".venv" / "site-packages"
+    installed.mkdir(parents=True)
+    for name in ("dependency", "own"):
+        (installed / f"{name}.py").write_text("""\
+from aiopromise import Promise
+
+def reject():
+    return Promise.reject(KeyError())
+
+def call(function):
+    return function()
+""")
+    (pytester.path / "src").mkdir()
+    (pytester.path / "src" / "own.py").touch()
+    monkeypatch.syspath_prepend(installed)
+    result = run("""
+import dependency
+import own
+
+async def test_dependency():
+    dependency.reject()
+
+async def test_lists_it(recorded_promises):
+    dependency.reject()
+    assert len(recorded_promises) == 1
+
+async def test_called_back():
+    dependency.call(lambda: Promise.reject(KeyError()))
+
+async def test_generated():
+    exec("Promise.reject(KeyError())", globals())
+
+async def test_installed():
+    own.reject()
+""")
+    result.assert_outcomes(passed=5, errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "ERROR test_it.py::test_called_back - Failed: left behind: unhandled test_it.py:26",
+            "ERROR test_it.py::test_generated - Failed: left behind: unhandled <string>:1",
+            "ERROR test_it.py::test_installed - Failed: left behind: unhandled .venv/site-packages/own.py:4",
+        ]
+    )
+
+
 def test_a_task_of_a_wider_fixture_is_no_loser_of_the_test(run: Run) -> None:
     """It may take part in a race, and keeps running."""
     result = run("""

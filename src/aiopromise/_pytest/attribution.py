@@ -1,17 +1,45 @@
-"""Who makes a promise: the test being checked, or code that started before it and runs alongside."""
+"""Who makes a promise: the test being checked, or code that runs alongside; the project being tested, or others."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
-__all__ = ["TestScope", "others"]
+__all__ = ["Project", "TestScope", "others", "package_of"]
 
 # Inherited by Tasks and callbacks from the code that starts them: the mark of a test, or of code that outlives tests.
 _mark: Final[ContextVar[object]] = ContextVar("aiopromise_test", default=None)
 _OTHERS: Final = object()
+
+# Where installers put packages, also in an environment within a project.
+_INSTALLED: Final = {"site-packages", "dist-packages"}
+
+
+class Project:
+    """The code below a folder, whether it is run from there or from an installed copy; but not its environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, bool] = {}
+
+    def owns(self, frame: FrameType) -> bool:
+        """Return whether the code of *frame* is the project's own, and not a dependency's."""
+        # Generated code has no file, but belongs to a module.
+        filename = str(frame.f_globals.get("__file__", frame.f_code.co_filename))
+        if filename not in self._known:
+            self._known[filename] = self._is_below(Path(filename)) or self._is_installed_from_here(package_of(frame))
+        return self._known[filename]
+
+    def _is_below(self, path: Path) -> bool:
+        return path.is_relative_to(self._folder) and _INSTALLED.isdisjoint(path.relative_to(self._folder).parts)
+
+    def _is_installed_from_here(self, package: str) -> bool:
+        sources = (self._folder, self._folder / "src")
+        return any((source / package).is_dir() or (source / f"{package}.py").is_file() for source in sources)
 
 
 class TestScope:
@@ -56,6 +84,11 @@ class TestScope:
         """Return whether *task* is not known to belong to others; before Python 3.12 nothing is known."""
         context: Context = getattr(task, "get_context", Context)()
         return context.get(_mark) in (None, self._mark)
+
+
+def package_of(frame: FrameType) -> str:
+    """Return the top-level package whose code *frame* runs."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import pytest
 
-from aiopromise._pytest.attribution import others
+from aiopromise._pytest.attribution import Project, others
 from aiopromise._pytest.recording import Leftover, Recording
 
 __all__ = ["Watch"]
@@ -50,6 +50,7 @@ class Watch:
         self._allowed_by = allowed_by
         # Not the working directory, which a test may change or remove.
         self._directory = config.invocation_params.dir
+        self._project = Project(config.rootpath)
         self.recording: Recording | None = None
         # Entered for an unchecked test, so that its work is not attributed to a checked one.
         self._unchecked = ExitStack()
@@ -64,7 +65,7 @@ class Watch:
         return recording.kept
 
     def _start(self) -> Recording:
-        self.recording = Recording()
+        self.recording = Recording(self._project)
         self.recording.start()
         return self.recording
 

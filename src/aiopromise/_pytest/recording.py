@@ -19,7 +19,7 @@ from aiopromise._executors import ExecutorFuture
 from aiopromise._instruments import Instrument
 from aiopromise._loops import instruments_of_all, observe_all, stop_observing_all
 from aiopromise._promise import Promise
-from aiopromise._pytest.attribution import TestScope
+from aiopromise._pytest.attribution import Project, TestScope, package_of
 from aiopromise._unhandled import Rejection, listeners
 
 __all__ = ["Leftover", "Recording"]
@@ -28,7 +28,7 @@ __all__ = ["Leftover", "Recording"]
 _RUNNERS: Final = {"asyncio", "uvloop", "anyio", "pytest_asyncio"}
 
 # Modules that may be between user code and the library, such as mocks, and whose lines mean nothing to the user.
-_BETWEEN: Final = {"unittest"}
+_BETWEEN: Final = sys.stdlib_module_names - _RUNNERS
 
 
 class Leftover(NamedTuple):
@@ -40,12 +40,13 @@ class Leftover(NamedTuple):
 
 
 class Recording(Instrument):
-    """All promises that a test makes while recording, by line of user code.
+    """All promises that a test makes while recording, by line of user code; only the project's own can be left over.
 
     They and their loops are held weakly, so that all of them live, die and report as they would without it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, project: Project) -> None:
+        self._project = project
         # Every promise, kept alive, if that was requested.
         self.kept: list[Promise[Any]] | None = None
         self._scope = TestScope()
@@ -88,13 +89,15 @@ class Recording(Instrument):
         frame = _calling_frame(sys._getframe(1))
         if frame is None or not self._scope.is_at_work():
             return
+        if self.kept is not None:
+            self.kept.append(promise)
+        if not self._project.owns(frame):
+            return
         origin = promise._origin
         origin.frames = origin.frames or StackSummary.from_list([_summary_of(frame)])
         origin.recording = self
         self._made.append(weakref.ref(promise))
         self._running.setdefault(weakref.ref(promise.get_loop()), [])
-        if self.kept is not None:
-            self.kept.append(promise)
         if len(self._made) > self._limit:
             self._limit = 100 + 2 * len(self._promises())
 
@@ -170,18 +173,14 @@ class Recording(Instrument):
 
 def _calling_frame(frame: FrameType | None) -> FrameType | None:
     """Return the nearest user frame, or None if the loop called the library."""
-    while frame is not None and (is_ours(frame) or _package(frame) in _BETWEEN):
+    while frame is not None and (is_ours(frame) or package_of(frame) in _BETWEEN):
         frame = frame.f_back
-    return None if frame is None or _package(frame) in _RUNNERS else frame
+    return None if frame is None or package_of(frame) in _RUNNERS else frame
 
 
 def _summary_of(frame: FrameType) -> FrameSummary:
     # The text of the line is read only when shown.
     return FrameSummary(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, lookup_line=False)
-
-
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _unhandled(rejection: Rejection) -> Leftover:
