@@ -224,20 +224,15 @@ class Core(State):
                 return
             if cleanup:
                 self._queue.is_in_cleanup = True
-                try:
-                    result = (
-                        run_in(context, handler, argument)
-                        if self._origin is None
-                        else self._origin.run(self, handler, argument, context)
-                    )
-                finally:
-                    self._queue.is_in_cleanup = False
-            else:
+            try:
                 result = (
                     run_in(context, handler, argument)
                     if self._origin is None
                     else self._origin.run(self, handler, argument, context)
                 )
+            finally:
+                if cleanup:
+                    self._queue.is_in_cleanup = False
         except BaseException as error:
             propagates = reject_caught(self, error)
             # The traceback refers to this frame, and would make a cycle of the promise and its reason.
