@@ -983,12 +983,12 @@ async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_no
 async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_others() -> None:
     """The Task only withdraws, as in that very iteration another consumer has appeared."""
     promise = Promise.with_resolvers().promise
-    limited = promise.timeout(0.01)
+    limited = promise.timeout(0.2)
     task = asyncio.create_task(awaiting(limited))
     await turns()
     task.cancel()
     other = limited.then()
-    expected = ["CancelledError()", "TimeoutError('timed out after 0.01 seconds')"]
+    expected = ["CancelledError()", "TimeoutError('timed out after 0.2 seconds')"]
     assert expected == [await outcome(task), await outcome(other)]
 
 
