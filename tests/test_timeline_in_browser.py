@@ -147,17 +147,17 @@ async def test_the_page_shows_the_timeline_and_the_tree(options, background, tmp
     """A browser draws the bars, explains the one under the pointer, and zooms; in a light and in a dark scheme."""
     with record() as recording:
         fetched = Promise.resolve(1).then(fetch)
-        await Promise.all_settled(fetched.then(double), fetched.then(double), fetched.then(fail))
+        await Promise.all_settled(fetched.then(double).then(double), fetched.then(double), fetched.then(fail))
     page = tmp_path / "run.html"
     recording.save(page)
     page.write_text(page.read_text() + USE)
     seen = result_of(page, "--window-size=1000,800", *options)
-    assert seen["summary"].startswith("6 promises in ")
-    assert seen["summary"].endswith("4 with a handler that ran, 1 rejected")
+    assert seen["summary"].startswith("7 promises in ")
+    assert seen["summary"].endswith("5 with a handler that ran, 1 rejected")
     assert [
         "Promise.resolve(...)",
         "  .then(fetch)",
-        "    2 x .then(double)",
+        "    3 x .then(double)",
         "    .then(fail) rejected",
         "Promise.all_settled(...)",
     ] == [re.sub(r" (?:up to )?[\d.]+ (?:µs|ms|s),?", "", line).rstrip() for line in seen["tree"].splitlines() if line]
