@@ -11,7 +11,9 @@ import pytest
 
 from aiopromise import Promise
 
-MODES = ["plain", "debug", *(["eager"] if sys.version_info >= (3, 12) else [])]
+OTHER_MODES = ["debug", *(["eager"] if sys.version_info >= (3, 12) else [])]
+# The quick tests run on a plain loop.
+MODES = ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHER_MODES)]
 
 
 @pytest.fixture(autouse=True, scope="module")

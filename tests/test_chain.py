@@ -440,6 +440,7 @@ async def dropped(lazy: Any) -> None:
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [closed, thrown_into, fails_before, refused, dropped])
 async def test_a_chain_that_is_nested_deep_is_closed_without_recursion(end: Callable, story: Story) -> None:
     """100,000 deep: it warns once if it was forgotten, and else not at all."""

@@ -26,6 +26,8 @@ from hypothesis import strategies as st
 
 from aiopromise import Fulfilled, Promise, Rejected
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("AIOPROMISE_EXAMPLES", "300"))
 
 # ----------------------------------------------------------------------------------------------------------- programs

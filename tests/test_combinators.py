@@ -1350,6 +1350,7 @@ RACES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop_mode", ["plain"], indirect=True)
 @pytest.mark.parametrize(("name", "count"), list(zip(RACES, [100_000, 5_000, 5_000, 5_000], strict=True)))
 @pytest.mark.parametrize("make", [_promise, _future, _task])

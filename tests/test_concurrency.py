@@ -362,6 +362,7 @@ class Alive:
         Alive.count -= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_a_long_generator_keeps_a_constant_number_of_items_alive(kind: str, loop_mode: str) -> None:
     """Back-pressure: memory does not grow with the number of items."""

@@ -10,6 +10,7 @@ import pytest
 from conformance import runner
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.conformance,
     pytest.mark.skipif(os.name == "nt", reason="Node and Python talk over pipes that Windows does not hand down"),
 ]

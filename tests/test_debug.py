@@ -374,6 +374,7 @@ asyncio.run(main(), debug=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["", "elsewhere"], ids=["sourceless", "frozen"])
 def test_the_traceback_names_the_link_where_the_library_was_installed_without_its_source(tmp_path, where) -> None:
     """Its frames are recognized by their module, as their file names do not exist."""

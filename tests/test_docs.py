@@ -17,6 +17,8 @@ import stamina
 
 import aiopromise
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 SOURCE = ROOT / "src" / "aiopromise"

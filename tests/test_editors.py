@@ -17,6 +17,8 @@ from aiopromise import Promise
 from language_servers import SERVERS, Editor, why_no_server
 from type_checkers import alone, build
 
+pytestmark = pytest.mark.slow
+
 # A type alias and a constant have no docstring.
 NAMES = [
     f"{module.__name__}.{name}"

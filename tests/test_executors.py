@@ -21,6 +21,8 @@ import pytest
 from aiopromise import Promise
 from helpers import turns, value_or_class
 
+pytestmark = pytest.mark.slow
+
 WORKERS = 2
 BUSY = 2 * WORKERS + 1
 

@@ -621,6 +621,7 @@ ALIVE = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("last", "expected"), [("", (0, "cleaned up\n", "")), ("sys.exit(3)", (3, "cleaned up\n", ""))], ids=["end", "exit"]
 )

@@ -177,6 +177,7 @@ async def test_tasks_that_wait_for_each_other_are_shown_as_a_ring() -> None:
     await outcome(made[1])
 
 
+@pytest.mark.slow
 async def test_a_chain_of_100_000_links_is_folded() -> None:
     """Equal links are counted, and of many that differ the middle is left out."""
     asyncio.get_running_loop().set_debug(False)
@@ -194,6 +195,7 @@ async def test_a_chain_of_100_000_links_is_folded() -> None:
     await tip
 
 
+@pytest.mark.slow
 async def test_the_forgotten_resolver_among_2_000_promises_is_the_first_line() -> None:
     """However many Tasks are at work beside it."""
     forgotten, resolve, _ = Promise.with_resolvers()
@@ -284,6 +286,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there is no SIGUSR1 here")
 def test_a_signal_prints_the_tree_of_a_program_that_hangs(tmp_path) -> None:
     """While it is busy, and while it waits for nothing but I/O."""

@@ -20,6 +20,8 @@ import aiopromise
 from aiopromise import Promise, Thenable, chain, on_unhandled_rejection, pipe, promisify
 from helpers import turns, value_or_class
 
+pytestmark = pytest.mark.slow
+
 variable: contextvars.ContextVar[object] = contextvars.ContextVar("variable")
 
 

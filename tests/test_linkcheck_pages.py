@@ -7,6 +7,8 @@ import pytest
 
 from linkcheck_site import Handler, Page, links, outcome, run, serving, typed
 
+pytestmark = pytest.mark.slow
+
 # Each of these refers to something of its own name.
 REFERRING = """
 <a href=/a><area href=/area><script src=/script></script><iframe src=/iframe></iframe>

@@ -12,6 +12,8 @@ import pytest
 
 from linkcheck_site import COMMAND, Page, environment, links, moved, outcome, run, serving
 
+pytestmark = pytest.mark.slow
+
 PAGES: dict[str, Page] = {
     "/": links("/fine", "/missing", "/page", "mailto:me@example.org"),
     "/fine": "",

@@ -8,6 +8,8 @@ import pytest
 
 from linkcheck_site import Handler, Outcome, Page, links, moved, outcome, serving, status, typed
 
+pytestmark = pytest.mark.slow
+
 # A page, and what is dead of what it refers to; the site has /fine, whatever is asked of it.
 PAGES: dict[str, tuple[str, set[str]]] = {
     # Parts of a page: lychee 1467, 1751, 1838; muffet 9, 30; htmltest 4.

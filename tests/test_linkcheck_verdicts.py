@@ -12,6 +12,8 @@ import pytest
 
 from linkcheck_site import Handler, Outcome, Page, Site, links, moved, outcome, run, serving, status, typed
 
+pytestmark = pytest.mark.slow
+
 
 def once(first: Callable[[Handler], None], then: Page = "a page") -> Callable[[Handler], None]:
     """Answer the first time with one thing, later with another."""

@@ -358,6 +358,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(("body", "expected"), BODIES.values(), ids=BODIES)
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="nest_asyncio does not know Python 3.14")
@@ -417,6 +418,7 @@ USES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("loop_mode")
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 async def test_two_copies_of_the_library_work_on_one_loop(copy: Any, use: Callable) -> None:

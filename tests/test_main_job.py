@@ -28,6 +28,8 @@ from linkcheck_site import (
     started,
 )
 
+pytestmark = pytest.mark.slow
+
 TOUR = [*PYTHON, "-m", "aiopromise"]
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs groups of processes, terminals and a shell")

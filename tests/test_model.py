@@ -38,6 +38,8 @@ from aiopromise._engine import queue
 from aiopromise.testing import settle
 from model import Model, Outcome
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("AIOPROMISE_EXAMPLES", "3000"))
 # hypothesis remembers all examples of one run, and that takes its memory.
 ROUNDS = -(-EXAMPLES // 3000)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from aiopromise import Promise
 from helpers import turns
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[[], Any]
 Name = tuple[int, str]
 

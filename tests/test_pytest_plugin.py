@@ -13,7 +13,7 @@ from aiopromise._unhandled import listeners
 pytest_plugins = ["pytester"]
 
 # The runs are made within the tests, which see what their promises do.
-pytestmark = pytest.mark.logs
+pytestmark = [pytest.mark.logs, pytest.mark.slow]
 
 SETTINGS = """
 [pytest]

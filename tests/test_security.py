@@ -10,6 +10,8 @@ import pytest
 
 from aiopromise import Promise, Thenable
 
+pytestmark = pytest.mark.slow
+
 
 class Foreign:
     """An awaitable whose iterator is what it is made with, or what that returns."""

@@ -16,6 +16,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 import aiopromise
 from aiopromise import Promise, inspect, testing
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("sphinx", reason="the group docs is not installed")
 
 ROOT = Path(__file__).parent.parent

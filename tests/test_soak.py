@@ -14,6 +14,8 @@ import pytest
 
 from aiopromise import Promise
 
+pytestmark = pytest.mark.slow
+
 
 def _soak() -> ModuleType:
     path = Path(__file__).parent.parent / "benchmarks" / "soak.py"

@@ -358,6 +358,7 @@ ON_A_LOOP = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [turns, in_a_task])
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", ON_A_LOOP.values(), ids=ON_A_LOOP)
@@ -399,6 +400,7 @@ BESIDE_ANOTHER: dict[str, Callable[[Awaitable], Promise]] = {
 }
 
 
+@pytest.mark.slow
 @ways_to_end
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", BESIDE_ANOTHER.values(), ids=BESIDE_ANOTHER)
@@ -599,6 +601,7 @@ SHARED: dict[str, Callable[[Callable[[int], Awaitable]], Promise]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [turns, in_a_task])
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("begin", SHARED.values(), ids=SHARED)
@@ -978,6 +981,7 @@ def nested(promise: Promise, count: int, kinds: list = NESTING) -> Promise:
     return promise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*range(len(NESTING)), "mixed"])
 async def test_combinators_nested_5000_deep_are_cancelled_by_the_outermost(kind) -> None:
     work = Promise(hang())
@@ -1027,6 +1031,7 @@ ENDINGS: dict[str, tuple[Callable[[Promise], Awaitable], type[BaseException]]] =
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "expected"), ENDINGS.values(), ids=ENDINGS)
 async def test_recursive_pagination_of_1000_pages_can_be_ended(end, expected) -> None:
     """Each page asks for the next one in a handler."""
@@ -1046,6 +1051,7 @@ async def test_recursive_pagination_of_1000_pages_can_be_ended(end, expected) ->
     assert expected == await value_or_class(end(pages))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("combine", [Promise, lambda work: Promise.all(work, hang())], ids=["Promise()", "all()"])
 async def test_2000_tasks_that_await_promises_of_each_other_are_cancelled_by_the_outermost(combine) -> None:
     """Each is asked within the cancel() of the one before it, some hundred at a time."""

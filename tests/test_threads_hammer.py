@@ -22,6 +22,8 @@ import pytest
 
 from aiopromise import Fulfilled, Promise, Rejected
 
+pytestmark = pytest.mark.slow
+
 SECONDS = float(os.environ.get("AIOPROMISE_HAMMER", "15"))
 # New threads after each minute at most, as pytest ends a test that takes longer than five.
 ROUNDS = max(1, round(SECONDS / 60))

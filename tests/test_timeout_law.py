@@ -18,6 +18,8 @@ from aiopromise._engine import queue
 from conftest import MODES, eager_task_factory
 from helpers import turns
 
+pytestmark = pytest.mark.slow
+
 # --------------------------------------------------------------------------------------------- a loop without waiting
 
 

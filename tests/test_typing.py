@@ -29,6 +29,8 @@ import aiopromise
 from type_checkers import CHECKERS, Finding, alone, build, completeness, findings, install, run, why_absent
 from typed_values import is_of, values_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(__file__).parent / "typing"
 ALLOWED = PROGRAMS / "stubtest_allowlist.txt"

@@ -6,6 +6,7 @@ from beside.inner import run
 
 pytest.importorskip("pytest_timeout", reason="pytest-timeout is not installed: see .ci/beside")
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 
 def test_a_promise_that_never_settles_fails_its_test(pytester: pytest.Pytester) -> None:

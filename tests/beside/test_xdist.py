@@ -6,6 +6,7 @@ from beside.inner import run
 
 pytest.importorskip("xdist", reason="pytest-xdist is not installed: see .ci/beside")
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 
 def test_leftovers_are_reported_from_the_workers(pytester: pytest.Pytester) -> None:
