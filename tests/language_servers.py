@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from type_checkers import CHECKERS, why_absent
+from type_checkers import CHECKERS, environ, why_absent
 
 # The command of each.
 SERVERS = {
@@ -33,6 +33,7 @@ class Editor:
         self._server = subprocess.Popen(
             [PROGRAMS / command, *options],
             cwd=program.parent,
+            env=environ(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -133,7 +133,11 @@ def completeness(python: Path, folder: Path) -> dict[str, Any]:
 
 def run(module: str, *arguments: str, cwd: Path | None = None, **variables: str) -> CompletedProcess[str]:
     """Run a tool of this environment, which finds only those parts of the project that *variables* name."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
-    environment |= {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **variables}
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=cwd, env=environ(**variables), capture_output=True, text=True, check=False)
+
+
+def environ(**variables: str) -> dict[str, str]:
+    """Return the variables of this process, without those that lead to the project."""
+    inherited = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
+    return inherited | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **variables}

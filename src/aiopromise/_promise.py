@@ -45,6 +45,11 @@ class ClassOnly:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.__func__ = function
 
+    # So that isinstance() takes it for what it is, as help(), mocks, Sphinx and stubtest ask.
+    @property  # type: ignore[misc]  # nobody sets it
+    def __class__(self) -> Any:
+        return staticmethod
+
     def __set_name__(self, owner: type, name: str) -> None:
         # So that help() and tracebacks show Promise.all, not all_.
         self.__func__.__name__ = name
