@@ -45,7 +45,7 @@ LINKS: list[tuple[str, Callable]] = [
     (".spread(max)", lambda p: p.spread(max)),
     (".timeout(50)", lambda p: p.timeout(50)),
     (".shield()", lambda p: p.shield()),
-    ("Promise.all(...), which waits for 1 more", lambda p: Promise.all([p])),
+    ("Promise.all(...), with 1 input pending", lambda p: Promise.all([p])),
 ]
 
 
@@ -149,10 +149,10 @@ async def test_a_promise_that_several_lead_to_is_shown_once_in_full() -> None:
     assert [
         "4 pending promises",
         "Promise, until its resolver is called (2 wait for it)",
-        "  Promise.all(...), which waits for 2 more",
+        "  Promise.all(...), with 2 inputs pending",
         "  .then(list)",
         "Promise, until its resolver is called (2 wait for it)",
-        "  Promise.all(...), which waits for 2 more, shown above",
+        "  Promise.all(...), with 2 inputs pending, shown above",
     ] == lines_of(tree(tip))
     first.resolve()
     second.resolve()

@@ -185,7 +185,7 @@ def _call_of(promise: Any) -> str:
     upstream = promise._upstream
     if isinstance(upstream, Group):
         left = len(upstream._inputs)
-        return f"{upstream!r}, which waits for {left:,} more"
+        return f"{upstream!r}, with {left:,} input{'' if left == 1 else 's'} pending"
     if isinstance(upstream, Upstream) and not isinstance(upstream, ExecutorFuture | ThenableJob | Arrival):
         return repr(upstream)
     on_fulfilled, on_rejected = handlers_of(promise)
