@@ -635,7 +635,7 @@ def test_without_a_running_loop_the_error_says_where_to_write_it(call: Callable)
     with pytest.raises(RuntimeError) as caught:
         call(Instrument())
     assert f"{call.__name__}(<aiopromise.inspect.Instrument object at " in str(caught.value)
-    assert "needs a running event loop, whose promises are observed" in str(caught.value)
+    assert "needs a running event loop, whose promises it is about" in str(caught.value)
 
 
 async def test_what_is_no_instrument_is_refused() -> None:

@@ -170,7 +170,7 @@ def _signatures(module: str, name: str) -> list[griffe.Function]:
 
 
 def _private_types(place: Any) -> Iterator[Any]:
-    """Return the private bases of a class, and its metaclass, which griffe does not tell."""
+    """Yield the private bases of a class, and its metaclass, which griffe does not report."""
     for base in (*getattr(place, "bases", ()), f"_{place.name}Type"):
         name = str(getattr(base, "left", base))
         if name.startswith("_") and name in place.module.members:

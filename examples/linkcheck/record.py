@@ -14,14 +14,15 @@ from verdict import Finding
 _OURS: Final = b"link"
 
 # The identification precedes the journal, which would hold it back from the file. Only one program may use the file:
-# two would check the same links. SQLite does not look up a number in the index of a column without a type.
+# two would check the same links. The keys have a type, as SQLite does not use the index of a column without one to join
+# it to an INTEGER.
 _SETTINGS: Final = f"""
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA application_id = {int.from_bytes(_OURS, "big")};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS runs (name, options, last);
-CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth INT, verdict, detail, place);
+CREATE TABLE IF NOT EXISTS links (link INTEGER PRIMARY KEY, url UNIQUE, depth, verdict, detail, place);
 CREATE TABLE IF NOT EXISTS refs (page INT, link INT, fragment, PRIMARY KEY (page, link, fragment)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS anchors (link INT, name, PRIMARY KEY (link, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS others (scheme PRIMARY KEY, number) WITHOUT ROWID;

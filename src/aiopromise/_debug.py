@@ -177,12 +177,14 @@ class Origin:
         try:
             if instruments is None:
                 return context.run(handler, argument)
+            # Most are plain functions, and this is done for each link.
             shown = handler if type(handler) is FunctionType else unwrapped(handler)
             self.name = shown.__name__ if type(shown) is FunctionType else name_of(shown)
             self.started = monotonic()
             if instruments.handler_started:
                 context.run(instruments.tell_of, instruments.handler_started, promise, shown)
             result = context.run(handler, argument)
+            # is_awaitable() first: it is quick for plain values.
             if is_awaitable(result) and is_coroutine(result) and promise._state == PENDING:
                 # It ends with its Task, whose outcome settles the promise.
                 self.handler = shown

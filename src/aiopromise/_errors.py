@@ -268,6 +268,15 @@ def needs_loop(name: str, /, *arguments: object, **named: object) -> RuntimeErro
     )
 
 
+def needs_running_loop(name: str, /, *arguments: object) -> RuntimeError:
+    """Return the error for a call that is about the running event loop, where there is none."""
+    call = call_of(name, *arguments)
+    return RuntimeError(
+        f"{call} needs a running event loop, whose promises it is about\n\n"
+        f"You wrote {call} outside a coroutine. Write it in the one that is passed to asyncio.run()"
+    )
+
+
 def not_a_source(value: object) -> TypeError:
     """Return the error for a value that `Promise()` cannot wrap."""
     message = f"Promise() needs an awaitable or an executor, got {short(value)}"

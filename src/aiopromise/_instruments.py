@@ -99,7 +99,7 @@ class Instruments:
     """The instruments of one loop, in the order in which they were added.
 
     For each event there is an attribute of its name: those that override the method. They are told by `tell()` and its
-    like, one for each number of arguments, as `*arguments` would double the cost of an event.
+    variants, one for each number of arguments, as `*arguments` would double the cost of an event.
     """
 
     __slots__ = ("added", *_EVENTS)

@@ -258,9 +258,9 @@ class _Executor(Protocol):
 
 # ------------------------------------------------------------------ the promise
 
-# A metaclass says best what is reached through the class alone. But pyrefly and jedi show no docstrings of its methods.
-# So only the two are in it that have to be: mypy 1.11 to 2.4 refuses a lambda where a generic static method of a
-# *generic class* is called through the bare class.
+# Methods of a metaclass are reachable through the class only, as these should be. But pyrefly and jedi do not show
+# their docstrings, so it has only the two that need it: mypy 1.11 to 2.4 refuses a lambda where a generic static method
+# of a *generic class* is called through the bare class.
 class _PromiseType(ABCMeta):
     @overload
     def map(

@@ -548,7 +548,7 @@ def start_or_follow(promise: Core, awaitable: Any) -> None:
     if queue.is_in_cleanup:
         coroutine = as_cleanup(coroutine, queue)
     if promise._origin is not None:
-        promise._origin.name = getattr(coroutine, "__name__", "...")
+        promise._origin.name = awaitable.__name__ if kind is CoroutineType else name_of(awaitable)
     # Unlike the result of a handler it is not started eagerly: Promise(coroutine) is create_task(coroutine).
     try:
         task = new_task(queue.loop, coroutine)

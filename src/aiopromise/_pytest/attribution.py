@@ -24,21 +24,22 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, bool] = {}
+        self._known: dict[tuple[str, str], bool] = {}
 
     def owns(self, frame: FrameType) -> bool:
         """Return whether the code of *frame* is the project's own, and not a dependency's."""
         # Generated code has no file, but belongs to a module.
         filename = str(frame.f_globals.get("__file__", frame.f_code.co_filename))
-        if filename not in self._known:
-            self._known[filename] = self._is_below(Path(filename)) or self._is_installed_from_here(package_of(frame))
-        return self._known[filename]
+        place = filename, package_of(frame)
+        if place not in self._known:
+            self._known[place] = self._is_below(Path(filename)) or self._is_installed_from_here(place[1])
+        return self._known[place]
 
     def _is_below(self, path: Path) -> bool:
         return path.is_relative_to(self._folder) and _INSTALLED.isdisjoint(path.relative_to(self._folder).parts)
 
     def _is_installed_from_here(self, package: str) -> bool:
-        sources = (self._folder, self._folder / "src")
+        sources = (self._folder, self._folder / "src") if package else ()
         return any((source / package).is_dir() or (source / f"{package}.py").is_file() for source in sources)
 
 

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, ref
 
 from aiopromise._engine.awaiter import Awaiter
 from aiopromise._engine.tasks import TASKS
-from aiopromise._errors import needs_loop
+from aiopromise._errors import needs_running_loop
 from aiopromise.inspect._graph import sources_of
 
 __all__ = ["update_call_graph"]
@@ -29,10 +29,10 @@ def update_call_graph() -> None:
 
     A Task that awaits a promise then stands there as waiting for the Tasks that the promise hangs on, through any
     number of links and combinators: in ``python -m asyncio pstree PID``, ``asyncio.print_call_graph()`` and
-    ``asyncio.capture_call_graph()``. What an earlier call has added, and is no longer so, is removed.
+    ``asyncio.capture_call_graph()``. What an earlier call added, and no longer holds, is removed.
 
-    Nothing else keeps the graph up to date, so that it costs nothing unless this is called: call it before the graph is
-    looked at. The call graph came with Python 3.14; before that, this does nothing.
+    Nothing else keeps the graph up to date, so it costs nothing until you call this: do so just before you look. The
+    call graph came with Python 3.14; before that, this does nothing.
 
     Raises:
         RuntimeError: no event loop is running.
@@ -51,7 +51,7 @@ def update_call_graph() -> None:
     """
     loop = _get_running_loop()
     if loop is None:
-        raise needs_loop("update_call_graph")
+        raise needs_running_loop("update_call_graph")
     if _add is None:
         return
     before, now = _alive(_added.get(loop, [])), _edges(loop)

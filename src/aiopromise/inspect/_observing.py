@@ -2,7 +2,7 @@
 
 from asyncio import _get_running_loop
 
-from aiopromise._errors import as_written
+from aiopromise._errors import needs_running_loop
 from aiopromise._instruments import Instrument
 from aiopromise._loops import known_queue, observe, running_queue
 
@@ -33,7 +33,7 @@ def add_instrument(instrument: Instrument, /) -> None:
         then
     """
     if _get_running_loop() is None:
-        raise _needs_loop("add_instrument", instrument)
+        raise needs_running_loop("add_instrument", instrument)
     observe(running_queue("add_instrument"), instrument)
 
 
@@ -57,16 +57,8 @@ def remove_instrument(instrument: Instrument, /) -> None:
     """
     loop = _get_running_loop()
     if loop is None:
-        raise _needs_loop("remove_instrument", instrument)
+        raise needs_running_loop("remove_instrument", instrument)
     queue = known_queue(loop)
     if queue is None:
         raise KeyError(instrument)
     queue.tracer.instruments.remove(instrument)
-
-
-def _needs_loop(name: str, instrument: object) -> RuntimeError:
-    call = f"{name}({as_written(instrument)})"
-    return RuntimeError(
-        f"{call} needs a running event loop, whose promises are observed\n\n"
-        f"You wrote {call} outside a coroutine. Write it in the one that is passed to asyncio.run()"
-    )

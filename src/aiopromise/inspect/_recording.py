@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Final, final
 
 from aiopromise._debug import Origin
-from aiopromise._errors import needs_loop, short
+from aiopromise._errors import check_count, needs_running_loop, short
 from aiopromise._instruments import Instrument
 from aiopromise._loops import observe, running_queue
 from aiopromise.inspect._page import page
@@ -26,7 +26,8 @@ _FORMATS: Final = {".json": trace_events, ".html": page}
 class Recording(Instrument):
     """What has happened to the latest promises of a loop since `record()` was called.
 
-    Of each promise it keeps names and times; neither the promise itself, nor what it settles with.
+    Of each promise it keeps names and times, and the text of a reason that nobody handled; not the promise itself or
+    its value.
     """
 
     def __init__(self, limit: int) -> None:
@@ -34,29 +35,28 @@ class Recording(Instrument):
         # The origins of a promise and of its parent: each knows when its promise was made, and what followed.
         self._promises: deque[tuple[Origin, Origin | None]] = deque(maxlen=limit)
         self._moments: deque[Moment] = deque(maxlen=limit)
-        self._keep = self._promises.append
 
     def __repr__(self) -> str:
         return f"<Recording of {len(self._promises):,} promises>"
 
     def promise_created(self, promise: Any, call: str, parent: Any) -> None:
-        """Keep what is known of *promise*."""
-        self._keep((promise._origin, None if parent is None else parent._origin))
+        """Record what is known of *promise*."""
+        self._promises.append((promise._origin, None if parent is None else parent._origin))
 
     def cancel_requested(self, promise: Any) -> None:
-        """Keep that it was requested."""
+        """Record the request."""
         self._note("cancel requested", promise)
 
     def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
-        """Keep that nobody has handled it."""
+        """Record that nobody has handled *reason*."""
         self._note(f"unhandled rejection: {short(reason)}", promise)
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        """Keep that the loser runs on."""
+        """Record that *loser* is left running."""
         self._note("left running", loser)
 
     def _note(self, text: str, promise: Any) -> None:
-        if promise._origin is not None:
+        if promise._origin is not None:  # else it was made before anything observed it
             self._moments.append(Moment(monotonic(), text, promise._origin))
 
     def save(self, path: str | os.PathLike[str], /) -> None:
@@ -65,9 +65,9 @@ class Recording(Instrument):
         - ``.html``: a page that shows the timeline and a tree of the promises, in any browser, and loads nothing else.
         - ``.json``: the Trace Event Format, for https://ui.perfetto.dev and ``chrome://tracing``.
 
-        Both have a lane for each handler that runs at the same time as others, arrows from each promise to the links
-        that were chained to it, and marks where promises were rejected or asked to be cancelled. Pending promises are
-        shown up to now.
+        Both show handlers, and promises that have none, in lanes; arrows to the links chained to each; and marks for
+        rejections, also those that nobody handled, for requests to cancel, and for losers left running. Pending
+        promises are shown up to now.
 
         Raises:
             ValueError: the name ends with neither.
@@ -96,11 +96,12 @@ class Recording(Instrument):
 def record(limit: int = 100_000) -> Iterator[Recording]:
     """Record what happens to the promises that are made on the running loop within the ``with`` block.
 
-    Of more than *limit* promises the latest are kept, so that a recording can stay on in production. It adds some 1.5
-    microseconds to each link.
+    The block gets the `Recording`, to be saved within it or later. Of more than *limit* promises the latest are kept,
+    so that a recording can stay on in production.
 
     Raises:
-        ValueError: *limit* is not a positive number.
+        TypeError: *limit* is not an integer.
+        ValueError: *limit* is less than 1.
         RuntimeError: no event loop is running.
 
     Example:
@@ -114,10 +115,9 @@ def record(limit: int = 100_000) -> Iterator[Recording]:
         >>> asyncio.run(main())
         <Recording of 2 promises>
     """
-    if type(limit) is not int or limit < 1:
-        raise ValueError(f"record() keeps at least one promise, got limit={short(limit)}")
+    limit = check_count("record", "limit", limit)
     if _get_running_loop() is None:
-        raise needs_loop("record")
+        raise needs_running_loop("record")
     queue = running_queue("record")
     recording = Recording(limit)
     observe(queue, recording)

@@ -47,7 +47,10 @@ class Mark(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A promise, for the tree: its label, the index of its parent or None, seconds that it took, and its outcome."""
+    """A promise, for the tree: its label, the index of its parent or None, when it was made, and how it ended.
+
+    *seconds* is how long it was pending.
+    """
 
     label: str
     parent: int | None
@@ -90,9 +93,9 @@ class Timeline:
         return self.seconds if at is None else at - self._start
 
     def _bars(self, origins: list[Origin], *, is_handler: bool) -> list[Bar]:
-        begin, end = ("started", "ended") if is_handler else ("made", "done")
+        started, ended = ("started", "ended") if is_handler else ("made", "done")
         spans = [
-            (getattr(origin, begin) - self._start, self._until(origin, end), self._numbers[id(origin)])
+            (getattr(origin, started) - self._start, self._until(origin, ended), self._numbers[id(origin)])
             for origin in origins
         ]
         spans.sort(key=lambda span: span[0])
@@ -110,7 +113,9 @@ class Timeline:
         return None if above is None else self._bar_of[above]
 
     def _rejections(self) -> list[Mark]:
-        return [Mark(bar.end, "rejected", bar) for bar in self.bars if bar.outcome == "rejected"]
+        # At its end: a handler that returned a promise has ended before.
+        rejected = [(self.rows[bar.promise], bar) for bar in self.bars if bar.outcome == "rejected"]
+        return [Mark(row.start + row.seconds, "rejected", bar) for row, bar in rejected]
 
     def _marks(self, moments: list[Moment]) -> list[Mark]:
         found = [(moment, self._bar_of.get(self._numbers.get(id(moment.origin), -1))) for moment in moments]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state_codes import PENDING
-from aiopromise._errors import needs_loop, short
+from aiopromise._errors import needs_running_loop, short
 from aiopromise._loops import is_promise, known_queue
 from aiopromise.inspect._graph import Graph, describe, describe_root, is_forgotten, pending_of, seconds_of
 
@@ -107,7 +107,7 @@ def graph_of(promise: Any, call: str) -> Graph:
     else:
         loop = _get_running_loop()
         if loop is None:
-            raise needs_loop(call)
+            raise needs_running_loop(call)
         queue = known_queue(loop)
     found = [] if queue is None else pending_of(queue)
     graph.add(found)
