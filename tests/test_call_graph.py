@@ -1,6 +1,7 @@
 """Promises in asyncio's own call graph, which came with Python 3.14."""
 
 import asyncio
+import contextlib
 import io
 import subprocess
 import sys
@@ -84,6 +85,31 @@ async def test_what_print_call_graph_prints_ends_with_the_line_that_awaits_the_p
     assert "+ Awaited by:\n    * Task(name='waiting'," in text.getvalue()
     waiting.cancel()
     await asyncio.wait([waiting])
+
+
+@needs_call_graph
+@pytest.mark.parametrize("wait", [asyncio.gather, asyncio.shield, lambda job: asyncio.wait([job]), lambda job: job])
+async def test_what_asyncio_has_added_since_then_stays(wait) -> None:
+    """The Task first awaits a promise of the job, and then the job."""
+    job = asyncio.create_task(fetch(), name="job")
+    promise = Promise(job).then(print)
+
+    async def one_after_the_other() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await promise.shield()
+        await wait(job)
+
+    waiting = asyncio.create_task(one_after_the_other(), name="waiting")
+    await turns()
+    update_call_graph()
+    assert ["waiting"] == awaited_by(job)
+    waiting.cancel()
+    await turns()
+    update_call_graph()
+    assert ["waiting"] == awaited_by(job)
+    waiting.cancel()
+    job.cancel()
+    await asyncio.wait([waiting, job])
 
 
 @needs_call_graph

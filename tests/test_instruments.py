@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import pytest
 
@@ -651,6 +652,15 @@ async def test_what_is_no_instrument_is_refused() -> None:
 
     with pytest.raises(TypeError, match=r"promise_settled\(\) of an instrument cannot be async, got <"):
         add_instrument(Late())
+
+
+@pytest.mark.parametrize("wrap", [weakref.proxy, lambda log: Mock(wraps=log, spec=log)])
+async def test_what_passes_for_an_instrument_is_told_like_one(log: Log, wrap: Callable) -> None:
+    """A mock or a proxy, whose class has none of the methods; and the others are told as before."""
+    real = Log()
+    add_instrument(wrap(real))
+    await Promise.resolve(1).then(add_one)
+    assert log.of("settled") == real.of("settled") == [("settled", 0), ("settled", 1)]
 
 
 async def test_pipes_start_with_a_promise_of_their_name(log: Log) -> None:

@@ -518,6 +518,17 @@ class TestCtrlC:
             _, said = press_ctrl_c(process)
         assert (130, STOPPED) == (process.returncode, said)
 
+    def test_a_timeline_is_written_all_the_same(self, folder: Path) -> None:
+        """A check that takes too long is one to be looked at."""
+        with serving({"/": links("/slow")}) as site:
+            site.pages["/slow"] = site.hold
+            with started([*COMMAND, site.address(), *PATIENTLY, "--timeline", "run.html"]) as process:
+                site.wait_for("/slow")
+                _, said = press_ctrl_c(process)
+            site.released.set()
+        assert (130, STOPPED) == (process.returncode, said)
+        assert "<title>" in (folder / "run.html").read_text()
+
     def test_a_second_one_is_no_worse(self, documentation: Documentation, monkeypatch: pytest.MonkeyPatch) -> None:
         """It may interrupt the waiting for a server that does not want to end, which then is killed."""
         monkeypatch.setenv("LINKS", "first slow")

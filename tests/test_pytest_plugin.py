@@ -513,7 +513,6 @@ async def test_after_that(work, recorded_promises):
     result.assert_outcomes(passed=3, errors=1)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="a Task does not tell its context")
 def test_what_a_dependency_makes_is_not_reported(
     run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -563,6 +562,7 @@ async def test_installed():
     )
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a Task does not tell its context")
 def test_a_task_of_a_wider_fixture_is_no_loser_of_the_test(run: Run) -> None:
     """It may take part in a race, and keeps running."""
     result = run("""

@@ -97,6 +97,30 @@ async def test_a_rejection_and_a_request_to_cancel_have_a_mark(tmp_path: Path) -
     assert {"cancel requested", "rejected"} == {event["name"] for event in of_kind(events, "i")}
 
 
+async def test_a_link_whose_handler_has_not_run_is_marked_at_what_it_waits_for(tmp_path: Path) -> None:
+    """It has no slice of its own."""
+    with record() as recording:
+        lost = Promise(fail(None)).then(double)
+        slow = Promise.delay(60).then(double)
+        await turns()
+        slow.cancel()
+        await turns()
+        marks = [event["name"] for event in of_kind(events_of(recording, tmp_path), "i")]
+        assert ["cancel requested", "rejected", "unhandled rejection: ValueError('no')"] == sorted(marks)
+        await outcome(lost)
+
+
+async def test_a_link_is_shown_as_one_even_if_its_source_is_older_than_the_recording(tmp_path: Path) -> None:
+    """Nothing is known of that."""
+    promise, resolve, _ = Promise.with_resolvers()
+    with record() as recording:
+        link = promise.then(double)
+        resolve(1)
+        await link
+    [shown] = [event["name"] for event in of_kind(events_of(recording, tmp_path), "X")]
+    assert ".then(double)" == shown
+
+
 async def test_a_rejection_is_marked_when_it_happens(tmp_path: Path) -> None:
     """That of a promise which the handler has returned, too."""
     events = await recorded(lambda: Promise.resolve().then(lambda _: Promise(fail(None))), tmp_path)
@@ -194,9 +218,14 @@ async def test_nothing_is_recorded_after_the_block() -> None:
 
 async def test_a_wrong_limit_or_name_is_refused(tmp_path: Path) -> None:
     """Before anything is recorded or written."""
-    for limit in (0, -1, 1.5, "5", None, True):
-        with pytest.raises(ValueError, match=rf"record\(\) keeps at least one promise, got limit={limit!r}"):
+    for limit in (0, -1):
+        with pytest.raises(ValueError, match=rf"record\(\) needs limit >= 1, got {limit}"):
             record(limit).__enter__()
+    for limit in (1.5, "5", None, True):
+        with pytest.raises(TypeError, match=rf"record\(\) needs an integer for limit, got {limit!r}"):
+            record(limit).__enter__()
+    with record(10**30) as recording:
+        assert "<Recording of 0 promises>" == repr(recording)
     file = tmp_path / "run.txt"
     with record() as recording, pytest.raises(ValueError, match=r"ends with .html or .json, got .*run\.txt"):
         recording.save(file)

@@ -104,7 +104,7 @@ def said(environment: Path, programs: Path) -> Callable[[str, str], list[Finding
 def test_the_wheel_holds_the_modules_and_their_typed_face(wheel: Path) -> None:
     """The stubs and `py.typed` lie beside the modules, where each type checker finds them; nothing else is there."""
     source = ROOT / "src" / "aiopromise"
-    modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
+    modules = {path.relative_to(source).as_posix() for suffix in ("py", "html") for path in source.rglob(f"*.{suffix}")}
     stubs = ROOT / "stubs" / "aiopromise"
     face = {path.relative_to(stubs).as_posix() for path in stubs.rglob("*") if path.is_file()}
     with ZipFile(wheel) as archive:

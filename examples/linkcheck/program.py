@@ -59,13 +59,15 @@ async def run(options: Namespace) -> int:
 
 @contextmanager
 def timeline(file: Path) -> Iterator[None]:
-    """Write to *file* what ran when within the block."""
+    """Write to *file* what ran when within the block, even if Ctrl-C ends it."""
     with record() as recording:
-        yield
-    try:
-        recording.save(file)
-    except OSError as error:
-        raise OutputError(f"the timeline cannot be written: {error}") from error
+        try:
+            yield
+        finally:
+            try:
+                recording.save(file)
+            except OSError as error:
+                raise OutputError(f"the timeline cannot be written: {error}") from error
 
 
 def check_links(options: Namespace) -> Promise[int]:

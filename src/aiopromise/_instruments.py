@@ -175,7 +175,8 @@ class Instruments:
     def _look(self) -> None:
         for event in _EVENTS:
             ignores = getattr(Instrument, event)
-            observers = [one for one in self.added if getattr(type(one), event) is not ignores]
+            # The class of a mock or a proxy may not have it.
+            observers = [one for one in self.added if getattr(type(one), event, None) is not ignores]
             setattr(self, event, tuple((getattr(one, event), one, event) for one in observers))
 
 

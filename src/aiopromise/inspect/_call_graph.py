@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, ref
 
 from aiopromise._engine.awaiter import Awaiter
+from aiopromise._engine.core import Core
 from aiopromise._engine.tasks import TASKS
 from aiopromise._errors import needs_running_loop
 from aiopromise.inspect._graph import sources_of
@@ -56,13 +57,19 @@ def update_call_graph() -> None:
         return
     before, now = _alive(_added.get(loop, [])), _edges(loop)
     for key, (task, waiter) in before.items():
-        if key not in now and waiter._fut_waiter is not task:
+        if key not in now and not _has_other_callbacks(task):
             _discard(task, waiter)
     # What asyncio has added itself, for a TaskGroup say, is not ours to remove.
     ours = [edge for key, edge in now.items() if key in before or edge[1] not in (edge[0]._asyncio_awaited_by or ())]
     for task, waiter in ours:
         _add(task, waiter)
     _added[loop] = [(ref(task), ref(waiter)) for task, waiter in ours]
+
+
+def _has_other_callbacks(task: Any) -> bool:
+    """Return whether anything but promises waits for *task*: `await` and `gather()` may have added the same edge."""
+    callbacks = task._callbacks or ()
+    return any(not isinstance(getattr(callback, "__self__", callback), Core) for callback, _ in callbacks)
 
 
 def _alive(edges: "list[tuple[ref[Any], ref[Any]]]") -> Edges:

@@ -1,6 +1,7 @@
 """Record what happens to promises, for a timeline of it."""
 
 import os
+import sys
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Iterator
@@ -9,12 +10,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, final
 
-from aiopromise._debug import Origin
 from aiopromise._errors import check_count, needs_running_loop, short
 from aiopromise._instruments import Instrument
 from aiopromise._loops import observe, running_queue
 from aiopromise.inspect._page import page
-from aiopromise.inspect._timeline import Moment, Timeline
+from aiopromise.inspect._timeline import Moment, Recorded, Timeline
 from aiopromise.inspect._trace_events import trace_events
 
 __all__ = ["Recording", "record"]
@@ -32,8 +32,7 @@ class Recording(Instrument):
 
     def __init__(self, limit: int) -> None:
         self._start = monotonic()
-        # The origins of a promise and of its parent: each knows when its promise was made, and what followed.
-        self._promises: deque[tuple[Origin, Origin | None]] = deque(maxlen=limit)
+        self._promises: deque[Recorded] = deque(maxlen=limit)
         self._moments: deque[Moment] = deque(maxlen=limit)
 
     def __repr__(self) -> str:
@@ -41,7 +40,8 @@ class Recording(Instrument):
 
     def promise_created(self, promise: Any, call: str, parent: Any) -> None:
         """Record what is known of *promise*."""
-        self._promises.append((promise._origin, None if parent is None else parent._origin))
+        is_link = parent is not None
+        self._promises.append((promise._origin, parent._origin if is_link else None, is_link))
 
     def cancel_requested(self, promise: Any) -> None:
         """Record the request."""
@@ -115,7 +115,7 @@ def record(limit: int = 100_000) -> Iterator[Recording]:
         >>> asyncio.run(main())
         <Recording of 2 promises>
     """
-    limit = check_count("record", "limit", limit)
+    limit = min(check_count("record", "limit", limit), sys.maxsize)
     if _get_running_loop() is None:
         raise needs_running_loop("record")
     queue = running_queue("record")

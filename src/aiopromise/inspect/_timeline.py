@@ -1,14 +1,19 @@
 """What a recording shows: bars in lanes, arrows between them, and moments."""
 
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from aiopromise._debug import Origin
 from aiopromise._engine.state_codes import CANCELLED, FULFILLED, PENDING, REJECTED
 
-__all__ = ["Arrow", "Bar", "Mark", "Moment", "Timeline"]
+__all__ = ["Arrow", "Bar", "Mark", "Moment", "Recorded", "Timeline"]
 
 _OUTCOMES: Final = {FULFILLED: "fulfilled", REJECTED: "rejected", CANCELLED: "cancelled"}
+
+
+# The origins of a promise and of its parent, and whether it has a parent: one that nothing observed has no origin. Each
+# origin knows when its promise was made, and what followed.
+Recorded: TypeAlias = tuple[Origin, Origin | None, bool]
 
 
 class Moment(NamedTuple):
@@ -62,25 +67,24 @@ class Row(NamedTuple):
 class Timeline:
     """The bars, arrows and marks of a recording; promises are numbered in the order in which they were made."""
 
-    def __init__(
-        self, start: float, end: float, promises: list[tuple[Origin, Origin | None]], moments: list[Moment]
-    ) -> None:
+    def __init__(self, start: float, end: float, promises: list[Recorded], moments: list[Moment]) -> None:
         self._start = start
         self.seconds = end - start
-        self._numbers = {id(origin): number for number, (origin, _) in enumerate(promises)}
-        self.rows = [self._row(origin, parent) for origin, parent in promises]
-        handlers = [origin for origin, _ in promises if hasattr(origin, "started")]
+        self._numbers = {id(origin): number for number, (origin, *_) in enumerate(promises)}
+        self.rows = [self._row(*recorded) for recorded in promises]
+        handlers = [origin for origin, *_ in promises if hasattr(origin, "started")]
         # A link that an outcome has passed, or that waits for its source, has no bar.
-        others = [origin for origin, parent in promises if not hasattr(origin, "started") and parent is None]
+        others = [origin for origin, _, is_link in promises if not is_link and not hasattr(origin, "started")]
         self.bars = [*self._bars(handlers, is_handler=True), *self._bars(others, is_handler=False)]
         self._bar_of = {bar.promise: bar for bar in self.bars}
-        self.arrows = [Arrow(source, bar) for bar in self.bars if (source := self._source_of(bar)) is not None]
+        above = [(self._bar_at(self.rows[bar.promise].parent), bar) for bar in self.bars]
+        self.arrows = [Arrow(source, bar) for source, bar in above if source is not None]
         self.marks = [*self._rejections(), *self._marks(moments)]
 
-    def _row(self, origin: Origin, parent: Origin | None) -> Row:
+    def _row(self, origin: Origin, parent: Origin | None, is_link: bool) -> Row:
         made = origin.made - self._start
         return Row(
-            _label(origin, is_link=parent is not None),
+            _label(origin, is_link=is_link),
             None if parent is None else self._numbers.get(id(parent)),
             made,
             self._until(origin, "done") - made,
@@ -105,12 +109,11 @@ class Timeline:
             for (start, end, number), lane in zip(spans, lanes, strict=True)
         ]
 
-    def _source_of(self, bar: Bar) -> Bar | None:
-        """Return the bar of the closest promise above that of *bar* which has one."""
-        above = self.rows[bar.promise].parent
-        while above is not None and above not in self._bar_of:
-            above = self.rows[above].parent
-        return None if above is None else self._bar_of[above]
+    def _bar_at(self, number: int | None) -> Bar | None:
+        """Return the bar of a promise, or of the closest one above that has one."""
+        while number is not None and number not in self._bar_of:
+            number = self.rows[number].parent
+        return None if number is None else self._bar_of[number]
 
     def _rejections(self) -> list[Mark]:
         # At its end: a handler that returned a promise has ended before.
@@ -118,7 +121,7 @@ class Timeline:
         return [Mark(row.start + row.seconds, "rejected", bar) for row, bar in rejected]
 
     def _marks(self, moments: list[Moment]) -> list[Mark]:
-        found = [(moment, self._bar_of.get(self._numbers.get(id(moment.origin), -1))) for moment in moments]
+        found = [(moment, self._bar_at(self._numbers.get(id(moment.origin)))) for moment in moments]
         return [Mark(moment.at - self._start, moment.text, bar) for moment, bar in found if bar is not None]
 
 
