@@ -112,7 +112,7 @@ async def in_turn(*promises: Awaitable) -> None:
 
 def later(value: object) -> concurrent.futures.Future:
     future: concurrent.futures.Future = concurrent.futures.Future()
-    asyncio.get_running_loop().call_later(0.01, future.set_result, value)
+    asyncio.get_running_loop().call_later(0.01, lambda: future.cancelled() or future.set_result(value))
     return future
 
 
