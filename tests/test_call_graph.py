@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import io
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +10,7 @@ import pytest
 
 from aiopromise import Promise
 from aiopromise.inspect import update_call_graph
-from helpers import turns
+from helpers import pstree, turns
 
 needs_call_graph = pytest.mark.skipif(sys.version_info < (3, 14), reason="the call graph came with Python 3.14")
 
@@ -183,17 +182,9 @@ asyncio.run(main())
 @needs_call_graph
 def test_pstree_shows_the_handler_below_the_task_that_awaits_its_promise() -> None:
     """Whoever looks at a program that hangs from outside sees what it hangs on."""
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as program:
-        try:
-            assert "running\n" == program.stdout.readline()
-            command = [sys.executable, "-m", "asyncio", "pstree", str(program.pid)]
-            shown = subprocess.run(command, capture_output=True, text=True, check=False)
-        finally:
-            program.kill()
-    if "PermissionError" in shown.stderr or "Operation not permitted" in shown.stderr:
-        pytest.skip("this machine does not let one program look at another")
-    shown_first = [line.partition("──")[2].split(" <string>")[0].strip() for line in shown.stdout.splitlines()[:3]]
-    assert ["(T) Task-1", "main", "(T) fetch_page"] == shown_first, shown.stdout
+    shown = pstree(PROGRAM)
+    shown_first = [line.partition("──")[2].split(" <string>")[0].strip() for line in shown.splitlines()[:3]]
+    assert ["(T) Task-1", "main", "(T) fetch_page"] == shown_first, shown
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="there is no call graph before Python 3.14")

@@ -549,10 +549,13 @@ async def test_called_back():
 async def test_generated():
     exec("Promise.reject(KeyError())", globals())
 
+async def test_generated_for_no_module():
+    exec("Promise.reject(KeyError())", {"Promise": Promise})
+
 async def test_installed():
     own.reject()
 """)
-    result.assert_outcomes(passed=5, errors=3)
+    result.assert_outcomes(passed=6, errors=3)
     result.stdout.fnmatch_lines(
         [
             "ERROR test_it.py::test_called_back - Failed: left behind: unhandled test_it.py:26",

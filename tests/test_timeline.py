@@ -15,26 +15,13 @@ import pytest
 from aiopromise import Promise, promisify
 from aiopromise.inspect import Recording, record
 from helpers import outcome, turns
+from timeline_functions import double, fail, fetch
 
 pytestmark = pytest.mark.usefixtures("loop_mode")
 
 
-async def fetch(number: int) -> int:
-    await asyncio.sleep(0.001)
-    return number
-
-
-async def fail(_: object) -> None:
-    await asyncio.sleep(0)
-    raise ValueError("no")
-
-
 async def enter(gate: asyncio.Event) -> None:
     await gate.wait()
-
-
-def double(number: int) -> int:
-    return 2 * number
 
 
 def events_of(recording: Recording, folder: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Timelines, read by Chrome's own trace viewer and seen in a browser."""
 
-import asyncio
 import html
 import json
 import re
@@ -15,21 +14,7 @@ from aiopromise import Promise
 from aiopromise.inspect import record
 from conformance import runner
 from helpers import outcome
-
-
-async def fetch(number: int) -> int:
-    await asyncio.sleep(0.001)
-    return number
-
-
-async def fail(_: object) -> None:
-    await asyncio.sleep(0)
-    raise ValueError("no")
-
-
-def double(number: int) -> int:
-    return 2 * number
-
+from timeline_functions import double, fail, fetch
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on PATH")

@@ -138,6 +138,7 @@ def run(module: str, *arguments: str, cwd: Path | None = None, **variables: str)
 
 
 def environ(**variables: str) -> dict[str, str]:
-    """Return the variables of this process, without those that lead to the project."""
-    inherited = {name: value for name, value in os.environ.items() if name not in {"MYPYPATH", "PYTHONPATH"}}
+    """Return the variables of this process, without those that lead to the project, or change how it is built."""
+    without = {"AIOPROMISE_COMPILE", "MYPYPATH", "PYTHONPATH"}
+    inherited = {name: value for name, value in os.environ.items() if name not in without}
     return inherited | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1", **variables}

@@ -12,7 +12,7 @@ from weakref import ref
 from aiopromise._debug import Tracer
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state import State, pending
-from aiopromise._errors import needs_loop
+from aiopromise._errors import needs_loop, needs_running_loop
 from aiopromise._instruments import Instrument
 from aiopromise._shutdown import start_shutdown_hook
 
@@ -23,6 +23,7 @@ __all__ = [
     "new_promise",
     "observe",
     "observe_all",
+    "running_loop",
     "running_queue",
     "stop_observing_all",
     "use_promise_class",
@@ -76,6 +77,14 @@ def running_queue(call: str, arguments: tuple[Any, ...] = (), named: Mapping[str
     elif queue.loop_class.run_forever is not queue.run_forever:
         queue.look_at_loop()
     return queue
+
+
+def running_loop(call: str, *arguments: object) -> asyncio.AbstractEventLoop:
+    """Return the running loop, for a call that makes no promise, but is about those of the loop."""
+    loop = _get_running_loop()
+    if loop is None:
+        raise needs_running_loop(call, *arguments)
+    return loop
 
 
 def known_queue(loop: asyncio.AbstractEventLoop) -> Queue | None:

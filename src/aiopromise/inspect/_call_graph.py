@@ -1,7 +1,6 @@
 """What Tasks wait for through promises, in asyncio's own call graph, which knows only of futures and Tasks."""
 
 import asyncio
-from asyncio import _get_running_loop
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, ref
@@ -9,8 +8,8 @@ from weakref import WeakKeyDictionary, ref
 from aiopromise._engine.awaiter import Awaiter
 from aiopromise._engine.core import Core
 from aiopromise._engine.tasks import TASKS
-from aiopromise._errors import needs_running_loop
-from aiopromise.inspect._graph import sources_of
+from aiopromise._loops import running_loop
+from aiopromise.inspect._graph import reachable, sources_of
 
 __all__ = ["update_call_graph"]
 
@@ -50,9 +49,7 @@ def update_call_graph() -> None:
         >>> asyncio.run(main())
         7
     """
-    loop = _get_running_loop()
-    if loop is None:
-        raise needs_running_loop("update_call_graph")
+    loop = running_loop("update_call_graph")
     if _add is None:
         return
     before, now = _alive(_added.get(loop, [])), _edges(loop)
@@ -90,14 +87,5 @@ def _edges(loop: asyncio.AbstractEventLoop) -> Edges:
 
 def _tasks_above(promise: Any) -> Iterator[Any]:
     """Return the Tasks that *promise* waits for through promises only."""
-    seen: set[int] = set()
-    waiting = [promise]
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, TASKS):
-            yield one
-        else:
-            waiting.extend(sources_of(one))
+    found = reachable([promise], lambda one: [] if isinstance(one, TASKS) else sources_of(one))
+    return (one for one in found if isinstance(one, TASKS))

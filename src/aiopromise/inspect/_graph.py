@@ -5,7 +5,7 @@ these the consumers lead down to every pending promise.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from aiopromise._handlers import Finally, Spread, Tap
 from aiopromise._thenable import ThenableJob
 from aiopromise.inspect._frames import place_of_task
 
-__all__ = ["Graph", "describe", "describe_root", "is_forgotten", "pending_of", "seconds_of"]
+__all__ = ["Graph", "describe", "describe_root", "is_forgotten", "pending_of", "reachable", "seconds_of"]
 
 _METHODS: Final = ((Finally, "finally_"), (Spread, "spread"))
 
@@ -57,14 +57,7 @@ class Graph:
 
     def below(self, starts: Iterable[Any]) -> Iterator[Any]:
         """Return *starts*, and all that waits for them, each once."""
-        seen: set[int] = set()
-        waiting = [*starts]
-        while waiting:
-            one = waiting.pop()
-            if id(one) not in seen:
-                seen.add(id(one))
-                yield one
-                waiting.extend(self.dependants_of(one))
+        return reachable(starts, self.dependants_of)
 
     def rings(self) -> list[Any]:
         """Return one promise of each ring of those that wait for each other, which no root leads to."""
@@ -75,6 +68,18 @@ class Graph:
                 found.append(one)
                 seen.update(id(other) for other in self.below([one]))
         return found
+
+
+def reachable(starts: Iterable[Any], next_of: Callable[[Any], Iterable[Any]]) -> Iterator[Any]:
+    """Yield *starts*, and all that *next_of* leads to from there, each once."""
+    seen: set[int] = set()  # by id, as in a graph
+    waiting = [*starts]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting.extend(next_of(one))
 
 
 def pending_of(queue: Queue) -> list[Any]:

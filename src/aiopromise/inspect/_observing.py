@@ -1,10 +1,7 @@
 """The instruments of the running loop."""
 
-from asyncio import _get_running_loop
-
-from aiopromise._errors import needs_running_loop
 from aiopromise._instruments import Instrument
-from aiopromise._loops import known_queue, observe, running_queue
+from aiopromise._loops import known_queue, observe, running_loop, running_queue
 
 __all__ = ["add_instrument", "remove_instrument"]
 
@@ -32,8 +29,7 @@ def add_instrument(instrument: Instrument, /) -> None:
         Promise.all
         then
     """
-    if _get_running_loop() is None:
-        raise needs_running_loop("add_instrument", instrument)
+    running_loop("add_instrument", instrument)
     observe(running_queue("add_instrument"), instrument)
 
 
@@ -55,10 +51,7 @@ def remove_instrument(instrument: Instrument, /) -> None:
         >>> asyncio.run(main())
         it was not added
     """
-    loop = _get_running_loop()
-    if loop is None:
-        raise needs_running_loop("remove_instrument", instrument)
-    queue = known_queue(loop)
+    queue = known_queue(running_loop("remove_instrument", instrument))
     if queue is None:
         raise KeyError(instrument)
     queue.tracer.instruments.remove(instrument)

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,9 +9,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final, final
 
-from aiopromise._errors import check_count, needs_running_loop, short
+from aiopromise._errors import check_count, short
 from aiopromise._instruments import Instrument
-from aiopromise._loops import observe, running_queue
+from aiopromise._loops import observe, running_loop, running_queue
 from aiopromise.inspect._page import page
 from aiopromise.inspect._timeline import Moment, Recorded, Timeline
 from aiopromise.inspect._trace_events import trace_events
@@ -116,8 +115,7 @@ def record(limit: int = 100_000) -> Iterator[Recording]:
         <Recording of 2 promises>
     """
     limit = min(check_count("record", "limit", limit), sys.maxsize)
-    if _get_running_loop() is None:
-        raise needs_running_loop("record")
+    running_loop("record")
     queue = running_queue("record")
     recording = Recording(limit)
     observe(queue, recording)

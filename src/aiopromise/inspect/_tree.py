@@ -1,15 +1,14 @@
 """The text of a tree: what pending promises hang on, and what waits for them."""
 
 import re
-from asyncio import _get_running_loop
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from aiopromise._engine.queue import Queue
 from aiopromise._engine.state_codes import PENDING
-from aiopromise._errors import needs_running_loop, short
-from aiopromise._loops import is_promise, known_queue
+from aiopromise._errors import short
+from aiopromise._loops import is_promise, known_queue, running_loop
 from aiopromise.inspect._graph import Graph, describe, describe_root, is_forgotten, pending_of, seconds_of
 
 __all__ = ["Tree", "graph_of", "tree"]
@@ -105,10 +104,7 @@ def graph_of(promise: Any, call: str) -> Graph:
             raise TypeError(f"{call}() needs a promise, or nothing for all of the running loop, got {short(promise)}")
         queue: Queue | None = promise._queue
     else:
-        loop = _get_running_loop()
-        if loop is None:
-            raise needs_running_loop(call)
-        queue = known_queue(loop)
+        queue = known_queue(running_loop(call))
     found = [] if queue is None else pending_of(queue)
     graph.add(found)
     if promise is None:
