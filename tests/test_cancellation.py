@@ -980,6 +980,25 @@ async def test_a_request_of_the_first_step_of_a_handler_to_its_own_awaiter_is_no
     assert ("CancelledError()", True) == (await outcome(task), limited.cancelled())
 
 
+@pytest.mark.parametrize("on_settled", [int, lambda: 1 / 0], ids=["returns", "raises"])
+async def test_what_is_made_after_a_cleanup_is_no_part_of_it(on_settled: Callable) -> None:
+    """It need not begin if it is cancelled before its first step, as a cleanup must."""
+    begun = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    async def cancel_at_once() -> tuple[object, int]:
+        begun.clear()
+        promise = Promise(work())
+        promise.cancel()
+        return await outcome(promise), len(begun)
+
+    usual = await cancel_at_once()
+    await outcome(Promise.resolve().finally_(on_settled))
+    assert usual == await cancel_at_once()
+
+
 async def test_a_request_that_does_not_come_after_all_leaves_the_timeout_to_others() -> None:
     """The Task only withdraws, as in that very iteration another consumer has appeared."""
     promise = Promise.with_resolvers().promise

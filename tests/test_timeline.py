@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aiopromise import Promise, promisify
-from aiopromise.inspect import Recording, record
+from aiopromise.inspect import Recording, record, remove_instrument
 from helpers import outcome, turns
 from timeline_functions import double, fail, fetch
 
@@ -70,6 +70,17 @@ async def test_arrows_lead_from_a_source_to_its_links(tmp_path: Path) -> None:
     assert [fetched["ts"], doubled["ts"]] == [event["ts"] for event in ends.values()]
     assert fetched["ts"] <= starts[1]["ts"] <= fetched["ts"] + fetched["dur"] <= doubled["ts"]
     assert [*starts] == [*ends] == [0, 1]
+
+
+async def test_an_arrow_from_a_map_starts_while_that_is_pending(tmp_path: Path) -> None:
+    """Where the call starts: readers drop an arrow that starts outside its slice, or ends before it starts."""
+    events = await recorded(lambda: Promise.map(range(3), fetch), tmp_path)
+    [mapped] = [event for event in of_kind(events, "X") if event["cat"] == "promise"]
+    ends = {event["id"]: event["ts"] for event in of_kind(events, "f")}
+    starts = {event["id"]: event["ts"] for event in of_kind(events, "s")}
+    assert 3 == len(starts)
+    for number, start in starts.items():
+        assert mapped["ts"] <= start <= ends[number] < mapped["ts"] + mapped["dur"]
 
 
 async def test_a_rejection_and_a_request_to_cancel_have_a_mark(tmp_path: Path) -> None:
@@ -201,6 +212,15 @@ async def test_nothing_is_recorded_after_the_block() -> None:
         raise KeyError
     Promise.resolve(1)
     assert "<Recording of 0 promises>" == repr(recording)
+
+
+async def test_a_recording_may_be_removed_within_its_block() -> None:
+    """As one that has failed is."""
+    with record() as recording:
+        Promise.resolve(1)
+        remove_instrument(recording)
+        Promise.resolve(2)
+    assert "<Recording of 1 promises>" == repr(recording)
 
 
 async def test_a_wrong_limit_or_name_is_refused(tmp_path: Path) -> None:
