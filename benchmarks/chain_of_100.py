@@ -10,8 +10,9 @@ from benchmarks.measure import Cannot, InNode, Question, Run, Way
 
 
 async def _chains(run: Run, links: int) -> int:
-    """Make as many chains as needed for that many links in total."""
-    return sum([await run(100) for _ in range(links // 100)])
+    """Make as many chains as needed for that many links in total; a shorter one if they are fewer than 100."""
+    length = min(links, 100)
+    return sum([await run(length) for _ in range(links // length)])
 
 
 QUESTION = Question(
