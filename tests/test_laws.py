@@ -1230,6 +1230,31 @@ class TestLaw9Context:
         task = asyncio.create_task(work(timing.fulfilled(None)))
         assert ("of the Task", "of the test") == (await task, look())
 
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="Task.get_context() came with Python 3.12")
+    @pytest.mark.parametrize(
+        "start", [lambda work: Promise(work()), lambda work: Promise.resolve().then(lambda _: work())]
+    )
+    async def test_a_task_that_awaits_may_share_the_context_of_the_one_that_settles(self, start) -> None:
+        """The context of the work is not entered while its outcome is passed on: it cannot be entered twice."""
+        begun = asyncio.Event()
+
+        async def work() -> str:
+            context = asyncio.current_task().get_context()
+            others.append(asyncio.Task(wait(), context=context))
+            await begun.wait()
+            await turns()  # until the other awaits the promise
+            return "done"
+
+        async def wait() -> str:
+            await begun.wait()
+            return await promise
+
+        others: list[asyncio.Task] = []
+        promise = start(work)
+        begun.set()
+        assert "done" == await promise
+        assert "done" == await others[0]
+
 
 class Waits:
     """An object that can be awaited, and is nothing else."""
