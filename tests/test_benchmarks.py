@@ -1,23 +1,33 @@
-"""The benchmarks measure the same work whichever way it is done, and at every size that they run."""
+"""Each way of each benchmark does the work that its question expects, at every size.
+
+In a process of their own, as other libraries keep the loop that they have first seen.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+PROGRAM = """
 from benchmarks.measure import Way
 from benchmarks.questions import QUESTIONS
 
-SIZES = [1, 10, 1_000]
-
-# The other libraries have warnings of their own.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-
-
-def ways():
-    for question in QUESTIONS:
-        for way in question.ways:
-            if isinstance(way, Way) and not way.lacks():
-                for size in SIZES if question.size > 1 else [1]:
-                    yield pytest.param(question, way, size, id=f"{question.name}-{way.name}-{size}".replace(" ", "_"))
+for question in QUESTIONS:
+    for way in question.ways:
+        if isinstance(way, Way) and not way.lacks():
+            for size in (1, 10, 1_000) if question.size > 1 else (1,):
+                try:
+                    question.measure(way, size, "asyncio")
+                except (Exception, SystemExit) as error:
+                    print(question.name, way.name, size, repr(error))
+print("measured")
+"""
 
 
-@pytest.mark.parametrize(("question", "way", "size"), [*ways()])
-def test_a_way_gives_the_result_that_the_question_expects(question, way, size):
-    assert question.measure(way, size, "asyncio") >= 0
+@pytest.mark.slow
+def test_every_way_gives_the_result_that_its_question_expects() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=Path(__file__).parent.parent, capture_output=True, check=True, text=True
+    )
+    assert "measured\n" == ran.stdout, ran.stderr
