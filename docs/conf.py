@@ -11,7 +11,7 @@ author = "The aiopromise authors"
 project_copyright = "The aiopromise authors"
 version = release = version_of("aiopromise")
 
-extensions = ["myst_parser", "sphinx_copybutton", "reference", "names"]
+extensions = ["myst_parser", "sphinx_copybutton", "reference", "names", "run_button"]
 myst_enable_extensions = ["colon_fence"]
 # The headings that a page can link to: [text](errors.md#what-catch-sees).
 myst_heading_anchors = 3
@@ -36,3 +36,6 @@ html_show_sphinx = False
 # Quotes stay as they were written.
 smartquotes = False
 copybutton_exclude = ".linenos, .gp, .go"
+
+# The folder, with a slash at its end, that the Run button of an example gets Python from once it is pressed.
+run_pyodide = "https://cdn.jsdelivr.net/npm/pyodide@314.0.7/"

@@ -1,32 +1,18 @@
 """Timelines, read by Chrome's own trace viewer and seen in a browser."""
 
-import html
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aiopromise import Promise
 from aiopromise.inspect import record
+from browser import needs_browser, result_of
 from conformance import runner
 from helpers import outcome
 from timeline_functions import double, fail, fetch
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on PATH")
-
-
-def result_of(page: Path, *options: str) -> Any:
-    """Open *page* in a browser, and return what its script wrote, as JSON, into the element with the id "result"."""
-    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", *options, "--dump-dom", page.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
-    [text] = re.findall(r'<pre id="result"[^>]*>(.*?)</pre>', shown, flags=re.DOTALL)
-    return json.loads(html.unescape(text))
-
 
 READ = """
 <script>
@@ -62,7 +48,7 @@ async def test_chromes_trace_viewer_reads_it_without_a_warning(tmp_path: Path) -
     trace = json.dumps((tmp_path / "run.json").read_text()).replace("<", "\\u003c")
     page = tmp_path / "page.html"
     page.write_text(f"<!DOCTYPE html><script>{components}</script>{viewer}{READ.replace('TRACE', trace)}")
-    found = result_of(page)
+    found = result_of(page.as_uri())
     assert [] == found["warnings"]
     assert sorted(
         [
@@ -136,7 +122,7 @@ async def test_the_page_shows_the_timeline_and_the_tree(options, background, tmp
     page = tmp_path / "run.html"
     recording.save(page)
     page.write_text(page.read_text() + USE)
-    seen = result_of(page, "--window-size=1000,800", *options)
+    seen = result_of(page.as_uri(), "--window-size=1000,800", *options)
     assert seen["summary"].startswith("7 promises in ")
     assert seen["summary"].endswith("5 with a handler that ran, 1 rejected")
     assert [
