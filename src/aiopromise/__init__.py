@@ -1,7 +1,7 @@
 """Promises for asyncio: fluent, typed and cancellable.
 
 A `Promise` stands for the outcome of work on the loop. It can be awaited, chained with ``then()``, ``catch()`` and
-``finally_()``, shared, limited in time and cancelled. Anything awaitable can become one, and asyncio accepts one
+``finally_()``, shared, given a time limit and cancelled. Anything awaitable can become one, and asyncio accepts one
 wherever it accepts a Future.
 
     >>> import asyncio

@@ -215,9 +215,11 @@ def promisify(fn: Any, /) -> Any:
     """Decorate *fn* to return a promise for its result.
 
     For functions and methods, sync or async; also above ``@staticmethod`` and ``@classmethod``. Calls work like
-    `Promise.try_`: *fn* is called immediately, and an exception rejects the promise. A decorated ``async def`` is
-    still a coroutine function to `inspect` (on Python 3.12+) and `asyncio`, so other decorators, such as retries,
-    await its result.
+    `Promise.try_`: *fn* is called immediately, and an exception rejects the promise. The coroutine of an ``async def``
+    is started as by `asyncio.create_task`, so its first line runs in the next iteration of the loop.
+
+    A decorated ``async def`` is still a coroutine function to `inspect` (on Python 3.12+) and `asyncio`, so other
+    decorators, such as retries, await its result.
 
     Raises:
         TypeError: *fn* is not a function.

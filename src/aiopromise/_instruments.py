@@ -12,14 +12,14 @@ logger = logging.getLogger("aiopromise")
 
 
 class Instrument:
-    """Base class of what observes the promises of a loop, from `add_instrument()` to `remove_instrument()`.
+    """Base class for observers of the promises of a loop, from `add_instrument()` to `remove_instrument()`.
 
     Override the methods for what you want to know; each does nothing here. They are called synchronously, in the
     thread of the loop and in the middle of its work, so they must not block, must not settle, cancel or await
     promises, and should not make any. They do not count as consumers, and never change what a promise does.
 
-    Promises made while no instrument was added are not observed. What the library makes for itself is not either,
-    except that every call of the function by `Promise.map()` and the like is shown as a promise of its own.
+    Promises made while no instrument was added are not observed. Nor are those that the library makes for its own
+    use, except that every call of the function by `Promise.map()` and the like is shown as a promise.
 
     An instrument that raises is removed, and the exception is logged by the logger ``aiopromise``; the program goes on.
 
@@ -72,7 +72,7 @@ class Instrument:
         """Observe a request to cancel *promise*, before it has any effect.
 
         It may come from ``cancel()``, from the Task that awaits the promise, from a time limit or from a combinator.
-        What it reaches from there, through the promises above, is told only by their being cancelled.
+        The promises above that it reaches from there are reported only once they are cancelled.
         """
 
     def rejection_unhandled(self, promise: Any, reason: BaseException) -> None:
@@ -86,7 +86,7 @@ class Instrument:
         """Observe that a rejection is handled after ``rejection_unhandled()`` was called for it."""
 
     def loser_abandoned(self, promise: Any, loser: Any) -> None:
-        """Observe that *promise*, of a combinator, has its result, and leaves *loser* running, one of its inputs."""
+        """Observe that *promise*, of a combinator, has its result and leaves *loser*, one of its inputs, running."""
 
 
 # The method of each instrument that observes one event, the instrument, and the name of the method.

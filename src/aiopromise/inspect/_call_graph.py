@@ -27,9 +27,9 @@ _discard: Final[Any] = getattr(asyncio, "future_discard_from_awaited_by", None)
 def update_call_graph() -> None:
     """Show in asyncio's call graph which Tasks of the running loop wait for which others through promises, as of now.
 
-    A Task that awaits a promise then stands there as waiting for the Tasks that the promise hangs on, through any
+    A Task that awaits a promise is then shown as waiting for the Tasks that the promise depends on, through any
     number of links and combinators: in ``python -m asyncio pstree PID``, ``asyncio.print_call_graph()`` and
-    ``asyncio.capture_call_graph()``. What an earlier call added, and no longer holds, is removed.
+    ``asyncio.capture_call_graph()``. What an earlier call added, if it is no longer true, is removed.
 
     Nothing else keeps the graph up to date, so it costs nothing until you call this: do so just before you look. The
     call graph came with Python 3.14; before that, this does nothing.

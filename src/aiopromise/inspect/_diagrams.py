@@ -10,7 +10,7 @@ __all__ = ["to_dot", "to_mermaid"]
 
 
 def to_mermaid(promise: Any = None, /) -> str:
-    """Return what `tree()` shows as a flowchart in the language of Mermaid, with an arrow to each that waits.
+    """Return what `tree()` shows as a Mermaid flowchart, with an arrow from each promise to what waits for it.
 
     Raises:
         As for `tree()`.
@@ -35,7 +35,7 @@ def to_mermaid(promise: Any = None, /) -> str:
 
 
 def to_dot(promise: Any = None, /) -> str:
-    """Return what `tree()` shows as a graph in the language of Graphviz, with an arrow to each that waits.
+    """Return what `tree()` shows as a Graphviz graph, with an arrow from each promise to what waits for it.
 
     Raises:
         As for `tree()`.

@@ -25,8 +25,8 @@ _FORMATS: Final = {".json": trace_events, ".html": page}
 class Recording(Instrument):
     """What has happened to the latest promises of a loop since `record()` was called.
 
-    Of each promise it keeps names and times, and the text of a reason that nobody handled; not the promise itself or
-    its value.
+    It keeps the names and times of each promise, and the text of a reason that nobody handled, but neither the
+    promise nor its value.
     """
 
     def __init__(self, limit: int) -> None:
@@ -59,14 +59,14 @@ class Recording(Instrument):
             self._moments.append(Moment(monotonic(), text, promise._origin))
 
     def save(self, path: str | os.PathLike[str], /) -> None:
-        """Write a timeline to the file *path*, in the format that its name ends with; during the recording or later.
+        """Write a timeline to the file *path*, in the format of its suffix; during the recording or later.
 
         - ``.html``: a page that shows the timeline and a tree of the promises, in any browser, and loads nothing else.
         - ``.json``: the Trace Event Format, for https://ui.perfetto.dev and ``chrome://tracing``.
 
         Both show handlers, and promises that have none, in lanes; arrows to the links chained to each; and marks for
-        rejections, also those that nobody handled, for requests to cancel, and for losers left running. Pending
-        promises are shown up to now.
+        rejections, with a different one if nobody handled it, for requests to cancel, and for losers left running.
+        Pending promises are shown up to now.
 
         Raises:
             ValueError: the name ends with neither.
@@ -95,8 +95,8 @@ class Recording(Instrument):
 def record(limit: int = 100_000) -> Iterator[Recording]:
     """Record what happens to the promises that are made on the running loop within the ``with`` block.
 
-    The block gets the `Recording`, to be saved within it or later. Of more than *limit* promises the latest are kept,
-    so that a recording can stay on in production.
+    ``with record() as recording`` gives the `Recording`, which can be saved within the block or later. Only the latest
+    *limit* promises are kept, so that a recording can stay on in production.
 
     Raises:
         TypeError: *limit* is not an integer.

@@ -40,7 +40,7 @@ def register_signal(signum: int | None = None, file: Any = None) -> None:
 
 
 def unregister_signal(signum: int | None = None) -> bool:
-    """Restore what `register_signal()` has replaced; return False if it was not registered.
+    """Restore the handler that `register_signal()` replaced; return False if it was not registered.
 
     Example:
         >>> from aiopromise.inspect import unregister_signal

@@ -60,10 +60,10 @@ def tree(promise: Any = None, /) -> Tree:
     """Return a text that shows what *promise* waits for and what waits for it; or all pending promises of the loop.
 
     Each paragraph starts with something that has to happen: a resolver that has to be called, a Task with the line
-    where it is, a job, a future. Below it stands what waits for that, directly or through others: promises by the call
-    that made them, and Tasks. What most wait for comes first, and of those a resolver, as nothing runs that would call
-    it. Links of a chain stand below one another, branches are indented; what is alike is shown once and counted. A
-    promise that waits for several is shown with the first of them.
+    where it is, a job, a future. Below that is what waits for it, directly or through others: promises by the call
+    that made them, and Tasks. The paragraphs with the most waiters come first; among equals, those with a resolver, as
+    nothing is running that would call it. The links of a chain are listed one below the other, branches are indented,
+    and equal lines are shown once, with a count. A promise that waits for several things is shown below the first.
 
     In debug mode, or while an instrument is added, each promise is shown with the seconds since it was made; and in
     debug mode with the line that made it. Settled promises are left out.
