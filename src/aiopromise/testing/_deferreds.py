@@ -15,7 +15,7 @@ class Deferred(Generic[T]):
     """A promise that the test settles, with the arguments of the call that it stands for.
 
     It is `Promise.with_resolvers()` for tests: a second call to ``resolve`` or ``reject``, or one after
-    cancellation, is an error instead of being ignored.
+    cancellation, is an error instead of being ignored. It is not Twisted's Deferred.
 
     Raises:
         RuntimeError: no event loop is running.
