@@ -53,7 +53,12 @@ class Tracer:
             # The last one was removed, maybe because it failed.
             queue.traced = queue.is_observed = False
             return None
-        promise._origin = origin = origin_of(call)
+        # Like origin_of(), without the call.
+        origin: Origin = new(Origin)
+        origin.call = call
+        origin.made = monotonic()
+        origin.instruments = origin.handler = None
+        promise._origin = origin
         if queue.debug:
             _places.promise_created(promise, call, parent)
         if instruments.added:
@@ -177,9 +182,11 @@ class Origin:
         try:
             if instruments is None:
                 return context.run(handler, argument)
-            # Most are plain functions, and this is done for each link.
-            shown = handler if type(handler) is FunctionType else unwrapped(handler)
-            self.name = shown.__name__ if type(shown) is FunctionType else name_of(shown)
+            if type(handler) is FunctionType:  # most are, and this is done for each link
+                shown, self.name = handler, handler.__name__
+            else:
+                shown = unwrapped(handler)
+                self.name = name_of(shown)
             self.started = monotonic()
             if instruments.handler_started:
                 context.run(instruments.tell_of, instruments.handler_started, promise, shown)
