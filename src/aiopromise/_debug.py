@@ -53,12 +53,7 @@ class Tracer:
             # The last one was removed, maybe because it failed.
             queue.traced = queue.is_observed = False
             return None
-        # Like origin_of(), without the call.
-        origin: Origin = new(Origin)
-        origin.call = call
-        origin.made = monotonic()
-        origin.instruments = origin.handler = None
-        promise._origin = origin
+        promise._origin = origin = origin_of(call)
         if queue.debug:
             _places.promise_created(promise, call, parent)
         if instruments.added:
